@@ -1,0 +1,198 @@
+"""The landing: config.toml in, frozen and typed slices out. Each room is given its slice and never the whole."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from orchestrator.core.errors import ConfigInvalid
+from orchestrator.core.words import parse_toml, read_model
+
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+class EnterpriseManagerSettings(BaseModel):
+    """How Enterprise Manager is reached. Durations in seconds."""
+
+    model_config = _STRICT
+    url: str = Field(description="https://host:9398; /api is added.")
+    username: str = Field(min_length=1, description=r"DOMAIN\user on Windows EM, user@DOMAIN on Linux EM.")
+    password_env: str | None = Field(default=None, min_length=1, description="Environment variable with the password.")
+    password_file: Path | None = Field(default=None, description="File with the password on its first line.")
+    ca_file: Path | None = Field(default=None, description="PEM file of the CA that signed EM's certificate.")
+    fingerprint_sha256: str | None = Field(
+        default=None, description="SHA-256 of EM's certificate, hex, colons optional."
+    )
+    keep_alive: float = Field(
+        default=240, gt=0, le=840, description="Seconds between heartbeats; EM's idle limit is 900."
+    )
+    request_timeout: float = Field(default=60, gt=0, description="Seconds one request may take.")
+    retry_for: float = Field(default=120, ge=0, description="Seconds a request that is safe to repeat is tried again.")
+    page_size: int = Field(default=500, ge=1, le=2000, description="Restore points asked for at once.")
+
+    @field_validator("url")
+    @classmethod
+    def _url_is_https(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme != "https" or not parts.hostname:
+            raise ValueError(f"{url!r} must be https://host:9398; Basic credentials are never sent in the clear")
+        if parts.query or parts.fragment or parts.username:
+            raise ValueError(f"{url!r} must hold no user, query or fragment")
+        return url.rstrip("/").removesuffix("/api")
+
+    @field_validator("fingerprint_sha256")
+    @classmethod
+    def _fingerprint_is_hex(cls, text: str | None) -> str | None:
+        if text is None:
+            return None
+        plain = text.replace(":", "").replace(" ", "").lower()
+        if not re.fullmatch(r"[0-9a-f]{64}", plain):
+            raise ValueError("must be 64 hex digits (SHA-256 of the certificate)")
+        return plain
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if (self.password_env is None) == (self.password_file is None):
+            raise ValueError("give the password by reference: password_env or password_file, one of the two")
+        if self.ca_file is not None and self.fingerprint_sha256 is not None:
+            raise ValueError("ca_file and fingerprint_sha256 exclude each other; keep one")
+        return self
+
+    @property
+    def password_source(self) -> str:
+        return f"${self.password_env}" if self.password_env else str(self.password_file)
+
+
+class BackupServerSettings(BaseModel):
+    """How the mounts of one backup server are reached."""
+
+    model_config = _STRICT
+    name: str = Field(min_length=1, description='As EM names it; "*" is the default entry.')
+    shares: list[str] = Field(min_length=1, description=r"Candidates, in order, that correspond to C:\VeeamFLR.")
+    max_mounts: int = Field(default=4, ge=1, description="Mounts open at once on this backup server.")
+    volumes: dict[str, str] = Field(default_factory=dict, description='Overrides, such as "C:" = "Volume2".')
+
+
+class LimitSettings(BaseModel):
+    """How much at once, and how long at most. Durations in seconds."""
+
+    model_config = _STRICT
+    mounts: int = Field(default=20, ge=1, description="Mounts open at once, over all backup servers.")
+    copies: int = Field(default=16, ge=1, le=512, description="Files in flight.")
+    mount_timeout: float = Field(default=900, gt=0, description="Seconds a mount may take to be ready.")
+    folder_timeout: float = Field(default=60, gt=0, description="Seconds its folder may take to appear on the share.")
+    unmount_timeout: float = Field(default=600, gt=0, description="Seconds spent on deleting one mount.")
+    grace: float = Field(default=30, ge=0, description="Seconds that files in flight get after the first stop signal.")
+
+
+class TargetSettings(BaseModel):
+    """Where restores may write."""
+
+    model_config = _STRICT
+    allow: list[str] = Field(min_length=1, description="Every destination must lie below one of these folders.")
+
+    @field_validator("allow")
+    @classmethod
+    def _absolute(cls, roots: list[str]) -> list[str]:
+        for root in roots:
+            if not Path(root).is_absolute() and not root.startswith("\\\\"):
+                raise ValueError(f"{root!r} must be an absolute folder")
+        return roots
+
+
+class CopySettings(BaseModel):
+    """How files are copied and proved."""
+
+    model_config = _STRICT
+    checksum: str = Field(default="blake3", pattern="^(blake3|sha256)$", description="blake3 or sha256.")
+
+
+class StateSettings(BaseModel):
+    """Where the journal and the reports of runs are kept."""
+
+    model_config = _STRICT
+    folder: Path = Field(default=Path("state"), description="On a local disk; one orchestrator at a time.")
+
+
+class Config(BaseModel):
+    """A whole config.toml."""
+
+    model_config = _STRICT
+    enterprise_manager: EnterpriseManagerSettings
+    backup_servers: list[BackupServerSettings] = Field(min_length=1)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
+    targets: TargetSettings
+    copying: CopySettings = Field(default_factory=CopySettings, alias="copy")
+    state: StateSettings = Field(default_factory=StateSettings)
+
+    @model_validator(mode="after")
+    def _servers_differ(self) -> Self:
+        names = [server.name.casefold() for server in self.backup_servers]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"backup_servers: {name!r} is there more than once")
+        return self
+
+    def backup_server(self, name: str) -> BackupServerSettings | None:
+        """The entry for a backup server as EM names it, else the `*` entry, else None. Letter case does not count."""
+        for wanted in (name.casefold(), "*"):
+            for server in self.backup_servers:
+                if server.name.casefold() == wanted:
+                    return server
+        return None
+
+
+def load_config(file: Path) -> Config:
+    """The config in `file`; ConfigInvalid says what is wrong. Relative paths in it are relative to the file."""
+    try:
+        content = file.read_bytes()
+    except OSError as cause:
+        raise ConfigInvalid(
+            place=str(file), problems=f"cannot be read: {cause.strerror}; copy config.example.toml and edit it"
+        ) from cause
+    config = read_model(Config, parse_toml(content, str(file), ConfigInvalid), str(file), ConfigInvalid)
+    return _anchored(config, file.resolve().parent)
+
+
+def _anchored(config: Config, base: Path) -> Config:
+    """`config` with its relative paths made absolute, so that the working directory never matters."""
+    em, state = config.enterprise_manager, config.state
+    return config.model_copy(
+        update={
+            "enterprise_manager": em.model_copy(
+                update={
+                    "password_file": em.password_file and base / em.password_file,
+                    "ca_file": em.ca_file and base / em.ca_file,
+                }
+            ),
+            "state": state.model_copy(update={"folder": base / state.folder}),
+        }
+    )
+
+
+def read_password(settings: EnterpriseManagerSettings, environment: Mapping[str, str] = os.environ) -> str:
+    """The password behind its reference; ConfigInvalid when the reference leads nowhere."""
+    if settings.password_env is not None:
+        password = environment.get(settings.password_env, "")
+        if not password:
+            raise ConfigInvalid(
+                place="enterprise_manager.password_env",
+                problems=f"the environment variable {settings.password_env} is not set or empty; export it first",
+            )
+        return password
+    file = settings.password_file
+    if file is None:
+        raise ConfigInvalid(place="enterprise_manager", problems="no password reference")
+    try:
+        lines = file.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as cause:
+        raise ConfigInvalid(
+            place="enterprise_manager.password_file", problems=f"{file} cannot be read: {cause}"
+        ) from cause
+    if not lines or not lines[0]:
+        raise ConfigInvalid(place="enterprise_manager.password_file", problems=f"{file} is empty")
+    return lines[0]

@@ -1,0 +1,117 @@
+"""What Enterprise Manager holds, as values: restore points, mounts, tasks, listings.
+
+Sources: reference pages "VmRestorePoint", "VmRestorePointMount", "Task", "FileSystemEntries" of the
+Enterprise Manager web API.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+
+class GuestOs(Enum):
+    """Sent to EM as `OsKind`; EM assumes Windows when it is told nothing."""
+
+    WINDOWS = "windows"
+    LINUX = "linux"
+
+
+class PointKind(Enum):
+    """Where a restore point comes from; each kind has its own links at EM."""
+
+    VM = "vm"
+    REPLICA = "replica"
+    AGENT = "agent"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question to EM's query service. Every field that is None does not restrict the answer.
+
+    `vm` is an exact name, `uid` a restore point id (bare guid or URN), `until` an instant (UTC).
+    """
+
+    vm: str | None = None
+    uid: str | None = None
+    until: datetime | None = None
+    backup_server: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePoint:
+    """A restore point as EM describes it. Hrefs are paths below EM's base address, not whole addresses."""
+
+    uid: str
+    vm: str
+    created: datetime
+    backup_server: str
+    mounts_href: str
+    """The collection of mounts (`Rel="Down"`)."""
+    create_href: str
+    """Where a mount is made (`Rel="Create"`); empty when EM does not offer it."""
+    kind: PointKind = PointKind.VM
+
+
+class TaskPhase(Enum):
+    """EM's three task states. An unknown state counts as running until the deadline."""
+
+    RUNNING = "Running"
+    OPERATION_FINISHED = "OperationFinished"
+    FINISHED = "Finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task of EM. `success` is None while it is not known; `mounts` are the hrefs of its Related links."""
+
+    href: str
+    phase: TaskPhase
+    success: bool | None = None
+    message: str = ""
+    mounts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MountRoot:
+    """One file-system root of a mount: `C:`, `Volume$0:`, a random id, or `/`."""
+
+    name: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A mount as EM describes it: its own href and its roots. EM names neither host nor folder."""
+
+    href: str
+    roots: tuple[MountRoot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One name in a listing. `size` in bytes (None for folders), `modified` in whole seconds UTC (None if unknown)."""
+
+    folder: bool
+    size: int | None = None
+    modified: int | None = None
+
+
+Listing = Mapping[str, Listed]
+"""The direct children of one folder, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShareFolder:
+    """A folder directly below a share. `created_ns`: the newest of its times, in nanoseconds since 1970 UTC."""
+
+    name: str
+    created_ns: int
+
+
+class FlrState(Enum):
+    """What EM's restore sessions say of the file-level restores of one machine."""
+
+    WORKING = "working"
+    STOPPED = "stopped"
+    UNKNOWN = "unknown"

@@ -1,0 +1,86 @@
+"""Files on their way: what the walk finds, what is decided, what became of each."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from orchestrator.core.reasons import Reason
+
+
+class EntryKind(Enum):
+    """What a share entry is. `LINK` covers symbolic links and junctions, `SPECIAL` devices, pipes and sockets."""
+
+    FILE = "file"
+    FOLDER = "folder"
+    LINK = "link"
+    SPECIAL = "special"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing on the mount share.
+
+    `relative` is its path below the volume root, `/` between names, never empty for files. `size` in bytes,
+    `mtime_ns` in nanoseconds since 1970 UTC. `reason` and `message` say why an `UNREADABLE` one could not be read.
+    """
+
+    relative: str
+    kind: EntryKind
+    size: int = 0
+    mtime_ns: int = 0
+    mode: int = 0o644
+    reason: Reason | None = None
+    message: str = ""
+
+
+class FoundKind(Enum):
+    """What stands at a target path before the copy."""
+
+    NOTHING = "nothing"
+    FILE = "file"
+    FOLDER = "folder"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The state of a target path: `size` in bytes and `mtime_ns` in nanoseconds are those of a file."""
+
+    kind: FoundKind
+    size: int = 0
+    mtime_ns: int = 0
+
+
+NOTHING = Found(FoundKind.NOTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A file that now stands under its final name: `size` in bytes, `checksum` in lower-case hex."""
+
+    size: int
+    checksum: str
+
+
+class Verdict(Enum):
+    """What became of one file."""
+
+    RESTORED = "restored"
+    SKIPPED = "skipped"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one file, with its reason. Paths as a person writes them; sizes in bytes, times in nanoseconds."""
+
+    group: str
+    guest_path: str
+    target_path: str
+    verdict: Verdict
+    size: int = 0
+    mtime_ns: int = 0
+    checksum: str = ""
+    reason: Reason | None = None
+    message: str = ""

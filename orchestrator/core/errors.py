@@ -1,0 +1,265 @@
+"""What can go wrong, and what that means for the run.
+
+Every class answers three questions, and the engine looks the answers up instead of climbing a ladder
+of `isinstance`: may the same thing be tried again (`transient`), how far does it reach (`blast`), and
+which exit code does it ask for (`exit_code`). The docstring is the message: what happened, what to do.
+
+    OrchestratorError
+      WordsError              2   command line, config or job
+        ConfigInvalid, JobInvalid
+      EmError                 4   Enterprise Manager could not do its part
+        EmUnreachable, CertificateUntrusted, LogonRefused, SessionEnded, Forbidden, NotFound, EmBusy,
+        EmFault, AnswerUnreadable, OutcomeUnknown, RenewalRefused
+        MountError            4   one mount, the others go on
+          MountNotOffered, MountFailed, MountTimedOut, MountLost, FolderNotFound, FolderAmbiguous,
+          VolumeUnmatched, ShareUnreadable
+          MountLeft           7
+      FileError               3   one file, the others go on
+      StateError              5   journal or state folder
+        StateLocked, StateUnusable, SchemaUnknown, RunUnknown
+"""
+
+from enum import Enum, IntEnum
+from typing import ClassVar
+
+from orchestrator.core.reasons import Reason
+
+
+class Blast(Enum):
+    """How far a failure reaches: everything up to and including this is lost, the rest goes on."""
+
+    FILE = "file"
+    MOUNT = "mount"
+    JOB = "job"
+    PROCESS = "process"
+
+
+class ExitCode(IntEnum):
+    """The process exit codes (docs/reference.md, "Exit codes")."""
+
+    OK = 0
+    BUG = 1
+    WORDS = 2
+    PARTIAL = 3
+    EM = 4
+    STATE = 5
+    STOPPED = 6
+    MOUNTS_LEFT = 7
+
+
+# A bug is worse than any outcome we understand, except that a mount left behind still holds a backup file.
+_SEVERITY = (
+    ExitCode.OK,
+    ExitCode.WORDS,
+    ExitCode.PARTIAL,
+    ExitCode.EM,
+    ExitCode.STATE,
+    ExitCode.STOPPED,
+    ExitCode.BUG,
+    ExitCode.MOUNTS_LEFT,
+)
+
+
+def worst(*codes: ExitCode) -> ExitCode:
+    """The exit code that wins when several apply; OK when none does."""
+    return max(codes, key=_SEVERITY.index, default=ExitCode.OK)
+
+
+class OrchestratorError(Exception):
+    """{what}."""
+
+    transient: ClassVar[bool] = False
+    blast: ClassVar[Blast] = Blast.PROCESS
+    exit_code: ClassVar[ExitCode] = ExitCode.BUG
+
+    def __init__(self, **facts: object) -> None:
+        template = (type(self).__doc__ or type(self).__name__).strip()
+        super().__init__(" ".join(template.format_map(facts).split()))
+        self.facts = facts
+
+
+class WordsError(OrchestratorError):
+    """{what}."""
+
+    blast = Blast.JOB
+    exit_code = ExitCode.WORDS
+
+
+class ConfigInvalid(WordsError):
+    """{place}: {problems}"""
+
+
+class JobInvalid(WordsError):
+    """{place}: {problems}"""
+
+
+class EmError(OrchestratorError):
+    """Enterprise Manager: {what}."""
+
+    blast = Blast.JOB
+    exit_code = ExitCode.EM
+
+
+class EmUnreachable(EmError):
+    """Enterprise Manager at {url} cannot be reached: {cause}. Check the address, the port (9398 unless changed),
+    the firewall and that the service runs."""
+
+    transient = True
+    blast = Blast.PROCESS
+
+
+class CertificateUntrusted(EmError):
+    """The certificate of {url} is not trusted: {cause}. Set enterprise_manager.ca_file to the issuing CA, or
+    enterprise_manager.fingerprint_sha256 to {fingerprint} after comparing it with the certificate on the server."""
+
+    blast = Blast.PROCESS
+
+
+class LogonRefused(EmError):
+    """Enterprise Manager refuses the logon of {username}: {cause}. Check enterprise_manager.username and the
+    password behind {password_source}; the account needs the role File Restore Operator."""
+
+    blast = Blast.PROCESS
+
+
+class RenewalRefused(EmError):
+    """The logon session ended and Enterprise Manager refuses a new one for {username}: {cause}. Put the password
+    right, then `orchestrator resume`."""
+
+    blast = Blast.PROCESS
+
+
+class SessionEnded(EmError):
+    """Enterprise Manager no longer knows the logon session ({what})."""
+
+    transient = True
+
+
+class Forbidden(EmError):
+    """Enterprise Manager denies {what}: {cause}. The account needs the role File Restore Operator (or Portal
+    Administrator) and the machine must be in its restore scope."""
+
+    blast = Blast.MOUNT
+
+
+class NotFound(EmError):
+    """Enterprise Manager has no {what} any more: {cause}."""
+
+    blast = Blast.MOUNT
+
+
+class EmBusy(EmError):
+    """Enterprise Manager is overloaded or in maintenance ({what}: {cause}). It was asked again until the time
+    limit; try later."""
+
+    transient = True
+    blast = Blast.MOUNT
+
+
+class EmFault(EmError):
+    """Enterprise Manager answers {status} to {what}: {cause}."""
+
+    blast = Blast.MOUNT
+
+
+class AnswerUnreadable(EmError):
+    """The answer to {what} is not what Enterprise Manager sends: {cause}. Check that enterprise_manager.url names
+    Enterprise Manager itself and not a proxy, a portal or the backup server."""
+
+    blast = Blast.MOUNT
+
+
+class OutcomeUnknown(EmError):
+    """No answer came to {what}: {cause}. Whether Enterprise Manager acted is found out by listing."""
+
+    blast = Blast.MOUNT
+
+
+class MountError(EmError):
+    """Mount of {vm}: {what}."""
+
+    blast = Blast.MOUNT
+
+
+class MountNotOffered(MountError):
+    """Enterprise Manager offers no mount for the restore point of {vm}: the account lacks the right to mount
+    (role File Restore Operator), or the product edition has no file restore."""
+
+
+class MountFailed(MountError):
+    """The backup server could not mount the restore point of {vm}: {cause}."""
+
+
+class MountTimedOut(MountError):
+    """The mount of {vm} was not ready within {seconds:g} s. Raise limits.mount_timeout if the backup server is
+    that slow."""
+
+    transient = True
+
+
+class MountLost(MountError):
+    """The mount of {vm} is gone: {cause}."""
+
+    transient = True
+
+
+class FolderNotFound(MountError):
+    """No new folder for {vm} appeared within {seconds:g} s in {shares}. Check that backup_servers.shares of
+    {backup_server} corresponds to C:\\VeeamFLR on the host that mounts."""
+
+
+class FolderAmbiguous(MountError):
+    """Several new folders could belong to {vm}: {folders}. Their contents do not tell them apart."""
+
+
+class VolumeUnmatched(MountError):
+    """Volume {root} of {vm} cannot be told among the folders of {folder}: {candidates}. Say which one it is:
+    [[backup_servers]] volumes = {{ "{root}" = "Volume2" }}"""
+
+
+class ShareUnreadable(MountError):
+    """The share {share} of {backup_server} cannot be read: {cause}. Check that it is mounted and that the account
+    may list it."""
+
+
+class MountLeft(MountError):
+    """The mount of {vm} ({href}) could not be deleted: {cause}. `orchestrator sweep` tries again."""
+
+    exit_code = ExitCode.MOUNTS_LEFT
+
+
+class FileError(OrchestratorError):
+    """{guest_path}: {what}"""
+
+    blast = Blast.FILE
+    exit_code = ExitCode.PARTIAL
+
+    def __init__(self, *, reason: Reason, **facts: object) -> None:
+        super().__init__(**facts)
+        self.reason = reason
+
+
+class StateError(OrchestratorError):
+    """State folder {folder}: {cause}."""
+
+    exit_code = ExitCode.STATE
+
+
+class StateLocked(StateError):
+    """The state folder {folder} is in use by another orchestrator ({owner}). Wait for it, stop it, or use another
+    state.folder."""
+
+
+class StateUnusable(StateError):
+    """The state folder {folder} cannot be used: {cause}. It must be a writable folder on a local disk."""
+
+
+class SchemaUnknown(StateError):
+    """The journal in {folder} has schema {found}, this version knows {known}. Use the version of orchestrator that
+    wrote it, or a newer one."""
+
+
+class RunUnknown(StateError):
+    """The journal in {folder} has no run {run}. `orchestrator status` lists the runs."""
+
+    exit_code = ExitCode.WORDS

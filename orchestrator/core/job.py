@@ -1,0 +1,123 @@
+"""One restore job file: what to restore, from when, to where. TOML in, a frozen `Job` out."""
+
+import re
+from enum import Enum
+from typing import Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from orchestrator.core.catalog import GuestOs
+from orchestrator.core.errors import JobInvalid
+from orchestrator.core.paths import GuestPath, PathRefused, parse_guest_path
+from orchestrator.core.select import Selector
+from orchestrator.core.words import parse_toml, read_model
+
+
+class Conflict(Enum):
+    """What happens when another file stands where the copy belongs. An identical file is always left alone."""
+
+    SKIP = "skip"
+    OVERWRITE = "overwrite"
+    NEWER = "newer"
+    RENAME = "rename"
+
+
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+class Defaults(BaseModel):
+    """What holds for every entry that does not say otherwise."""
+
+    model_config = _STRICT
+    to: str = Field(default="", description="Destination folder; may hold {vm}, {run}, {point}, {date}.")
+    on_conflict: Conflict = Field(default=Conflict.SKIP, description="What to do when another file is there.")
+
+
+class Restore(BaseModel):
+    """One `[[restore]]` entry: files of one machine, or of every machine that a glob matches."""
+
+    model_config = _STRICT
+    vm: str | None = Field(
+        default=None, min_length=1, description="Machine name as EM shows it, or a glob (* ? [a-z])."
+    )
+    restore_point: str | None = Field(
+        default=None, min_length=1, description="Id of one restore point, instead of as_of."
+    )
+    backup_server: str | None = Field(
+        default=None, min_length=1, description="Only restore points of this backup server."
+    )
+    as_of: AwareDatetime | None = Field(
+        default=None, description="Newest restore point at or before this instant; default: the latest."
+    )
+    paths: list[str] = Field(
+        min_length=1, description=r"Guest paths: C:\Shares, D:\, /srv/data, or * for every volume."
+    )
+    include: list[str] = Field(default_factory=list, description="gitignore-style patterns; only matching files.")
+    exclude: list[str] = Field(
+        default_factory=list, description="gitignore-style patterns; matching files are left out."
+    )
+    to: str | None = Field(default=None, min_length=1, description="Destination folder, instead of defaults.to.")
+    on_conflict: Conflict | None = Field(default=None, description="Instead of defaults.on_conflict.")
+    os: GuestOs | None = Field(default=None, description="Sent to EM as OsKind; EM assumes windows.")
+
+    @field_validator("paths")
+    @classmethod
+    def _paths_parse(cls, paths: list[str]) -> list[str]:
+        for text in paths:
+            try:
+                parse_guest_path(text)
+            except PathRefused as error:
+                raise ValueError(str(error)) from error
+        return paths
+
+    @field_validator("include", "exclude")
+    @classmethod
+    def _patterns_parse(cls, patterns: list[str]) -> list[str]:
+        Selector.check(patterns)
+        return patterns
+
+    @model_validator(mode="after")
+    def _names_a_machine(self) -> Self:
+        if self.vm is None and self.restore_point is None:
+            raise ValueError('say which machine: vm = "name", or restore_point = "id"')
+        if self.restore_point is not None and self.as_of is not None:
+            raise ValueError("as_of and restore_point exclude each other; keep one")
+        return self
+
+    @property
+    def guest_paths(self) -> tuple[GuestPath, ...]:
+        return tuple(map(parse_guest_path, self.paths))
+
+    @property
+    def is_glob(self) -> bool:
+        return self.vm is not None and re.search(r"[*?\[]", self.vm) is not None
+
+
+class Job(BaseModel):
+    """A whole job file."""
+
+    model_config = _STRICT
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="Names the runs of this job: letters, digits, dot, dash, underscore.",
+    )
+    defaults: Defaults = Field(default_factory=Defaults)
+    restore: list[Restore] = Field(min_length=1, description="What to restore; one [[restore]] table each.")
+
+    @model_validator(mode="after")
+    def _has_destinations(self) -> Self:
+        for number, entry in enumerate(self.restore, 1):
+            if not (entry.to or self.defaults.to):
+                raise ValueError(f"entry {number} has no destination; set defaults.to or its own to")
+        return self
+
+    def destination(self, entry: Restore) -> str:
+        return entry.to or self.defaults.to
+
+    def conflict(self, entry: Restore) -> Conflict:
+        return entry.on_conflict or self.defaults.on_conflict
+
+
+def read_job(content: bytes, place: str) -> Job:
+    """A job from the bytes of its file; JobInvalid names every key, value and remedy. `place` is the file's name."""
+    return read_model(Job, parse_toml(content, place, JobInvalid), place, JobInvalid)

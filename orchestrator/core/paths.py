@@ -1,0 +1,184 @@
+"""Three path worlds, three types. Nothing else in the package has a bare path.
+
+`GuestPath` is a path inside the backed-up machine, `SourcePath` the same file on the mount share, `TargetPath`
+where its copy lands. A target path can only be made by `target_path`, which refuses every name that could leave
+the destination; so a `TargetPath` that exists is one that stays inside.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from orchestrator.core.reasons import Reason
+
+_DRIVE = re.compile(r"^([A-Za-z]):(?:[\\/](.*))?$", re.DOTALL)
+_VOLUME = re.compile(r"^([^\\/:]+\$?[^\\/:]*):(?:[\\/](.*))?$", re.DOTALL)
+_RESERVED = re.compile(
+    r"^(?:CON|PRN|AUX|NUL|COM[1-9\u00b9\u00b2\u00b3]|LPT[1-9\u00b9\u00b2\u00b3]|CONIN\$|CONOUT\$)(?:\..*)?$",
+    re.IGNORECASE,
+)
+_UNSAFE_IN_COMPONENT = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
+
+NAME_LIMIT_BYTES = 255
+"""The longest file name in UTF-8 bytes that common POSIX file systems hold (ext4, XFS, Btrfs: NAME_MAX)."""
+
+
+class PathRefused(ValueError):
+    """A path that cannot be used; `reason` says why in the taxonomy's terms."""
+
+    def __init__(self, message: str, reason: Reason = Reason.NAME_UNUSABLE) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class GuestPath:
+    r"""A path in the guest. `volume` is `C:`, `Volume$0:`, `/` for a Linux guest, or `*` for every volume.
+
+    `parts` are the names below the volume; empty means the whole volume.
+    """
+
+    volume: str
+    parts: tuple[str, ...] = ()
+
+    @property
+    def linux(self) -> bool:
+        return self.volume == "/"
+
+    def __str__(self) -> str:
+        if self.linux:
+            return "/" + "/".join(self.parts)
+        return self.volume if self.volume == "*" else self.volume + "\\" + "\\".join(self.parts)
+
+    def holds(self, other: "GuestPath") -> bool:
+        """Whether `other` is this path or lies below it; letter case counts only for Linux guests."""
+        if self.volume == "*" or other.volume == "*":
+            return True
+        mine, theirs = (self.volume, *self.parts), (other.volume, *other.parts)
+        if not self.linux:
+            mine, theirs = tuple(map(fold, mine)), tuple(map(fold, theirs))
+        return theirs[: len(mine)] == mine
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePath:
+    """A file on the mount share: `root` is the volume folder as the system names it, `relative` is `/`-joined."""
+
+    root: str
+    relative: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetPath:
+    """Where a copy lands: `root` is the destination as the job says it, `relative` is `/`-joined and checked."""
+
+    root: str
+    relative: str
+
+
+def fold(name: str) -> str:
+    """The key under which a Windows file system takes two names for one (upper case, composed accents)."""
+    return unicodedata.normalize("NFC", name).upper()
+
+
+def parse_guest_path(text: str) -> GuestPath:
+    r"""`C:\a`, `C:/a`, `/a`, `Volume$0:\a` and `*`; PathRefused with a plain message for anything else."""
+    if text == "*":
+        return GuestPath("*")
+    if not text.strip():
+        raise PathRefused("the path is empty; name a folder or file such as C:\\Shares or /srv/data")
+    if "\x00" in text:
+        raise PathRefused(f"{text!r} holds a NUL character")
+    if text.startswith("/"):
+        return GuestPath("/", _parts(text, text.split("/")))
+    match = _DRIVE.match(text) or _VOLUME.match(text)
+    if match is None:
+        raise PathRefused(
+            f"{text!r} is not an absolute guest path; write C:\\folder, C:/folder, /folder, or * for every volume"
+        )
+    volume = f"{match[1].upper() if len(match[1]) == 1 else match[1]}:"
+    return GuestPath(volume, _parts(text, re.split(r"[\\/]", match[2] or "")))
+
+
+def _parts(text: str, pieces: Sequence[str]) -> tuple[str, ...]:
+    parts = tuple(piece for piece in pieces if piece)
+    if any(part in (".", "..") for part in parts):
+        raise PathRefused(f"{text!r} holds . or ..; write the path without them")
+    return parts
+
+
+def volume_folder(volume: str) -> str:
+    """The folder of a volume below a destination: `C` for `C:`, nothing for the root of a Linux guest."""
+    return "" if volume == "/" else safe_component(volume.rstrip(":").strip("/") or "root")
+
+
+def safe_component(name: str) -> str:
+    """One folder name made of any text, for machine and volume names in destinations; never empty, `.` or `..`."""
+    cleaned = _UNSAFE_IN_COMPONENT.sub("_", name).strip(" .")
+    return cleaned or "_"
+
+
+def expand_destination(template: str, *, vm: str, run: str, created: datetime) -> str:
+    """Fill `{vm}`, `{run}`, `{point}` and `{date}`; the dates are the restore point's, in UTC.
+
+    Raises PathRefused for an unknown placeholder or a lone brace.
+    """
+    utc = created.astimezone(UTC)
+    values = {
+        "vm": safe_component(vm),
+        "run": safe_component(run),
+        "point": utc.strftime("%Y%m%dT%H%M%SZ"),
+        "date": utc.strftime("%Y-%m-%d"),
+    }
+
+    def fill(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in values:
+            raise PathRefused(
+                f"{match[0]!r} in {template!r} is not known; there are {{vm}}, {{run}}, {{point}}, {{date}}"
+            )
+        return values[name]
+
+    return re.sub(r"\{([^{}]*)\}?", fill, template)
+
+
+def lies_below(folder: str, roots: Sequence[str]) -> bool:
+    """Whether an absolute destination is one of `roots` or lies below one; lexical, without `..`."""
+    names = _components(folder)
+    if ".." in names:
+        return False
+    return any(names[: len(root)] == root for root in map(_components, roots))
+
+
+def _components(folder: str) -> tuple[str, ...]:
+    return tuple(name for name in re.split(r"[\\/]", folder) if name not in ("", "."))
+
+
+def target_path(root: str, volume: str, relative: str, *, windows_rules: bool = False) -> TargetPath:
+    """The one door into the target world.
+
+    `relative` is the entry's path below its volume. Raises PathRefused when a name could leave the root, or cannot
+    be held by the target file system (`windows_rules` adds those of NTFS).
+    """
+    names = [name for name in relative.split("/") if name]
+    for name in names:
+        _check_name(name, windows_rules)
+    folder = volume_folder(volume)
+    return TargetPath(root, "/".join([folder, *names] if folder else names))
+
+
+def _check_name(name: str, windows_rules: bool) -> None:
+    if name in (".", ".."):
+        raise PathRefused(f"{name!r} would leave the destination", Reason.OUTSIDE_TARGET)
+    if "\x00" in name or "/" in name:
+        raise PathRefused(f"{name!r} holds a character that no name can hold")
+    if len(name.encode("utf-8", "surrogateescape")) > NAME_LIMIT_BYTES:
+        raise PathRefused(f"the name is longer than {NAME_LIMIT_BYTES} bytes: {name[:40]}...", Reason.TOO_LONG)
+    if not windows_rules:
+        return
+    if "\\" in name or ":" in name:
+        raise PathRefused(f"{name!r} holds a separator or a drive colon", Reason.OUTSIDE_TARGET)
+    if _RESERVED.match(name) or name != name.rstrip(" .") or _UNSAFE_IN_COMPONENT.search(name):
+        raise PathRefused(f"{name!r} is a name that Windows cannot hold")

@@ -1,0 +1,150 @@
+"""Why a file was not restored: one fixed taxonomy, used by outcomes, reports and the residual job.
+
+Source of the cases: vendor considerations for guest file restore, and the failures that users of restore tools
+report most. docs/reference.md prints this table.
+"""
+
+from enum import Enum
+
+
+class Reason(Enum):
+    """`value` is the stable name in journal and report; each has its cause, its owner and the next action."""
+
+    UNCHANGED = ("unchanged", "the same file is already there", "nobody", "nothing to do")
+    EXISTS = (
+        "exists",
+        "another file is there and on_conflict is skip",
+        "operator",
+        "compare, then run with overwrite or rename",
+    )
+    TARGET_NEWER = (
+        "target-newer",
+        "the file there is newer than the backup",
+        "operator",
+        "compare, then run with overwrite or rename",
+    )
+    NOT_FOUND = (
+        "not-found",
+        "the path does not exist in the restore point",
+        "operator",
+        "check the path, or choose another restore point",
+    )
+    NOTHING_MATCHED = (
+        "nothing-matched",
+        "an include pattern matched no file",
+        "operator",
+        "check the pattern",
+    )
+    ACCESS_DENIED = (
+        "access-denied",
+        "the share refuses to read the file",
+        "backup admin",
+        "read the share with an account that holds backup privilege",
+    )
+    LOCKED = (
+        "locked",
+        "the file is held by another program, often antivirus",
+        "backup admin",
+        "exclude C:\\VeeamFLR from antivirus on the mount host",
+    )
+    VANISHED = (
+        "vanished",
+        "the file was listed but is gone",
+        "backup admin",
+        "check antivirus on the mount host, then run the residual job",
+    )
+    CHANGED = (
+        "changed",
+        "the file changed its size while it was read",
+        "backup admin",
+        "run the residual job; if it stays, check the mount host",
+    )
+    READ_ERROR = (
+        "read-error",
+        "the share failed while reading",
+        "backup admin",
+        "check the mount host and the backup's health, then run the residual job",
+    )
+    STALLED = (
+        "stalled",
+        "reading made no progress within the time limit",
+        "backup admin",
+        "check the mount host, then run the residual job",
+    )
+    NAME_UNUSABLE = (
+        "name-unusable",
+        "the target cannot hold this name",
+        "operator",
+        "restore to a file system that can, or rename by hand",
+    )
+    NAME_CLASH = (
+        "name-clash",
+        "another file of the run differs only in letter case",
+        "operator",
+        "restore to a case-sensitive file system",
+    )
+    TOO_LONG = (
+        "too-long",
+        "the name or path is longer than the target allows",
+        "operator",
+        "restore to a shorter destination",
+    )
+    LINK_SKIPPED = (
+        "link",
+        "a symbolic link or junction, not followed",
+        "operator",
+        "recreate the link by hand if it is needed",
+    )
+    SPECIAL = ("special", "a device, pipe or socket", "nobody", "nothing to do: not file content")
+    OUTSIDE_TARGET = (
+        "outside-target",
+        "the path would leave the destination",
+        "operator",
+        "remove the link in the destination, or choose another",
+    )
+    TARGET_KIND = (
+        "target-kind",
+        "a folder is where the file belongs, or the reverse",
+        "operator",
+        "move it away, then run the residual job",
+    )
+    TARGET_DENIED = (
+        "target-denied",
+        "the destination refuses to be written",
+        "operator",
+        "check rights on the destination",
+    )
+    NO_SPACE = (
+        "no-space",
+        "the destination is full or over quota",
+        "operator",
+        "make room, then `orchestrator resume`",
+    )
+    WRITE_ERROR = (
+        "write-error",
+        "the destination failed while writing",
+        "operator",
+        "check the destination's disk, then run the residual job",
+    )
+    MOUNT_FAILED = (
+        "mount-failed",
+        "the restore point could not be mounted or found",
+        "backup admin",
+        "see the message; then run the residual job",
+    )
+    PLAN = ("plan", "the job entry could not be planned", "operator", "correct the entry")
+    STOPPED = ("stopped", "the run was stopped before this was done", "operator", "`orchestrator resume`")
+
+    def __init__(self, slug: str, cause: str, owner: str, action: str) -> None:
+        self.slug = slug
+        self.cause = cause
+        self.owner = owner
+        self.action = action
+
+    @classmethod
+    def of(cls, slug: str) -> "Reason":
+        """The reason with that stable name; KeyError if there is none."""
+        return _BY_SLUG[slug]
+
+
+_BY_SLUG = {reason.slug: reason for reason in Reason}
