@@ -16,7 +16,7 @@ which exit code does it ask for (`exit_code`). The docstring is the message: wha
           MountLeft           7
       FileError               3   one file, the others go on
       StateError              5   journal or state folder
-        StateLocked, StateUnusable, SchemaUnknown, RunUnknown
+        StateLocked, StateUnusable, SchemaUnknown, RunUnknown, SealBroken
 """
 
 from enum import Enum, IntEnum
@@ -263,3 +263,8 @@ class RunUnknown(StateError):
     """The journal in {folder} has no run {run}. `orchestrator status` lists the runs."""
 
     exit_code = ExitCode.WORDS
+
+
+class SealBroken(StateError):
+    """The sealed logon session in {folder} cannot be opened: {cause}. It was sealed under another EM password; delete
+    the mount on the backup server, or put the old password back and sweep."""

@@ -1,0 +1,215 @@
+"""The only outward language: log line, progress bar, web page and metrics are folds of these.
+
+Every event carries `at` (UTC). Nothing in an event is secret.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.core.entries import Verdict
+from orchestrator.core.ledger import Totals
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A run begins (or goes on, when `resumed`)."""
+
+    at: datetime
+    run: str
+    job: str
+    groups: int
+    resumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GroupStarted:
+    """A mount group got its seat and is being mounted."""
+
+    at: datetime
+    run: str
+    group: str
+    vm: str
+    backup_server: str
+    restore_point: str
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MountOpened:
+    """EM holds a mount for us. `href` is its path at EM."""
+
+    at: datetime
+    run: str
+    group: str
+    vm: str
+    backup_server: str
+    href: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class FilesLocated:
+    """The mount's files were found on a share; `volumes` pairs each root with its folder."""
+
+    at: datetime
+    run: str
+    group: str
+    vm: str
+    folder: str
+    volumes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FilesScanned:
+    """More of a group has been listed: `files` and `bytes` are added to what is to be done."""
+
+    at: datetime
+    run: str
+    group: str
+    files: int
+    bytes: int
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FilesDone:
+    """A batch of outcomes was written to the journal; `totals` is what it adds, `passed` its bytes of any verdict."""
+
+    at: datetime
+    run: str
+    group: str
+    totals: Totals
+    passed: int
+
+
+@dataclass(frozen=True, slots=True)
+class BytesCopied:
+    """Progress inside a large file."""
+
+    at: datetime
+    run: str
+    group: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileProblem:
+    """One file was refused or failed."""
+
+    at: datetime
+    run: str
+    group: str
+    guest_path: str
+    verdict: Verdict
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class MountDeleted:
+    """EM deleted the mount."""
+
+    at: datetime
+    run: str
+    group: str
+    vm: str
+    backup_server: str
+    href: str
+    open_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class MountLeft:
+    """A mount could not be deleted; `orchestrator sweep` tries again."""
+
+    at: datetime
+    run: str
+    group: str
+    vm: str
+    backup_server: str
+    href: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class MountGone:
+    """A mount was lost with its session; the group will be mounted again or ends failed."""
+
+    at: datetime
+    run: str
+    group: str
+    vm: str
+    href: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupEnded:
+    """A mount group is through; `message` says why when it did not end well."""
+
+    at: datetime
+    run: str
+    group: str
+    vm: str
+    state: str
+    totals: Totals
+    seconds: float
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRenewed:
+    """EM had ended the logon session; this is a new one."""
+
+    at: datetime
+    generation: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """Someone asked the run to stop: `drain` finishes files in flight, `cancel` does not."""
+
+    at: datetime
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something a person should know that changes no outcome."""
+
+    at: datetime
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """A run is through."""
+
+    at: datetime
+    run: str
+    exit_code: int
+    totals: Totals
+    mounts_opened: int
+    mounts_deleted: int
+    mounts_left: int
+
+
+Event = (
+    RunStarted
+    | GroupStarted
+    | MountOpened
+    | FilesLocated
+    | FilesScanned
+    | FilesDone
+    | BytesCopied
+    | FileProblem
+    | MountDeleted
+    | MountLeft
+    | MountGone
+    | GroupEnded
+    | SessionRenewed
+    | Stopping
+    | Notice
+    | RunEnded
+)

@@ -1,0 +1,258 @@
+"""A job resolved against the catalogue: an ordered list of mount groups, one per restore point.
+
+`plan` is a pure function: the same job, catalogue and history give the same plan, so that a plan can be shown,
+kept and compared.
+"""
+
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+
+from pydantic import TypeAdapter
+
+from orchestrator.core.catalog import GuestOs, Question, RestorePoint
+from orchestrator.core.job import Conflict, Job, Restore
+from orchestrator.core.paths import GuestPath, PathRefused, expand_destination, lies_below
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What to take out of one mount and where to put it. `stage` orders selections that overlap."""
+
+    paths: tuple[GuestPath, ...]
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    destination: str
+    on_conflict: Conflict
+    entry: int
+    """The job entry it comes from, counted from 1."""
+    stage: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MountGroup:
+    """Everything wanted of one restore point: one mount, one unit of work. Describable by values alone."""
+
+    id: str
+    point: RestorePoint
+    os: GuestOs | None
+    selections: tuple[Selection, ...]
+    weight: float = 0.0
+    """Expected length in seconds or, without history, in volumes and folders; only the order counts."""
+
+    @property
+    def vm(self) -> str:
+        return self.point.vm
+
+    @property
+    def windows(self) -> bool:
+        return self.os is not GuestOs.LINUX
+
+
+@dataclass(frozen=True, slots=True)
+class PlanProblem:
+    """Why one job entry cannot be planned: the key, and a message that says what to do."""
+
+    entry: int
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"restore[{self.entry}].{self.key}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run will do. `problems` are entries that it will not do."""
+
+    run: str
+    job: str
+    groups: tuple[MountGroup, ...]
+    problems: tuple[PlanProblem, ...] = field(default=())
+
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        return tuple(sorted({selection.destination for group in self.groups for selection in group.selections}))
+
+
+Catalog = Mapping[Question, Sequence[RestorePoint]]
+"""EM's answers, by the question asked."""
+
+
+def question_of(entry: Restore) -> Question:
+    """What to ask EM for one entry. A glob asks for every machine: EM's filters know no wildcards."""
+    return Question(
+        vm=None if entry.is_glob or entry.restore_point else entry.vm,
+        uid=entry.restore_point,
+        until=entry.as_of,
+        backup_server=entry.backup_server,
+    )
+
+
+def questions(job: Job) -> list[Question]:
+    """Every distinct question of a job, in the job's order."""
+    return list(dict.fromkeys(map(question_of, job.restore)))
+
+
+def plan(
+    job: Job,
+    catalog: Catalog,
+    *,
+    run: str,
+    allow: Sequence[str],
+    history: Mapping[str, float] | None = None,
+) -> Plan:
+    """Resolve `job`. `allow` are the roots that destinations must lie below; `history` maps a machine to the
+    seconds its last restore took, and puts long groups first."""
+    problems: list[PlanProblem] = []
+    wanted: dict[tuple[str, GuestOs | None], list[tuple[RestorePoint, Selection]]] = {}
+    for number, entry in enumerate(job.restore, 1):
+        points = _points(number, entry, catalog.get(question_of(entry), ()), problems)
+        for point in points:
+            selection = _selection(job, number, entry, point, run, allow, problems)
+            if selection is not None:
+                wanted.setdefault((point.uid, entry.os), []).append((point, selection))
+    groups = [_group(found, os, history or {}) for (_, os), found in wanted.items()]
+    problems.extend(_clashes(groups))
+    groups.sort(key=lambda group: (-group.weight, group.vm, group.point.uid, group.id))
+    numbered = tuple(replace(group, id=f"g{number:04d}") for number, group in enumerate(groups, 1))
+    return Plan(run, job.name, numbered, tuple(dict.fromkeys(problems)))
+
+
+def _points(
+    number: int, entry: Restore, found: Sequence[RestorePoint], problems: list[PlanProblem]
+) -> list[RestorePoint]:
+    """The restore points one entry means: one per machine, the newest at or before its instant."""
+    found = [point for point in found if entry.as_of is None or point.created <= entry.as_of]
+    if entry.restore_point is not None:
+        if not found:
+            problems.append(
+                PlanProblem(number, "restore_point", f"EM has no restore point {entry.restore_point}; ids come from EM")
+            )
+        return list(found[:1])
+    name = entry.vm or ""
+    if entry.is_glob:
+        found = [point for point in found if fnmatch.fnmatchcase(point.vm.casefold(), name.casefold())]
+    else:
+        found = [point for point in found if point.vm == name] or [
+            point for point in found if point.vm.casefold() == name.casefold()
+        ]
+    if not found:
+        problems.append(PlanProblem(number, "vm", _nothing_found(entry)))
+        return []
+    return _newest(number, found, problems)
+
+
+def _nothing_found(entry: Restore) -> str:
+    what = f"no machine matches {entry.vm!r}" if entry.is_glob else f"there is no machine {entry.vm!r}"
+    when = f" with a restore point at or before {entry.as_of.isoformat()}" if entry.as_of else " with a restore point"
+    where = f" on backup server {entry.backup_server!r}" if entry.backup_server else ""
+    return (
+        f"{what}{when}{where}; check the spelling and the time. A restore point younger than 15 minutes may not have "
+        "been collected by EM yet, and the account's restore scope may not cover the machine"
+    )
+
+
+def _newest(number: int, found: Sequence[RestorePoint], problems: list[PlanProblem]) -> list[RestorePoint]:
+    """One point per machine. A name that stands for machines of several backup servers is not guessed at."""
+    by_name: dict[str, list[RestorePoint]] = {}
+    for point in found:
+        by_name.setdefault(point.vm, []).append(point)
+    chosen = []
+    for vm, points in sorted(by_name.items()):
+        servers = sorted({point.backup_server for point in points})
+        if len(servers) > 1:
+            text = f"{vm!r} is on several backup servers ({', '.join(servers)}); set backup_server to the one you mean"
+            problems.append(PlanProblem(number, "vm", text))
+            continue
+        chosen.append(max(points, key=lambda point: (point.created, point.uid)))
+    return chosen
+
+
+def _selection(
+    job: Job,
+    number: int,
+    entry: Restore,
+    point: RestorePoint,
+    run: str,
+    allow: Sequence[str],
+    problems: list[PlanProblem],
+) -> Selection | None:
+    try:
+        destination = expand_destination(job.destination(entry), vm=point.vm, run=run, created=point.created)
+    except PathRefused as error:
+        problems.append(PlanProblem(number, "to", str(error)))
+        return None
+    if not lies_below(destination, allow):
+        text = f"{destination!r} does not lie below targets.allow ({', '.join(allow)}); change one of the two"
+        problems.append(PlanProblem(number, "to", text))
+        return None
+    return Selection(
+        paths=_without_nested(entry.guest_paths),
+        include=tuple(entry.include),
+        exclude=tuple(entry.exclude),
+        destination=destination,
+        on_conflict=job.conflict(entry),
+        entry=number,
+    )
+
+
+def _without_nested(paths: Iterable[GuestPath]) -> tuple[GuestPath, ...]:
+    """The paths without those that lie inside another one of them: nothing is walked twice."""
+    unique = list(dict.fromkeys(paths))
+    return tuple(path for path in unique if not any(other.holds(path) for other in unique if other != path))
+
+
+def _group(
+    found: Sequence[tuple[RestorePoint, Selection]], os: GuestOs | None, history: Mapping[str, float]
+) -> MountGroup:
+    point = found[0][0]
+    selections: list[Selection] = []
+    for _, selection in found:
+        stage = 1 + max((other.stage for other in selections if _overlap(selection, other)), default=-1)
+        selections.append(replace(selection, stage=stage))
+    weight = history.get(point.vm, 0.0) or sum(_breadth(path) for one in selections for path in one.paths)
+    return MountGroup(point.uid, point, os, tuple(selections), weight)
+
+
+def _overlap(one: Selection, other: Selection) -> bool:
+    """Whether two selections may write the same file, so that one has to wait for the other."""
+    if one.destination != other.destination:
+        return False
+    return any(a.holds(b) or b.holds(a) for a in one.paths for b in other.paths)
+
+
+def _breadth(path: GuestPath) -> float:
+    """A rough size of what a path asks for, when nothing is known about the machine."""
+    return 100.0 if path.volume == "*" else 10.0 if not path.parts else 1.0
+
+
+def _clashes(groups: Sequence[MountGroup]) -> list[PlanProblem]:
+    """Groups of different restore points that would write the same files: the result would depend on luck."""
+    claims: dict[str, list[tuple[MountGroup, Selection]]] = {}
+    for group in groups:
+        for selection in group.selections:
+            claims.setdefault(selection.destination, []).append((group, selection))
+    problems = []
+    for destination, claimed in claims.items():
+        for (group, one), (other, two) in combinations(claimed, 2):
+            if group is not other and _overlap(one, two):
+                both = f"{group.vm!r} and {other.vm!r} would both write below {destination!r}"
+                text = f"{both}; put {{vm}} or {{point}} in to"
+                problems.append(PlanProblem(two.entry, "to", text))
+                break
+    return problems
+
+
+_CODEC = TypeAdapter(Plan)
+
+
+def plan_to_json(plan: Plan) -> str:
+    """The plan as JSON; `plan_from_json` gives the same plan back."""
+    return _CODEC.dump_json(plan).decode()
+
+
+def plan_from_json(text: str) -> Plan:
+    """The plan in `text`; ValueError when it is none."""
+    return _CODEC.validate_json(text)
