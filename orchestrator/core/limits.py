@@ -1,0 +1,44 @@
+"""Which mount group may start next. A pure decision: the engine holds the counts and asks."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.core.plan import MountGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many mounts may be open at once: in all, and per backup server."""
+
+    mounts: int
+    per_server: Mapping[str, int] = field(default_factory=dict)
+    default_per_server: int = 4
+
+    def of_server(self, name: str) -> int:
+        return self.per_server.get(name, self.default_per_server)
+
+
+def next_group(
+    waiting: Sequence[MountGroup],
+    running: Collection[MountGroup],
+    limits: Limits,
+    paused: Collection[str] = (),
+) -> MountGroup | None:
+    """The first waiting group that has room, in plan order, or None.
+
+    Two restore points of one machine are never mounted at once on one backup server: their folders on the share
+    would carry the same name.
+    """
+    if len(running) >= limits.mounts:
+        return None
+    per_server = Counter(group.point.backup_server for group in running)
+    machines = {(group.point.backup_server, group.vm.casefold()) for group in running}
+    for group in waiting:
+        server = group.point.backup_server
+        if server in paused or per_server[server] >= limits.of_server(server):
+            continue
+        if (server, group.vm.casefold()) in machines:
+            continue
+        return group
+    return None

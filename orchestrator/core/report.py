@@ -1,0 +1,199 @@
+"""What a run did, as one value: for a person, an auditor and a program. Views only print it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from orchestrator.core.entries import Outcome, Verdict
+from orchestrator.core.errors import ExitCode, worst
+from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, RunState, Totals
+from orchestrator.core.lifecycle import OPEN_STATES, LeaseState
+from orchestrator.core.plan import MountGroup, Plan
+from orchestrator.core.reasons import Reason
+
+PROBLEMS_SHOWN = 10_000
+"""A report names this many problems; the journal and the residual job hold all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class MountReport:
+    """One mount: its path at EM and where its lease ended."""
+
+    href: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupReport:
+    """One restore point."""
+
+    group: str
+    vm: str
+    restore_point: str
+    created: datetime
+    backup_server: str
+    state: str
+    message: str
+    seconds: float | None
+    destinations: tuple[str, ...]
+    mounts: tuple[MountReport, ...]
+    totals: Totals
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that was not restored, or one job entry that could not be planned."""
+
+    vm: str
+    guest_path: str
+    target_path: str
+    verdict: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftMount:
+    """A mount that may still be open, with all that is known to find it."""
+
+    vm: str
+    restore_point: str
+    created: datetime
+    backup_server: str
+    href: str
+    share: str
+    folder: str
+    cause: str
+
+    @property
+    def remedy(self) -> str:
+        """The vendor's own command, for the backup server's PowerShell."""
+        return (
+            f"Get-VBRRestoreSession | ? {{ $_.Name -like '*{self.vm}*' -and $_.State -eq 'Working' }}; "
+            "Stop-VBRWindowsFileRestore"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole run. `ended` and `exit_code` are None while it is running."""
+
+    run: str
+    job: str
+    state: str
+    started: datetime
+    ended: datetime | None
+    exit_code: int | None
+    totals: Totals
+    groups: tuple[GroupReport, ...]
+    problems: tuple[Problem, ...]
+    problems_by_reason: Mapping[str, int]
+    mounts_opened: int
+    mounts_deleted: int
+    mounts_left: tuple[LeftMount, ...]
+    sessions: int = 1
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Where the run's artefacts are: report, manifest and so on, by kind."""
+
+    @property
+    def seconds(self) -> float | None:
+        return None if self.ended is None else (self.ended - self.started).total_seconds()
+
+    @property
+    def closing_line(self) -> str:
+        """The proof that nothing was left behind; the last line of every run."""
+        return f"mounts opened {self.mounts_opened}, deleted {self.mounts_deleted}, left {len(self.mounts_left)}"
+
+
+def make_report(
+    plan: Plan,
+    run: RunRow,
+    groups: Sequence[GroupRow],
+    leases: Sequence[LeaseRow],
+    totals: Mapping[str, Totals],
+    problems: Sequence[Outcome],
+    files: Mapping[str, str] | None = None,
+) -> Report:
+    """The report of `run` from what the journal holds. `problems` may be cut off; the counts never are."""
+    rows = {row.group: row for row in groups}
+    vms = {group.id: group.vm for group in plan.groups}
+    listed = [_planning_problem(one.entry, str(one)) for one in plan.problems]
+    listed += [_problem(one, vms.get(one.group, "")) for one in problems[:PROBLEMS_SHOWN]]
+    real = [lease for lease in leases if lease.mount_href or lease.state in OPEN_STATES]
+    return Report(
+        run=run.id,
+        job=run.job,
+        state=run.state.value,
+        started=run.started,
+        ended=run.ended,
+        exit_code=run.exit_code,
+        totals=sum(totals.values(), Totals()),
+        groups=tuple(_group(group, rows.get(group.id), real, totals.get(group.id, Totals())) for group in plan.groups),
+        problems=tuple(listed),
+        problems_by_reason=dict(Counter(one.reason for one in listed).most_common()),
+        mounts_opened=sum(1 for lease in real if lease.mount_href),
+        mounts_deleted=sum(1 for lease in real if lease.state in (LeaseState.RELEASED, LeaseState.CONFIRMED)),
+        mounts_left=tuple(_left(lease) for lease in leases if lease.state in OPEN_STATES),
+        sessions=max(1, len({lease.session for lease in leases})),
+        files=files or {},
+    )
+
+
+def exit_code_of(
+    plan: Plan, groups: Sequence[GroupRow], leases: Sequence[LeaseRow], totals: Totals, stopped: bool
+) -> ExitCode:
+    """The exit code of a finished run; the worst that applies."""
+    codes = [ExitCode.OK]
+    if plan.problems or totals.refused or totals.failed:
+        codes.append(ExitCode.PARTIAL)
+    if any(row.state is GroupState.FAILED for row in groups):
+        codes.append(ExitCode.EM)
+    if stopped:
+        codes.append(ExitCode.STOPPED)
+    if any(lease.state in OPEN_STATES for lease in leases):
+        codes.append(ExitCode.MOUNTS_LEFT)
+    return worst(*codes)
+
+
+def run_state_of(stopped: bool) -> RunState:
+    """Whether `orchestrator resume` has anything to go on with."""
+    return RunState.STOPPED if stopped else RunState.FINISHED
+
+
+def _group(group: MountGroup, row: GroupRow | None, leases: Sequence[LeaseRow], totals: Totals) -> GroupReport:
+    return GroupReport(
+        group=group.id,
+        vm=group.vm,
+        restore_point=group.point.uid,
+        created=group.point.created,
+        backup_server=group.point.backup_server,
+        state=(row.state if row else GroupState.WAITING).value,
+        message=row.message if row else "",
+        seconds=row.seconds if row else None,
+        destinations=tuple(dict.fromkeys(selection.destination for selection in group.selections)),
+        mounts=tuple(MountReport(one.mount_href, one.state.value) for one in leases if one.group == group.id),
+        totals=totals,
+    )
+
+
+def _problem(outcome: Outcome, vm: str) -> Problem:
+    reason = outcome.reason.slug if outcome.reason else ""
+    return Problem(vm, outcome.guest_path, outcome.target_path, outcome.verdict.value, reason, outcome.message)
+
+
+def _planning_problem(entry: int, message: str) -> Problem:
+    return Problem("", f"restore[{entry}]", "", Verdict.REFUSED.value, Reason.PLAN.slug, message)
+
+
+def _left(lease: LeaseRow) -> LeftMount:
+    return LeftMount(
+        vm=lease.point.vm,
+        restore_point=lease.point.uid,
+        created=lease.point.created,
+        backup_server=lease.point.backup_server,
+        href=lease.mount_href or lease.task_href or lease.point.mounts_href,
+        share=lease.share,
+        folder=lease.folder,
+        cause=lease.note or f"state {lease.state.value}",
+    )
