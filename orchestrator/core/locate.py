@@ -1,0 +1,170 @@
+"""Where the files of a mount are: which folder of a share, and which volume folder is which root.
+
+EM names neither. A folder is found by what is new on the shares since before the POST, a volume by comparing EM's
+listing of the root with the listings of the folders. Sources: the mount pages of the EM reference name
+`C:\\VeeamFLR\\<vm-name>`; real mounts also carry a suffix of eight hex digits and hold `Volume1..N` in no promised
+order.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.core.catalog import Listed, Listing, ShareFolder
+from orchestrator.core.paths import GuestPath, SourcePath, safe_component
+
+Seen = Mapping[str, Sequence[ShareFolder]]
+"""The folders of each share at one moment."""
+
+MATCH_AT_LEAST = 0.5
+"""A volume folder that shares less than half of a root's listing is another volume."""
+
+TIME_SLACK = 2
+"""Seconds: EM gives whole seconds, shares may round to two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A root of the mount and the folder that holds it. `volume` and `prefix` are the root in guest terms."""
+
+    root: str
+    volume: str
+    prefix: tuple[str, ...]
+    folder: SourcePath
+
+    def guest(self, relative: str) -> GuestPath:
+        """The guest path of an entry of this volume."""
+        return GuestPath(self.volume, (*self.prefix, *(name for name in relative.split("/") if name)))
+
+
+def join_share(share: str, *names: str) -> str:
+    """A path below a share, in the share's own spelling (UNC and drive letters use the backslash)."""
+    separator = "\\" if share.startswith("\\\\") or re.match(r"^[A-Za-z]:", share) else "/"
+    return separator.join([share.rstrip("/\\") or share, *names])
+
+
+def new_folders(before: Seen, after: Seen, vm: str) -> list[tuple[str, str]]:
+    """(share, folder) of every folder that may belong to `vm` and was not there, or was made anew, since `before`.
+
+    A name matches as a whole, with or without a suffix: `app1` never takes the folder of `app10`. A folder that was
+    there under the same name counts only when nothing newer does.
+    """
+    names = "|".join(re.escape(name) for name in {vm, safe_component(vm)})
+    pattern = re.compile(rf"(?:{names})(?:_[0-9a-f]{{8}})?", re.IGNORECASE)
+    fresh, remade = [], []
+    for share, folders in after.items():
+        known = {folder.name: folder.created_ns for folder in before.get(share, ())}
+        for folder in folders:
+            if not pattern.fullmatch(folder.name):
+                continue
+            if folder.name not in known:
+                fresh.append((share, folder.name))
+            elif known[folder.name] != folder.created_ns:
+                remade.append((share, folder.name))
+    return fresh or remade
+
+
+def likeness(root: Listing, folder: Listing) -> float:
+    """How much of two listings agrees, 0 to 1: names and kinds, and for files size and time where both are known."""
+    if not root and not folder:
+        return 1.0
+    ours, theirs = _keyed(root), _keyed(folder)
+    agreed = possible = 0
+    for name in ours.keys() | theirs.keys():
+        one, other = ours.get(name), theirs.get(name)
+        weight, hits = _compare(one, other) if one and other else (1, 0)
+        possible += weight
+        agreed += hits
+    return agreed / possible
+
+
+def _keyed(listing: Listing) -> dict[str, Listed]:
+    return {unicodedata.normalize("NFC", name).casefold(): listed for name, listed in listing.items()}
+
+
+def _compare(one: Listed, other: Listed) -> tuple[int, int]:
+    """(points to be had, points agreed) for one name that both sides have."""
+    points, agreed = 1, int(one.folder == other.folder)
+    if one.folder or other.folder:
+        return points, agreed
+    if one.size is not None and other.size is not None:
+        points, agreed = points + 1, agreed + (one.size == other.size)
+    if one.modified is not None and other.modified is not None:
+        points, agreed = points + 1, agreed + (abs(one.modified - other.modified) <= TIME_SLACK)
+    return points, agreed
+
+
+def match_roots(roots: Mapping[str, Listing], folders: Mapping[str, Listing]) -> dict[str, str]:
+    """The volume folder of each root that has exactly one best match; roots that have none or a tie are left out.
+
+    Sure matches are made first and taken away, so that a tie can be broken by elimination.
+    """
+    matched: dict[str, str] = {}
+    left_roots, left_folders = dict(roots), dict(folders)
+    while True:
+        sure = _sure_matches(left_roots, left_folders)
+        if not sure:
+            return matched
+        matched.update(sure)
+        for root, folder in sure.items():
+            del left_roots[root]
+            del left_folders[folder]
+
+
+def _sure_matches(roots: Mapping[str, Listing], folders: Mapping[str, Listing]) -> dict[str, str]:
+    """Pairs in which each side is the other's only best match."""
+    scores = {(root, folder): likeness(roots[root], folders[folder]) for root in roots for folder in folders}
+    sure = {}
+    for root in roots:
+        folder = _only_best({name: scores[root, name] for name in folders})
+        if folder is not None and _only_best({name: scores[name, folder] for name in roots}) == root:
+            sure[root] = folder
+    return sure
+
+
+def _only_best(scores: Mapping[str, float]) -> str | None:
+    best = max(scores.values(), default=0.0)
+    winners = [name for name, score in scores.items() if score == best]
+    return winners[0] if len(winners) == 1 and best >= MATCH_AT_LEAST else None
+
+
+def candidates_text(root: Listing, folders: Mapping[str, Listing]) -> str:
+    """Both sides of a match that failed, for a person: what the root holds, what each folder holds."""
+    shown = [f"EM lists {_names(root)}"]
+    shown += [
+        f"{name} ({likeness(root, listing):.0%} alike) holds {_names(listing)}" for name, listing in folders.items()
+    ]
+    return "; ".join(shown)
+
+
+def _names(listing: Iterable[str]) -> str:
+    names = sorted(listing)
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") if names else "nothing"
+
+
+def root_in_guest(name: str) -> tuple[str, tuple[str, ...]]:
+    """A root as EM names it, in guest terms: (`C:`, ()) or (`/`, (`srv`,))."""
+    plain = name.replace("\\", "/")
+    if plain.startswith("/"):
+        return "/", tuple(part for part in plain.split("/") if part)
+    plain = plain.rstrip("/")
+    return (plain.upper() if re.fullmatch(r"[A-Za-z]:", plain) else plain), ()
+
+
+def roots_for(path: GuestPath, roots: Iterable[str]) -> list[tuple[str, tuple[str, ...]]]:
+    """(root, names below it) for a requested path: every root for `*`, else the root that holds it, or none.
+
+    A whole-guest Linux request (`/`) takes every root; a folder takes the longest root that holds it.
+    """
+    known = [(name, *root_in_guest(name)) for name in roots]
+    if path.volume == "*":
+        return [(name, ()) for name, _, _ in known]
+    if path.volume == "/" and not path.parts:
+        return [(name, ()) for name, volume, _ in known if volume == "/"]
+    holding = [
+        (len(prefix), name, path.parts[len(prefix) :])
+        for name, volume, prefix in known
+        if volume.casefold() == path.volume.casefold() and path.parts[: len(prefix)] == prefix
+    ]
+    return [max(holding)[1:]] if holding else []

@@ -1,0 +1,56 @@
+"""The journal, one caller at a time: every read and write runs in a thread of its own, never two at once."""
+
+from collections.abc import Callable
+from typing import TypeVar, TypeVarTuple
+
+from anyio import CancelScope, CapacityLimiter, Lock, to_thread
+
+from orchestrator.core.ledger import LeaseRow, SessionRow
+from orchestrator.engine.ports import Clock, LeaseLedger, Session
+
+Result = TypeVar("Result")
+Arguments = TypeVarTuple("Arguments")
+
+
+class Books:
+    """The way to the journal. A write that has begun is finished even when its caller is cancelled."""
+
+    def __init__(
+        self, leases: LeaseLedger, session: Session, em_url: str, new_id: Callable[[], str], clock: Clock
+    ) -> None:
+        self._limiter = CapacityLimiter(1)
+        self._leases = leases
+        self._session = session
+        self._em_url = em_url
+        self._new_id = new_id
+        self._clock = clock
+        self._known_sessions: dict[int, str] = {}
+        self._session_lock = Lock()
+
+    async def ask(self, function: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
+        """Run one blocking journal call. Shielded: SQLite answers in milliseconds, and half a write is no write."""
+        with CancelScope(shield=True):
+            return await to_thread.run_sync(function, *arguments, limiter=self._limiter)
+        raise AssertionError("a scope without a deadline swallows nothing")
+
+    async def write_lease(self, row: LeaseRow) -> None:
+        """Durable when it returns."""
+        await self.ask(self._leases.write_lease, row)
+
+    async def session_id(self, generation: int) -> str:
+        """The journal's id of the live session; its sealed token is written before the first mount is asked for."""
+        async with self._session_lock:
+            if generation not in self._known_sessions:
+                row = SessionRow(self._new_id(), generation, self._em_url, self._clock(), self._session.sealed())
+                await self.ask(self._leases.write_session, row)
+                self._known_sessions[generation] = row.id
+            return self._known_sessions[generation]
+
+    async def erase_settled_sessions(self) -> bool:
+        """Erase the tokens of sessions that hold nothing any more; True when none of ours is left."""
+        held = {row.session for row in await self.ask(self._leases.open_leases)}
+        for generation, session in list(self._known_sessions.items()):
+            if session not in held:
+                await self.ask(self._leases.erase_session, session)
+                del self._known_sessions[generation]
+        return not self._known_sessions

@@ -1,0 +1,146 @@
+"""Deciding and copying, batch by batch, in threads. What has been done is never lost: a batch that is cut short
+hands over the outcomes it has."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import PurePosixPath
+
+from anyio import from_thread
+
+from orchestrator.core.decide import Copy, Refuse, Renamed, Skip, decide, renamed, same_file
+from orchestrator.core.entries import EntryKind, FoundKind, Outcome, Verdict
+from orchestrator.core.errors import FileError, MountLost
+from orchestrator.core.job import Conflict
+from orchestrator.core.paths import SourcePath, TargetPath
+from orchestrator.core.reasons import Reason
+from orchestrator.engine.ports import Checkpoint, Source, Target
+from orchestrator.engine.walking import Batch, Work
+
+REPORT_BYTES = 8 << 20
+"""Inside a large file progress is told once for this many bytes."""
+
+LOST_SOURCE = frozenset({Reason.VANISHED, Reason.READ_ERROR})
+"""Reasons that may be the whole mount going away and not one file; then the volume folder is looked at."""
+
+RENAMES = 1000
+"""How many copies of one file may stand beside each other before a rename gives up."""
+
+
+class Copier:
+    """Deals with the batches of one group. `perform` blocks and runs in a thread of the event loop's."""
+
+    def __init__(
+        self,
+        source: Source,
+        target: Target,
+        group: str,
+        vm: str,
+        created: datetime,
+        tell: Callable[[int], None],
+        stopping: Callable[[], bool],
+    ) -> None:
+        self._source = source
+        self._target = target
+        self._group = group
+        self._vm = vm
+        self._created = created
+        self._tell = tell
+        self._stopping = stopping
+
+    def perform(self, batch: Batch, done: list[Outcome]) -> None:
+        """Deal with a batch; each outcome goes into `done` as soon as it is final.
+
+        Raises MountLost when the mount's files are gone, and whatever a cancel raises in the thread. Stops between
+        two files when the run is being stopped.
+        """
+        done.extend(batch.outcomes)
+        for work in batch.works:
+            from_thread.check_cancelled()
+            if self._stopping():
+                return
+            outcome = self._one(work, batch.selection.on_conflict)
+            if outcome is None:
+                continue
+            if outcome.reason in LOST_SOURCE and self._mount_is_gone(batch):
+                raise MountLost(vm=self._vm, cause=f"its files are no longer on the share ({batch.volume.folder.root})")
+            done.append(outcome)
+
+    def _mount_is_gone(self, batch: Batch) -> bool:
+        return self._source.look(SourcePath(batch.volume.folder.root, "")) is None
+
+    def _one(self, work: Work, policy: Conflict) -> Outcome | None:
+        """The outcome of one entry; None for a folder, which is not counted unless it fails."""
+        try:
+            if work.entry.kind is EntryKind.FOLDER:
+                self._target.make_folder(work.target)
+                return None
+            return self._file(work, policy)
+        except FileError as error:
+            return self._outcome(work, Verdict.FAILED, error.reason, str(error))
+
+    def _file(self, work: Work, policy: Conflict) -> Outcome:
+        found = self._target.look(work.target)
+        match decide(work.entry, found, policy):
+            case Copy(replace=overwrite):
+                return self._copy(work, overwrite)
+            case Renamed():
+                return self._beside(work)
+            case Skip(reason):
+                return self._outcome(work, Verdict.SKIPPED, reason, reason.cause)
+            case Refuse(reason):
+                verdict = Verdict.FAILED if work.entry.kind is EntryKind.UNREADABLE else Verdict.REFUSED
+                return self._outcome(work, verdict, reason, work.entry.message or reason.cause)
+
+    def _copy(self, work: Work, overwrite: bool) -> Outcome:
+        placed = self._target.place(work.source, work.entry, work.target, overwrite, self._progress(work.entry.size))
+        return replace(self._outcome(work, Verdict.RESTORED, None, ""), size=placed.size, checksum=placed.checksum)
+
+    def _beside(self, work: Work) -> Outcome:
+        """Copy under the first free name beside the existing file, unless an earlier run has already done so."""
+        for attempt in range(RENAMES):
+            target = TargetPath(work.target.root, renamed(work.target.relative, self._created, attempt))
+            beside = replace(work, target=target)
+            found = self._target.look(target)
+            if found.kind is FoundKind.NOTHING:
+                return self._copy(beside, overwrite=False)
+            if same_file(work.entry, found):
+                return self._outcome(beside, Verdict.SKIPPED, Reason.UNCHANGED, Reason.UNCHANGED.cause)
+        name = PurePosixPath(work.target.relative).name
+        return self._outcome(work, Verdict.REFUSED, Reason.EXISTS, f"{RENAMES} copies of {name} are there already")
+
+    def _progress(self, size: int) -> Checkpoint:
+        if size < REPORT_BYTES:
+            return _check_cancelled
+        pending = 0
+
+        def check(copied: int) -> None:
+            nonlocal pending
+            from_thread.check_cancelled()
+            pending += copied
+            if pending >= REPORT_BYTES:
+                from_thread.run_sync(self._tell, pending)
+                pending = 0
+
+        return check
+
+    def _outcome(self, work: Work, verdict: Verdict, reason: Reason | None, message: str) -> Outcome:
+        return Outcome(
+            group=self._group,
+            guest_path=work.guest_path,
+            target_path=full_target(work.target),
+            verdict=verdict,
+            size=work.entry.size,
+            mtime_ns=work.entry.mtime_ns,
+            reason=reason,
+            message=message,
+        )
+
+
+def _check_cancelled(_: int) -> None:
+    from_thread.check_cancelled()
+
+
+def full_target(target: TargetPath) -> str:
+    """A target path as one text, for people and for the journal."""
+    return f"{target.root.rstrip('/')}/{target.relative}"

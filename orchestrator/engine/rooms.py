@@ -1,0 +1,63 @@
+"""Everything a run is given: the ports of the other rooms, and its settings as plain values."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from orchestrator.core.limits import Limits
+from orchestrator.engine.ports import (
+    Catalogue,
+    Clock,
+    Emit,
+    LeaseLedger,
+    Mounts,
+    OutcomeLedger,
+    Reviver,
+    RunLedger,
+    Session,
+    Source,
+    Target,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How the mounts of one backup server are reached: candidate shares in order, and volumes that are known."""
+
+    shares: tuple[str, ...]
+    volumes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Durations in seconds. `reach` gives the shares of a backup server, None when the config has no entry."""
+
+    limits: Limits
+    reach: Callable[[str], Reach | None]
+    copies: int = 16
+    mount_timeout: float = 900.0
+    folder_timeout: float = 60.0
+    unmount_timeout: float = 600.0
+    keep_alive: float = 240.0
+    grace: float = 30.0
+    poll_first: float = 0.1
+    poll_most: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """The ports, handed in by the roof."""
+
+    catalogue: Catalogue
+    mounts: Mounts
+    session: Session
+    reviver: Reviver
+    source: Source
+    target: Target
+    runs: RunLedger
+    leases: LeaseLedger
+    outcomes: OutcomeLedger
+    emit: Emit
+    clock: Clock
+    new_id: Callable[[], str]
+    em_url: str
+    settings: EngineSettings

@@ -1,0 +1,70 @@
+"""Stopping: the first request drains, the second cancels. Either leaves a resumable journal and no mount."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+from anyio import CancelScope, Event, sleep
+
+from orchestrator.core.events import Stopping
+from orchestrator.engine.ports import Clock, Emit
+
+
+class Stop:
+    """Why and how far a run is being stopped. Requests may come before the work has begun."""
+
+    def __init__(self, emit: Emit, clock: Clock) -> None:
+        self._emit = emit
+        self._clock = clock
+        self._asked = Event()
+        self._scopes: list[CancelScope] = []
+        self.draining = False
+        self.cancelled = False
+
+    def ask(self) -> None:
+        """One request to stop: a signal, a stop file, a deadline."""
+        if not self.draining:
+            self.drain()
+        elif not self.cancelled:
+            self.cancel()
+
+    def drain(self) -> None:
+        """No new mount and no new file; files in flight are finished."""
+        self.draining = True
+        self._asked.set()
+        self._emit(Stopping(self._clock(), "drain"))
+
+    def cancel(self) -> None:
+        """Files in flight are given up; mounts are still deleted."""
+        self.draining = self.cancelled = True
+        self._asked.set()
+        self._emit(Stopping(self._clock(), "cancel"))
+        for scope in self._scopes:
+            scope.cancel()
+
+    @contextmanager
+    def governs(self, scope: CancelScope) -> Iterator[None]:
+        """`cancel` reaches `scope` while this is open. Never the witness, only the work."""
+        self._scopes.append(scope)
+        if self.cancelled:
+            scope.cancel()
+        try:
+            yield
+        finally:
+            self._scopes.remove(scope)
+
+    async def requested(self) -> None:
+        """Return when a stop has been asked for."""
+        await self._asked.wait()
+
+    async def enforce_grace(self, grace: float) -> None:
+        """Turn a drain that takes too long into a cancel."""
+        await self.requested()
+        await sleep(grace)
+        if not self.cancelled:
+            self.cancel()
+
+
+async def obey(stop: Stop, signals: AsyncIterator[object]) -> None:
+    """Every signal is one request to stop."""
+    async for _ in signals:
+        stop.ask()

@@ -1,0 +1,141 @@
+"""From a selection to a bounded stream of work: what to copy, in batches, as fast as the share lists it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.core.entries import Entry, EntryKind, Outcome, Verdict
+from orchestrator.core.locate import Volume
+from orchestrator.core.paths import PathRefused, SourcePath, TargetPath, target_path
+from orchestrator.core.plan import MountGroup, Selection
+from orchestrator.core.reasons import Reason
+from orchestrator.core.select import Selector
+from orchestrator.engine.ports import Source
+
+BATCH_FILES = 64
+"""Files handed over at once: enough to make the hand-over cheap, few enough to keep all copiers busy."""
+
+BATCH_BYTES = 8 << 20
+"""A batch is closed at this size, so that large files travel alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One entry to be dealt with: where it is, what it is called in the guest, where it goes."""
+
+    entry: Entry
+    source: SourcePath
+    guest_path: str
+    target: TargetPath
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Work handed over together, and outcomes that were already clear while walking. Sizes in bytes."""
+
+    selection: Selection
+    volume: Volume
+    works: tuple[Work, ...]
+    outcomes: tuple[Outcome, ...] = ()
+
+    @property
+    def files(self) -> int:
+        return len(self.outcomes) + sum(1 for work in self.works if work.entry.kind is not EntryKind.FOLDER)
+
+    @property
+    def bytes(self) -> int:
+        return sum(work.entry.size for work in self.works)
+
+
+@dataclass(slots=True)
+class Walk:
+    """The walk of one requested path in one volume. Blocks: its batches are drawn in a thread."""
+
+    source: Source
+    group: MountGroup
+    selection: Selection
+    selector: Selector
+    volume: Volume
+    below: tuple[str, ...]
+    _works: list[Work] = field(default_factory=list)
+    _outcomes: list[Outcome] = field(default_factory=list)
+    _bytes: int = 0
+
+    def batches(self) -> Iterator[Batch]:
+        """Every batch; a path that does not exist is one outcome."""
+        found = self.source.look(SourcePath(self.volume.folder.root, "/".join(self.below)))
+        if found is None:
+            self._outcomes.append(self._missing())
+        elif found.kind is EntryKind.FOLDER:
+            yield from self._folder(found)
+        else:
+            self._take(found, found.relative.rpartition("/")[2])
+        if self._works or self._outcomes:
+            yield self._batch()
+
+    def _folder(self, start: Entry) -> Iterator[Batch]:
+        strip = len(start.relative) + 1 if start.relative else 0
+        if start.relative:
+            self._take(start, "")
+        scanned = self.source.scan(
+            SourcePath(self.volume.folder.root, start.relative), lambda folder: self.selector.enters(folder[strip:])
+        )
+        for entries in scanned:
+            for entry in entries:
+                self._take(entry, entry.relative[strip:])
+                if len(self._works) + len(self._outcomes) >= BATCH_FILES or self._bytes >= BATCH_BYTES:
+                    yield self._batch()
+
+    def _take(self, entry: Entry, name: str) -> None:
+        if entry.kind is EntryKind.FOLDER:
+            if self.selector.chooses:
+                return
+        elif entry.kind is EntryKind.UNREADABLE:
+            pass  # Whether it would have been wanted cannot be known of a folder, so it is always told.
+        elif not self.selector.wants(name):
+            return
+        guest = self.volume.guest(entry.relative)
+        try:
+            target = target_path(
+                self.selection.destination, self.volume.volume, "/".join((*self.volume.prefix, entry.relative))
+            )
+        except PathRefused as error:
+            self._outcomes.append(
+                Outcome(
+                    self.group.id,
+                    str(guest),
+                    "",
+                    Verdict.REFUSED,
+                    entry.size,
+                    entry.mtime_ns,
+                    "",
+                    error.reason,
+                    str(error),
+                )
+            )
+            return
+        self._works.append(Work(entry, SourcePath(self.volume.folder.root, entry.relative), str(guest), target))
+        self._bytes += entry.size
+
+    def _missing(self) -> Outcome:
+        guest = str(self.volume.guest("/".join(self.below)))
+        return not_found(self.group, guest, f"{guest} does not exist in the restore point of {self.group.vm}")
+
+    def _batch(self) -> Batch:
+        batch = Batch(self.selection, self.volume, tuple(self._works), tuple(self._outcomes))
+        self._works, self._outcomes, self._bytes = [], [], 0
+        return batch
+
+
+def not_found(group: MountGroup, guest_path: str, message: str) -> Outcome:
+    """The outcome of a requested path that the restore point does not have."""
+    return Outcome(group.id, guest_path, "", Verdict.FAILED, reason=Reason.NOT_FOUND, message=message)
+
+
+def next_batch(batches: Iterator[Batch]) -> Batch | None:
+    """The next batch, or None at the end; what a thread is asked for."""
+    return next(batches, None)
+
+
+def selectors(group: MountGroup, choose: Callable[[Selection], Selector]) -> Sequence[tuple[Selection, Selector]]:
+    """Each selection of a group with its patterns, in stage order."""
+    return [(selection, choose(selection)) for selection in sorted(group.selections, key=lambda one: one.stage)]
