@@ -213,8 +213,7 @@ class FolderAmbiguous(MountError):
 
 
 class VolumeUnmatched(MountError):
-    """Volume {root} of {vm} cannot be told among the folders of {folder}: {candidates}. Say which one it is:
-    [[backup_servers]] volumes = {{ "{root}" = "Volume2" }}"""
+    """The volumes of {vm} cannot be told apart on the share: {what}"""
 
 
 class ShareUnreadable(MountError):

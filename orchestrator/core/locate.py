@@ -129,13 +129,16 @@ def _only_best(scores: Mapping[str, float]) -> str | None:
     return winners[0] if len(winners) == 1 and best >= MATCH_AT_LEAST else None
 
 
-def candidates_text(root: Listing, folders: Mapping[str, Listing]) -> str:
-    """Both sides of a match that failed, for a person: what the root holds, what each folder holds."""
-    shown = [f"EM lists {_names(root)}"]
-    shown += [
-        f"{name} ({likeness(root, listing):.0%} alike) holds {_names(listing)}" for name, listing in folders.items()
+def unmatched_text(root: str, where: str, listing: Listing, folders: Mapping[str, Listing]) -> str:
+    """Why a root has no volume folder, with both sides: what EM lists and what each folder holds."""
+    shown = [
+        f"{name} ({likeness(listing, content):.0%} alike) holds {_names(content)}" for name, content in folders.items()
     ]
-    return "; ".join(shown)
+    return (
+        f"volume {root} cannot be told among the folders of {where}: EM lists {_names(listing)}; "
+        f"{'; '.join(shown) or 'there is no folder left'}. Say which one it is: "
+        f'[[backup_servers]] volumes = {{ "{root}" = "Volume2" }}'
+    )
 
 
 def _names(listing: Iterable[str]) -> str:

@@ -46,11 +46,14 @@ class Books:
                 self._known_sessions[generation] = row.id
             return self._known_sessions[generation]
 
-    async def erase_settled_sessions(self) -> bool:
-        """Erase the tokens of sessions that hold nothing any more; True when none of ours is left."""
+    async def erase_settled_sessions(self) -> None:
+        """Erase the tokens of our sessions that hold nothing any more."""
         held = {row.session for row in await self.ask(self._leases.open_leases)}
         for generation, session in list(self._known_sessions.items()):
             if session not in held:
                 await self.ask(self._leases.erase_session, session)
                 del self._known_sessions[generation]
-        return not self._known_sessions
+
+    def holds_something(self, generation: int) -> bool:
+        """Whether the session `generation` still held a mount when settled sessions were last erased."""
+        return generation in self._known_sessions

@@ -1,27 +1,272 @@
 """One mount group from seat to seat: lease, find, walk, copy, release; again when the session was lost under it."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
-from anyio import BrokenResourceError, CapacityLimiter, create_memory_object_stream, create_task_group, current_time
-from anyio import from_thread, sleep, to_thread
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from anyio import create_task_group, current_time, sleep
 
-from orchestrator.core.entries import Entry, EntryKind, Outcome
-from orchestrator.core.errors import Blast, EmError, MountError, MountLost, NotFound, SessionEnded
-from orchestrator.core.events import BytesCopied, FilesLocated, FilesScanned, GroupEnded, GroupStarted
+from orchestrator.core.entries import Outcome, Verdict
+from orchestrator.core.errors import (
+    Blast,
+    EmError,
+    MountLost,
+    NotFound,
+    OrchestratorError,
+    SessionEnded,
+    ShareUnreadable,
+)
+from orchestrator.core.events import FilesLocated, GroupEnded, GroupStarted
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, Totals
+from orchestrator.core.lifecycle import LeaseState
 from orchestrator.core.locate import Volume, join_share, roots_for
-from orchestrator.core.paths import TargetPath
+from orchestrator.core.paths import GuestPath
 from orchestrator.core.plan import MountGroup, Selection
+from orchestrator.core.reasons import Reason
 from orchestrator.core.select import Selector
 from orchestrator.engine.books import Books
-from orchestrator.engine.copying import Copier
+from orchestrator.engine.gathering import one_error
 from orchestrator.engine.leases import Lease, Leases
-from orchestrator.engine.locating import Locator, root_names
-from orchestrator.engine.proving import Prover
-from orchestrator.engine.rooms import Reach, Rooms
+from orchestrator.engine.locating import Located, Locator, root_names
+from orchestrator.engine.rooms import Rooms
 from orchestrator.engine.scribe import Outbox, hand_over, totals_of
 from orchestrator.engine.sessions import SessionWatch
+from orchestrator.engine.settled import Settled
+from orchestrator.engine.stages import Stages
 from orchestrator.engine.stopping import Stop
-from orchestrator.engine.walking import Batch, Walk, next_batch, not_found
+from orchestrator.engine.walking import Walk, not_found
+
+LOSSES_WITHOUT_PROGRESS = 5
+"""A group that loses its mount this often in a row without settling one more file is given up."""
+
+
+Request = tuple[int, GuestPath, str, tuple[str, ...]]
+"""(selection, requested path, root that holds it or nothing, names below that root)."""
+
+
+@dataclass(slots=True)
+class Course:
+    """What one group has done so far, over all its mounts. `told` are problems already told in this process."""
+
+    group: MountGroup
+    selectors: dict[int, Selector]
+    settled: Settled
+    totals: Totals = field(default_factory=Totals)
+    announced: tuple[int, int] = (0, 0)
+    told: set[str] = field(default_factory=set)
+    complete: bool = False
+
+    def fresh(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """The outcomes that are new: not those of an earlier mount of the same group."""
+        new = []
+        for one in outcomes:
+            if one.verdict is not Verdict.RESTORED:
+                if one.reason is Reason.UNCHANGED and one.guest_path in self.settled:
+                    continue
+                if one.verdict is not Verdict.SKIPPED:
+                    if one.guest_path in self.told:
+                        continue
+                    self.told.add(one.guest_path)
+            new.append(one)
+        self.totals = self.totals + totals_of(new)
+        return new
+
+
+class GroupRunner:
+    """Works on one group after the other, many at once. `copies` limits the files in flight over all groups."""
+
+    def __init__(self, rooms: Rooms, books: Books, run: str, stop: Stop, watch: SessionWatch, locator: Locator) -> None:
+        self._rooms = rooms
+        self._books = books
+        self._run = run
+        self._stop = stop
+        self._watch = watch
+        self._locator = locator
+        self._leases = Leases(rooms, books, run)
+        self._stages = Stages(rooms, run, stop)
+
+    async def restore(self, group: MountGroup, outbox: Outbox, choose: Callable[[Selection], Selector]) -> None:
+        """Bring one group to an end and record it. Raises only what ends the whole process."""
+        point = group.point
+        started = current_time()
+        await self._mark(group, GroupState.RUNNING)
+        self._rooms.emit(
+            GroupStarted(
+                self._rooms.clock(), self._run, group.id, group.vm, point.backup_server, point.uid, point.created
+            )
+        )
+        settled = await self._books.ask(lambda: Settled(self._rooms.outcomes.settled(self._run, group.id)))
+        course = Course(group, {number: choose(one) for number, one in enumerate(group.selections)}, settled)
+        state, message = GroupState.STOPPED, ""
+        try:
+            async with outbox:
+                message = await self._until_done(course, outbox)
+            state = GroupState.FAILED if message else GroupState.DONE if course.complete else GroupState.STOPPED
+        finally:
+            seconds = current_time() - started
+            await self._mark(group, state, message, seconds)
+            self._rooms.emit(
+                GroupEnded(
+                    self._rooms.clock(), self._run, group.id, group.vm, state.value, course.totals, seconds, message
+                )
+            )
+
+    async def _mark(
+        self, group: MountGroup, state: GroupState, message: str = "", seconds: float | None = None
+    ) -> None:
+        row = GroupRow(self._run, group.id, group.vm, state, message, seconds)
+        await self._books.ask(self._rooms.runs.write_group, row)
+
+    async def _until_done(self, course: Course, outbox: Outbox) -> str:
+        """Mount, copy, release; once more for every mount that is lost. Empty, or why the group failed."""
+        losses = 0
+        while True:
+            before = course.totals.files
+            try:
+                await self._once(course, outbox)
+                return ""
+            except MountLost as error:
+                losses = 0 if course.totals.files > before else losses + 1
+                if self._stop.draining:
+                    return ""
+                if losses >= LOSSES_WITHOUT_PROGRESS:
+                    return await self._failed(course, outbox, f"{error} Given up after {losses} losses in a row.")
+                course.settled = await self._books.ask(
+                    lambda: Settled(self._rooms.outcomes.settled(self._run, course.group.id))
+                )
+            except OrchestratorError as error:
+                if error.blast is Blast.PROCESS:
+                    raise
+                return await self._failed(course, outbox, str(error))
+
+    async def _failed(self, course: Course, outbox: Outbox, message: str) -> str:
+        """Everything the group was asked for becomes an outcome, so that nothing is missing from the report."""
+        paths = dict.fromkeys(str(path) for one in course.group.selections for path in one.paths)
+        outcomes = [
+            Outcome(course.group.id, path, "", Verdict.FAILED, reason=Reason.MOUNT_FAILED, message=message)
+            for path in paths
+        ]
+        await hand_over(outbox, course.fresh(outcomes))
+        return message
+
+    async def _once(self, course: Course, outbox: Outbox) -> None:
+        group = course.group
+        server = group.point.backup_server
+        reach = self._rooms.settings.reach(server)
+        if reach is None:
+            raise ShareUnreadable(share="no share", backup_server=server, cause="the config has no entry for it")
+        before = await self._locator.folders(server, reach)
+        async with self._leases.hold(group) as lease:
+            with one_error():
+                async with create_task_group() as guarded:
+                    guarded.start_soon(self._session_ends, lease)
+                    guarded.start_soon(self._beat, lease)
+                    names = root_names(lease.held, reach)
+                    walks, wanted = self._requests(course, names)
+                    located = (
+                        await self._locator.locate(
+                            lease.held, before, group.vm, server, reach, wanted, lease.generation
+                        )
+                        if wanted
+                        else Located("", "", [], {})
+                    )
+                    await self._announce(lease, located)
+                    await self._copy_out(course, outbox, walks, located, names)
+                    guarded.cancel_scope.cancel()
+        if lease.row.folder and lease.row.state is LeaseState.RELEASED:
+            await self._confirm(lease.row)
+
+    async def _confirm(self, row: LeaseRow) -> None:
+        if await self._locator.gone(row.share, row.folder):
+            await self._leases.confirm(row)
+
+    def _requests(self, course: Course, names: Sequence[str]) -> tuple[list[Request], list[str]]:
+        """Every request of the group, and the roots that they need."""
+        requests: list[Request] = []
+        for number, selection in enumerate(course.group.selections):
+            for path in selection.paths:
+                holding = roots_for(path, names)
+                requests.extend((number, path, root, below) for root, below in holding)
+                if not holding:
+                    requests.append((number, path, "", ()))
+        return requests, list(dict.fromkeys(root for _, _, root, _ in requests if root))
+
+    async def _announce(self, lease: Lease, located: Located) -> None:
+        if not located.folder:
+            return
+        await self._leases.place(lease, located.share, located.folder)
+        row = lease.row
+        volumes = tuple((volume.root, volume.folder.root) for volume in located.volumes)
+        where = join_share(located.share, located.folder)
+        self._rooms.emit(FilesLocated(self._rooms.clock(), self._run, row.group, row.point.vm, where, volumes))
+
+    async def _copy_out(
+        self,
+        course: Course,
+        outbox: Outbox,
+        requests: Sequence[Request],
+        located: Located,
+        names: Sequence[str],
+    ) -> None:
+        volumes = {volume.root: volume for volume in located.volumes}
+        stages: dict[int, list[Walk]] = {}
+        outcomes = []
+        for number, path, root, below in requests:
+            selection = course.group.selections[number]
+            if root in volumes:
+                walk = self._walk(course, number, volumes[root], below)
+                stages.setdefault(selection.stage, []).append(walk)
+            elif root:
+                outcomes.append(_unmatched(course.group, path, root, located.unmatched.get(root, "")))
+            else:
+                outcomes.append(_no_volume(course.group, path, names))
+        await hand_over(outbox, course.fresh(outcomes))
+        course.complete = await self._stages.run([walks for _, walks in sorted(stages.items())], course, outbox)
+        if course.complete:
+            await hand_over(outbox, course.fresh(_unmatched_patterns(course)))
+
+    def _walk(self, course: Course, number: int, volume: Volume, below: tuple[str, ...]) -> Walk:
+        selection = course.group.selections[number]
+        return Walk(self._rooms.source, course.group, selection, course.selectors[number], volume, below)
+
+    async def _session_ends(self, lease: Lease) -> None:
+        await self._watch.ended(lease.generation)
+        raise MountLost(vm=lease.row.point.vm, cause="the logon session that made it has ended")
+
+    async def _beat(self, lease: Lease) -> None:
+        """Touch the mount itself: an idle one may be closed by the backup server although the session lives."""
+        while True:
+            await sleep(self._rooms.settings.keep_alive)
+            try:
+                await self._rooms.mounts.mount(lease.held.href, lease.generation)
+            except (SessionEnded, NotFound) as error:
+                raise MountLost(vm=lease.row.point.vm, cause=str(error)) from error
+            except EmError as error:
+                if error.blast is Blast.PROCESS and not error.transient:
+                    raise
+
+
+def _no_volume(group: MountGroup, path: GuestPath, names: Sequence[str]) -> Outcome:
+    there = f"it has {', '.join(names)}" if names else "EM shows no volume of it"
+    hint = ' For a Linux guest say os = "linux".' if path.linux else ""
+    return not_found(group, str(path), f"{group.vm} has no volume for {path}; {there}.{hint}")
+
+
+def _unmatched(group: MountGroup, path: GuestPath, root: str, message: str) -> Outcome:
+    shown = f"{root}\\" if path.volume == "*" else str(path)
+    return Outcome(group.id, shown, "", Verdict.FAILED, reason=Reason.MOUNT_FAILED, message=message)
+
+
+def _unmatched_patterns(course: Course) -> list[Outcome]:
+    """Include patterns that chose nothing: more likely a slip than a wish."""
+    outcomes = []
+    for number, selection in enumerate(course.group.selections):
+        for pattern in course.selectors[number].unmatched:
+            where = ", ".join(map(str, selection.paths))
+            message = (
+                f"restore[{selection.entry}].include: {pattern!r} matched no file below {where}; check the pattern"
+            )
+            name = f"{where} ({pattern})"
+            outcomes.append(
+                Outcome(course.group.id, name, "", Verdict.FAILED, reason=Reason.NOTHING_MATCHED, message=message)
+            )
+    return outcomes

@@ -184,20 +184,16 @@ class Leases:
             self._emit_left(lease, cause)
 
     async def _delete(self, lease: Lease) -> None:
-        if lease.row.state is LeaseState.HELD:
-            hrefs = [lease.row.mount_href]
-        else:
-            hrefs = await self._made_without_us(lease)
-            if not hrefs:
-                await self._record(lease, LeaseStep.NOTHING, ended=True)
-                return
-            # Journalled as held first: a crash during the DELETE must find the mount by name.
-            await self._record(lease, LeaseStep.HELD, mount_href=hrefs[0])
-            self._emit_opened(lease, 0.0)
+        hrefs = [lease.row.mount_href] if lease.row.mount_href else await self._made_without_us(lease)
         for href in hrefs:
+            if not lease.row.mount_href:
+                lease.row = replace(lease.row, mount_href=href)
+                self._emit_opened(lease, 0.0)
             await self._delete_one(lease, href)
-        await self._record(lease, LeaseStep.RELEASED, ended=True)
-        self._emit_deleted(lease)
+        nothing = not hrefs and lease.row.state in (LeaseState.INTENDED, LeaseState.REQUESTED)
+        await self._record(lease, LeaseStep.NOTHING if nothing else LeaseStep.RELEASED, ended=True)
+        if hrefs:
+            self._emit_deleted(lease)
 
     async def _made_without_us(self, lease: Lease) -> list[str]:
         """Mounts that EM made or is still making for a POST whose end we did not see."""

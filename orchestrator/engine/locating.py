@@ -1,15 +1,26 @@
 """Finding the files of a mount: which share, which folder, which volume folder is which root."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from anyio import CapacityLimiter, current_time, sleep, to_thread
 
 from orchestrator.core.catalog import Listing, Mount, MountRoot, ShareFolder
-from orchestrator.core.errors import EmError, FolderAmbiguous, FolderNotFound, ShareUnreadable, VolumeUnmatched
-from orchestrator.core.locate import Seen, Volume, candidates_text, join_share, match_roots, new_folders, root_in_guest
+from orchestrator.core.errors import Blast, EmError, FolderAmbiguous, FolderNotFound, ShareUnreadable, VolumeUnmatched
+from orchestrator.core.locate import Seen, Volume, join_share, match_roots, new_folders, root_in_guest, unmatched_text
 from orchestrator.core.paths import SourcePath
 from orchestrator.engine.ports import Mounts, Source
 from orchestrator.engine.rooms import EngineSettings, Reach
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where a mount's files are. `unmatched` tells why a wanted root has no volume folder."""
+
+    share: str
+    folder: str
+    volumes: list[Volume]
+    unmatched: dict[str, str]
 
 
 class Locator:
@@ -51,32 +62,44 @@ class Locator:
         reach: Reach,
         wanted: Iterable[str],
         generation: int,
-    ) -> tuple[str, str, list[Volume]]:
-        """(share, folder, volumes) of a mount. `wanted` are the names of the roots that are needed.
+    ) -> Located:
+        """Where a mount's files are. `wanted` are the names of the roots that are needed.
 
-        Raises FolderNotFound, FolderAmbiguous, VolumeUnmatched, ShareUnreadable, and what EM raises.
+        Raises FolderNotFound, FolderAmbiguous, ShareUnreadable, VolumeUnmatched when no wanted root can be told, and
+        what EM raises.
         """
-        needed = [root for root in mount.roots if root.name in set(wanted)]
-        listings = {
-            root.name: await self._mounts.listing(root, generation)
-            for root in needed
-            if _override(root.name, reach) is None
-        }
-        candidates = await self._await_folders(before, vm, backup_server, reach)
-        found = []
-        problems: list[VolumeUnmatched] = []
-        for share, folder in candidates:
-            try:
-                found.append(
-                    (share, folder, await self._volumes(share, folder, mount, listings, reach, vm, generation))
-                )
-            except VolumeUnmatched as error:
-                problems.append(error)
-        if len(found) == 1:
-            return found[0]
+        names = set(wanted)
+        needed = [root for root in mount.roots if root.name in names and _override(root.name, reach) is None]
+        listings, unlisted = await self._root_listings(needed, generation)
+        found: list[Located] = []
+        problems: list[str] = []
+        for share, folder in await self._await_folders(before, vm, backup_server, reach):
+            located = await self._volumes(share, folder, mount, listings, reach, generation)
+            problems.extend(located.unmatched.values())
+            if any(volume.root in names for volume in located.volumes):
+                located.unmatched.update(unlisted)
+                found.append(located)
         if not found:
-            raise problems[0]
-        raise FolderAmbiguous(vm=vm, folders=", ".join(join_share(share, folder) for share, folder, _ in found))
+            raise VolumeUnmatched(vm=vm, what="; ".join([*problems, *unlisted.values()]) or "the mount has no roots")
+        best = min(len(located.unmatched) for located in found)
+        winners = [located for located in found if len(located.unmatched) == best]
+        if len(winners) > 1:
+            raise FolderAmbiguous(vm=vm, folders=", ".join(join_share(one.share, one.folder) for one in winners))
+        return winners[0]
+
+    async def _root_listings(
+        self, roots: Iterable[MountRoot], generation: int
+    ) -> tuple[dict[str, Listing], dict[str, str]]:
+        """EM's listings of `roots`, and why the others could not be had. A reserved partition may not be listable."""
+        listings, unlisted = {}, {}
+        for root in roots:
+            try:
+                listings[root.name] = await self._mounts.listing(root, generation)
+            except EmError as error:
+                if error.transient or error.blast is not Blast.MOUNT:
+                    raise
+                unlisted[root.name] = str(error)
+        return listings, unlisted
 
     async def _await_folders(self, before: Seen, vm: str, backup_server: str, reach: Reach) -> list[tuple[str, str]]:
         """The folder appears within seconds after EM has finished the task, so it is waited for."""
@@ -95,51 +118,31 @@ class Locator:
             pause = min(pause * 2, 2.0)
 
     async def _volumes(
-        self,
-        share: str,
-        folder: str,
-        mount: Mount,
-        wanted: Mapping[str, Listing],
-        reach: Reach,
-        vm: str,
-        generation: int,
-    ) -> list[Volume]:
+        self, share: str, folder: str, mount: Mount, wanted: Mapping[str, Listing], reach: Reach, generation: int
+    ) -> Located:
         inside = await self._listing(SourcePath(join_share(share, folder), ""))
         names = [name for name, listed in inside.items() if listed.folder]
         known = {root: _override(root, reach) for root in root_names(mount, reach)}
-        matched = {root: volume for root, volume in known.items() if volume in names and volume is not None}
+        matched = {root: volume for root, volume in known.items() if volume is not None and volume in names}
         free = [name for name in names if name not in matched.values()]
         contents = {name: await self._listing(SourcePath(join_share(share, folder, name), "")) for name in free}
         missing = {root: listing for root, listing in wanted.items() if root not in matched}
         found = match_roots(missing, contents)
         if missing.keys() - found.keys():
-            everything = missing | await self._other_roots(mount.roots, missing.keys() | matched.keys(), generation)
-            found = match_roots(everything, contents)
-        for root, listing in missing.items():
-            if root not in found:
-                raise VolumeUnmatched(
-                    root=root, vm=vm, folder=join_share(share, folder), candidates=candidates_text(listing, contents)
-                )
-        matched |= found
-        return [
+            others = [root for root in mount.roots if root.name not in missing and root.name not in matched]
+            listings, _ = await self._root_listings(others, generation)
+            found = match_roots(missing | listings, contents)
+        where = join_share(share, folder)
+        unmatched = {
+            root: unmatched_text(root, where, listing, contents)
+            for root, listing in missing.items()
+            if root not in found
+        }
+        volumes = [
             Volume(root, *root_in_guest(root), SourcePath(join_share(share, folder, name), ""))
-            for root, name in matched.items()
+            for root, name in (matched | found).items()
         ]
-
-    async def _other_roots(
-        self, roots: Sequence[MountRoot], known: Iterable[str], generation: int
-    ) -> dict[str, Listing]:
-        """The listings of roots nobody asked for, to break a tie. A reserved partition may not be listable."""
-        skip = set(known)
-        listings = {}
-        for root in roots:
-            if root.name not in skip:
-                try:
-                    listings[root.name] = await self._mounts.listing(root, generation)
-                except EmError as error:
-                    if error.transient:
-                        raise
-        return listings
+        return Located(share, folder, volumes, unmatched)
 
     async def _listing(self, folder: SourcePath) -> Listing:
         try:

@@ -175,7 +175,8 @@ class RunLedger(Protocol):
     """The journal's runs and groups. Methods block."""
 
     def begin(self, run: RunRow) -> None:
-        """Write a new run, or mark an old one as running again."""
+        """Write a new run, or mark an old one as running again; then the refused and failed outcomes of its groups
+        that are not done are forgotten, because they are tried again."""
         ...
 
     def end(self, run: RunRow) -> None:
@@ -244,6 +245,10 @@ class OutcomeLedger(Protocol):
 
     def restored(self, run: str) -> Iterator[Outcome]:
         """Restored files with their checksums, by target path."""
+        ...
+
+    def settled(self, run: str, group: str) -> Iterator[str]:
+        """The guest paths of a group that are restored or skipped."""
         ...
 
     def vm_seconds(self) -> dict[str, float]:

@@ -1,0 +1,143 @@
+"""One job on one page: the witness writes what the work does, and outlives it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from anyio import create_memory_object_stream, create_task_group, move_on_after
+
+from orchestrator.core.entries import Outcome
+from orchestrator.core.errors import ExitCode, OrchestratorError, worst
+from orchestrator.core.events import FilesDone, RunEnded, RunStarted
+from orchestrator.core.ledger import GroupRow, GroupState, RunRow, RunState, Totals
+from orchestrator.core.lifecycle import OPEN_STATES, LeaseState
+from orchestrator.core.plan import MountGroup, Plan, Selection
+from orchestrator.core.report import exit_code_of
+from orchestrator.core.select import Selector
+from orchestrator.engine.books import Books
+from orchestrator.engine.dispatching import EmbeddedDispatcher
+from orchestrator.engine.gathering import one_error
+from orchestrator.engine.groups import GroupRunner
+from orchestrator.engine.locating import Locator
+from orchestrator.engine.proving import Prover
+from orchestrator.engine.rooms import Rooms
+from orchestrator.engine.scribe import Outbox, Scribe
+from orchestrator.engine.sessions import SessionWatch, keep_alive
+from orchestrator.engine.stopping import Stop
+
+LOG_OFF_WITHIN = 60.0
+"""Seconds that the log-off may take; a session that is not logged off expires by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended. `error` is what stopped it, when something did; then it can be resumed."""
+
+    row: RunRow
+    error: OrchestratorError | None = None
+
+
+async def run_job(plan: Plan, row: RunRow, rooms: Rooms, books: Books, stop: Stop, watch: SessionWatch) -> Ending:
+    """Run every group of `plan` that is not done yet; all mounts are released when this returns.
+
+    Raises StateError when the journal fails; everything else is in the Ending.
+    """
+    locator = Locator(rooms.source, rooms.mounts, rooms.settings)
+    groups, resumed = await _begin(plan, row, rooms, books)
+    rooms.emit(RunStarted(rooms.clock(), row.id, row.job, len(plan.groups), resumed))
+    await _announce_earlier(row, rooms, books)
+    runner = GroupRunner(rooms, books, row.id, stop, watch, locator)
+    error: OrchestratorError | None = None
+    with one_error():
+        async with create_task_group() as witness:
+            outbox, inbox = create_memory_object_stream[Sequence[Outcome]](rooms.settings.copies * 2)
+            scribe = Scribe(rooms.outcomes, books, row.id, rooms.emit, rooms.clock)
+            witness.start_soon(scribe.write, inbox)
+            async with outbox:
+                error = await _work(groups, rooms, runner, outbox, stop)
+    await _settle_lost(row, rooms, books, locator)
+    return await _end(plan, row, rooms, books, error, stop)
+
+
+async def _begin(plan: Plan, row: RunRow, rooms: Rooms, books: Books) -> tuple[list[MountGroup], bool]:
+    """The groups still to be done, and whether an earlier process has begun this run."""
+    known = {one.group: one for one in await books.ask(rooms.runs.groups, row.id)}
+    await books.ask(rooms.runs.begin, row)
+    todo = [
+        group for group in plan.groups if known.get(group.id) is None or known[group.id].state is not GroupState.DONE
+    ]
+    for group in todo:
+        await books.ask(rooms.runs.write_group, GroupRow(row.id, group.id, group.vm, GroupState.WAITING))
+    return todo, bool(known)
+
+
+async def _announce_earlier(row: RunRow, rooms: Rooms, books: Books) -> None:
+    """What an earlier process of this run has settled counts as done from the start."""
+    for group, totals in (await books.ask(rooms.outcomes.totals, row.id)).items():
+        settled = replace(totals, refused=0, failed=0)
+        if settled != Totals():
+            rooms.emit(FilesDone(rooms.clock(), row.id, group, settled, settled.bytes))
+
+
+async def _work(
+    groups: Sequence[MountGroup], rooms: Rooms, runner: GroupRunner, outbox: Outbox, stop: Stop
+) -> OrchestratorError | None:
+    """Do the work; None, or what ended the process's part in it. A stop is no error."""
+    dispatcher = EmbeddedDispatcher(rooms.settings.limits, stop)
+    try:
+        with one_error():
+            async with create_task_group() as work:
+                with stop.governs(work.cancel_scope):
+                    work.start_soon(keep_alive, rooms.session, rooms.settings.keep_alive, rooms.emit, rooms.clock)
+                    work.start_soon(stop.enforce_grace, rooms.settings.grace)
+                    await dispatcher.dispatch(groups, lambda group: _restore(group, runner, outbox))
+                    work.cancel_scope.cancel()
+    except OrchestratorError as error:
+        if error.exit_code is ExitCode.STATE:
+            raise
+        return error
+    return None
+
+
+async def _restore(group: MountGroup, runner: GroupRunner, outbox: Outbox) -> None:
+    await runner.restore(group, outbox.clone(), _chooser(group))
+
+
+def _chooser(group: MountGroup) -> Callable[[Selection], Selector]:
+    return lambda selection: Selector(selection.include, selection.exclude, ignore_case=group.windows)
+
+
+async def _settle_lost(row: RunRow, rooms: Rooms, books: Books, locator: Locator) -> None:
+    """Prove from outside what became of the mounts whose session ended."""
+    prover = Prover(rooms, books, locator)
+    for lease in await books.ask(rooms.leases.leases, row.id):
+        if lease.state is LeaseState.LOST:
+            await prover.settle(lease, rooms.settings.folder_timeout)
+
+
+async def _end(
+    plan: Plan, row: RunRow, rooms: Rooms, books: Books, error: OrchestratorError | None, stop: Stop
+) -> Ending:
+    groups = await books.ask(rooms.runs.groups, row.id)
+    leases = await books.ask(rooms.leases.leases, row.id)
+    totals = sum((await books.ask(rooms.outcomes.totals, row.id)).values(), Totals())
+    unfinished = any(one.state not in (GroupState.DONE, GroupState.FAILED) for one in groups)
+    code = exit_code_of(plan, groups, leases, totals, stopped=stop.draining and unfinished)
+    if error is not None:
+        code = worst(code, error.exit_code)
+    state = RunState.STOPPED if unfinished or error is not None else RunState.FINISHED
+    row = replace(row, state=state, ended=rooms.clock(), exit_code=int(code))
+    await books.ask(rooms.runs.end, row)
+    opened = sum(1 for lease in leases if lease.mount_href)
+    left = sum(1 for lease in leases if lease.state in OPEN_STATES)
+    deleted = sum(1 for lease in leases if lease.mount_href and lease.state not in OPEN_STATES)
+    rooms.emit(RunEnded(rooms.clock(), row.id, int(code), totals, opened, deleted, left))
+    return Ending(row, error)
+
+
+async def leave(rooms: Rooms, books: Books) -> None:
+    """Erase the tokens of sessions that hold nothing and log off. A session that still holds a mount is kept, token
+    and all, so that `orchestrator sweep` can delete the mount under it."""
+    await books.erase_settled_sessions()
+    if not books.holds_something(rooms.session.generation):
+        with move_on_after(LOG_OFF_WITHIN, shield=True):
+            await rooms.session.close()

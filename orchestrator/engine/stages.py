@@ -1,0 +1,170 @@
+"""The stream of one group: walker, copiers and hand-over, joined by a bounded stream, stage after stage."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from anyio import CapacityLimiter, create_memory_object_stream, create_task_group, to_thread
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from orchestrator.core.entries import EntryKind, Outcome, Verdict
+from orchestrator.core.errors import FileError
+from orchestrator.core.events import BytesCopied, FilesScanned
+from orchestrator.core.plan import MountGroup
+from orchestrator.core.reasons import Reason
+from orchestrator.engine.copying import Copier
+from orchestrator.engine.gathering import one_error
+from orchestrator.engine.rooms import Rooms
+from orchestrator.engine.scribe import Outbox, hand_over
+from orchestrator.engine.stopping import Stop
+from orchestrator.engine.walking import Batch, Walk, Work, next_batch
+
+TRY_AGAIN = frozenset({Reason.LOCKED, Reason.VANISHED, Reason.CHANGED, Reason.READ_ERROR, Reason.STALLED})
+"""Failures that may pass: such a file is tried once more after the walk, never on the spot."""
+
+TRY_AGAIN_AT_MOST = 10_000
+"""A group in which more files than this fail has another trouble than files; the rest fail at once."""
+
+
+class Ledgered(Protocol):
+    """What a stage keeps of its group's course."""
+
+    @property
+    def group(self) -> MountGroup: ...
+
+    announced: tuple[int, int]
+
+    def fresh(self, outcomes: Sequence[Outcome]) -> list[Outcome]: ...
+
+
+class Stages:
+    """Runs the stages of a group. The limits on threads are shared by all groups of the run."""
+
+    def __init__(self, rooms: Rooms, run: str, stop: Stop) -> None:
+        self._rooms = rooms
+        self._run = run
+        self._stop = stop
+        self._copying = CapacityLimiter(rooms.settings.copies)
+        self._walking = CapacityLimiter(max(4, min(rooms.settings.limits.mounts, 16)))
+
+    async def run(self, stages: Sequence[Sequence[Walk]], course: Ledgered, outbox: Outbox) -> bool:
+        """Walk and copy every stage; True when all of it was done, False when a stop cut it short."""
+        group = course.group
+        copier = Copier(
+            self._rooms.source, self._rooms.target, group.id, group.vm, group.point.created,
+            lambda count: self._rooms.emit(BytesCopied(self._rooms.clock(), self._run, group.id, count)),
+            lambda: self._stop.draining,
+        )  # fmt: skip
+        count = _Count(course, lambda files, size, complete: self._scanned(group, files, size, complete))
+        for walks in stages:
+            stage = _Stage(copier, course, outbox, self._copying, self._rooms.settings.copies)
+            await self._stage(stage, walks, count)
+            if self._stop.draining:
+                return False
+        count.complete()
+        return not self._stop.draining
+
+    def _scanned(self, group: MountGroup, files: int, size: int, complete: bool) -> None:
+        self._rooms.emit(FilesScanned(self._rooms.clock(), self._run, group.id, files, size, complete))
+
+    async def _stage(self, stage: "_Stage", walks: Sequence[Walk], count: "_Count") -> None:
+        send, receive = create_memory_object_stream[Batch](stage.width)
+        with one_error():
+            async with create_task_group() as tasks:
+                async with receive:
+                    for _ in range(stage.width):
+                        tasks.start_soon(stage.copy, receive.clone())
+                async with send:
+                    for walk in walks:
+                        await self._walk(walk, send, stage, count)
+        await stage.again()
+        if not self._stop.draining:
+            await to_thread.run_sync(stage.finish_folders, self._rooms, limiter=self._copying)
+
+    async def _walk(self, walk: Walk, send: MemoryObjectSendStream[Batch], stage: "_Stage", count: "_Count") -> None:
+        batches = walk.batches()
+        while not self._stop.draining:
+            batch = await to_thread.run_sync(next_batch, batches, limiter=self._walking)
+            if batch is None:
+                return
+            count.add(batch)
+            stage.folders.extend(work for work in batch.works if work.entry.kind is EntryKind.FOLDER)
+            await send.send(batch)
+
+
+class _Count:
+    """Tells how much has been found, but only what exceeds an earlier walk of the same group."""
+
+    def __init__(self, course: Ledgered, tell: "_Tell") -> None:
+        self._course = course
+        self._tell = tell
+        self._files = self._bytes = 0
+
+    def add(self, batch: Batch) -> None:
+        self._files += batch.files
+        self._bytes += batch.bytes
+        files, size = self._course.announced
+        if self._files > files:
+            self._tell(self._files - files, max(0, self._bytes - size), False)
+            self._course.announced = self._files, max(size, self._bytes)
+
+    def complete(self) -> None:
+        self._tell(0, 0, True)
+
+
+class _Tell(Protocol):
+    def __call__(self, files: int, size: int, complete: bool, /) -> None: ...
+
+
+class _Stage:
+    """The copiers of one stage, what they put off, and the folders to be finished at its end."""
+
+    def __init__(self, copier: Copier, course: Ledgered, outbox: Outbox, threads: CapacityLimiter, width: int) -> None:
+        self._copier = copier
+        self._course = course
+        self._outbox = outbox
+        self._threads = threads
+        self.width = width
+        self.folders: list[Work] = []
+        self._put_off: list[tuple[Batch, Work]] = []
+
+    async def copy(self, receive: MemoryObjectReceiveStream[Batch]) -> None:
+        """Deal with batches until there are no more."""
+        async with receive:
+            async for batch in receive:
+                await self._perform(batch, last=False)
+
+    async def again(self) -> None:
+        """Try once more what failed for a reason that may have passed."""
+        for batch, work in self._put_off:
+            await self._perform(Batch(batch.selection, batch.volume, (work,)), last=True)
+        self._put_off = []
+
+    async def _perform(self, batch: Batch, last: bool) -> None:
+        done: list[Outcome] = []
+        try:
+            await to_thread.run_sync(self._copier.perform, batch, done, limiter=self._threads)
+        finally:
+            kept = done if last else self._keep(batch, done)
+            await hand_over(self._outbox, self._course.fresh(kept))
+
+    def _keep(self, batch: Batch, done: Sequence[Outcome]) -> list[Outcome]:
+        """The outcomes that are final; the others are put off with their work."""
+        works = {work.guest_path: work for work in batch.works}
+        kept = []
+        for outcome in done:
+            work = works.get(outcome.guest_path)
+            passing = outcome.verdict is Verdict.FAILED and outcome.reason in TRY_AGAIN
+            if passing and work is not None and len(self._put_off) < TRY_AGAIN_AT_MOST:
+                self._put_off.append((batch, work))
+            else:
+                kept.append(outcome)
+        return kept
+
+    def finish_folders(self, rooms: Rooms) -> None:
+        """Set the times of folders, deepest first, now that nothing more is written into them. Blocks."""
+        for work in reversed(self.folders):
+            try:
+                rooms.target.finish_folder(work.target, work.entry)
+            except FileError:
+                # Its making has already been told as a failure of its own; its times are no loss beyond that.
+                continue

@@ -1,0 +1,72 @@
+"""Clearing what dead runs have left at EM: under their own sealed sessions while those live, else by proof.
+
+Touches only what the journal proves to be ours.
+"""
+
+from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter
+
+from orchestrator.core.errors import EmError, SealBroken, SessionEnded
+from orchestrator.core.events import Notice
+from orchestrator.core.ledger import LeaseRow
+from orchestrator.core.lifecycle import OPEN_STATES
+from orchestrator.engine.books import Books
+from orchestrator.engine.leases import Lease, Leases
+from orchestrator.engine.locating import Locator
+from orchestrator.engine.ports import Revived
+from orchestrator.engine.proving import Prover
+from orchestrator.engine.rooms import Rooms
+
+
+async def sweep(rooms: Rooms, books: Books, within: float) -> tuple[list[LeaseRow], list[LeaseRow]]:
+    """(cleared, left): every open lease of the journal, deleted or proved gone within `within` seconds each, or not."""
+    open_leases = await books.ask(rooms.leases.open_leases)
+    cleared: list[LeaseRow] = []
+    left: list[LeaseRow] = []
+    for session, rows in groupby(sorted(open_leases, key=attrgetter("session")), key=attrgetter("session")):
+        for row in await _sweep_session(rooms, books, session, list(rows), within):
+            (left if row.state in OPEN_STATES else cleared).append(row)
+    return cleared, left
+
+
+async def _sweep_session(
+    rooms: Rooms, books: Books, session: str, rows: Sequence[LeaseRow], within: float
+) -> list[LeaseRow]:
+    """The rows of one dead session as they are afterwards. Its token is erased once it holds nothing."""
+    revived = await _revive(rooms, books, session)
+    after = []
+    if revived is not None:
+        leases = {run: Leases(rooms, books, run) for run in {row.run for row in rows}}
+        for row in rows:
+            lease = Lease(row, 0, revived.mounts)
+            await leases[row.run].release(lease)
+            after.append(lease.row)
+    prover = Prover(rooms, books, Locator(rooms.source, rooms.mounts, rooms.settings))
+    after = [await prover.settle(row, within) if row.state in OPEN_STATES else row for row in after or rows]
+    if all(row.state not in OPEN_STATES for row in after):
+        if revived is not None:
+            await _log_off(rooms, revived)
+        await books.ask(rooms.leases.erase_session, session)
+    return after
+
+
+async def _revive(rooms: Rooms, books: Books, session: str) -> Revived | None:
+    """The dead run's session, or None when it can no longer be used; then only proof from outside is left."""
+    kept = await books.ask(rooms.leases.session, session)
+    if kept is None:
+        return None
+    try:
+        return await rooms.reviver.revive(kept.sealed)
+    except SessionEnded:
+        return None
+    except SealBroken as error:
+        rooms.emit(Notice(rooms.clock(), str(error)))
+        return None
+
+
+async def _log_off(rooms: Rooms, revived: Revived) -> None:
+    try:
+        await revived.close()
+    except EmError as error:
+        rooms.emit(Notice(rooms.clock(), f"the swept session could not be logged off and will expire: {error}"))
