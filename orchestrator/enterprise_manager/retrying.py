@@ -1,0 +1,89 @@
+"""The one place where a request is tried again, and only one that is safe to repeat.
+
+Full jitter, `Retry-After` as seconds or as a date, and a deadline over all attempts that is never slept past.
+"""
+
+import email.utils
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
+
+from orchestrator.core.errors import EmBusy, EmFault, EmUnreachable
+from orchestrator.enterprise_manager.wire.exchange import Reply
+
+Sleep = Callable[[float], Awaitable[None]]
+"""Sleeps so many seconds."""
+Random = Callable[[], float]
+"""A number in [0, 1)."""
+
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 30.0
+_SERVER_FAULTS = frozenset({500, 502, 504})
+# A 500 is more often a question EM cannot answer than an outage, so patience for it is short.
+_FAULT_ATTEMPTS = 4
+
+
+class Retrying:
+    """Repeats until it works, until the failure is one that repeating does not cure, or until time is up."""
+
+    def __init__(
+        self,
+        retry_for: float,
+        *,
+        clock: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        random: Random,
+        sleep: Sleep,
+    ) -> None:
+        self._retry_for = retry_for
+        self._clock = clock
+        self._monotonic = monotonic
+        self._random = random
+        self._sleep = sleep
+
+    async def repeat(self, attempt: Callable[[], Awaitable[Reply]]) -> Reply:
+        """The reply of the first attempt that works, else the error of the last."""
+        begun = self._monotonic()
+
+        def late(state: RetryCallState) -> bool:
+            return self._monotonic() - begun + state.upcoming_sleep > self._retry_for or _hopeless(state)
+
+        retrying = AsyncRetrying(
+            sleep=self._sleep,
+            wait=self._pause,
+            stop=late,
+            retry=retry_if_exception(_curable),
+            reraise=True,
+        )
+        return await retrying(attempt)
+
+    def _pause(self, state: RetryCallState) -> float:
+        ceiling = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (state.attempt_number - 1))
+        failed = state.outcome.exception() if state.outcome else None
+        said = str(failed.facts.get("retry_after", "")) if isinstance(failed, EmBusy) else ""
+        return retry_after(said, self._clock()) + self._random() * ceiling
+
+
+def _curable(failed: BaseException) -> bool:
+    if isinstance(failed, EmFault):
+        return failed.facts.get("status") in _SERVER_FAULTS
+    return isinstance(failed, EmUnreachable | EmBusy)
+
+
+def _hopeless(state: RetryCallState) -> bool:
+    failed = state.outcome.exception() if state.outcome else None
+    return isinstance(failed, EmFault) and state.attempt_number >= _FAULT_ATTEMPTS
+
+
+def retry_after(text: str, now: datetime) -> float:
+    """Seconds that `Retry-After` asks for; 0 when it says nothing readable or a moment gone by."""
+    text = text.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        moment = email.utils.parsedate_to_datetime(text)
+    except (ValueError, IndexError, TypeError, OverflowError):
+        return 0.0
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - now).total_seconds())

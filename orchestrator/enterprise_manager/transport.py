@@ -1,0 +1,158 @@
+"""The one place that sends. Every request passes the guard, goes to the configured address and nowhere else."""
+
+from collections.abc import Callable
+from types import SimpleNamespace, TracebackType
+from typing import Any, Self
+
+import aiohttp
+from yarl import URL
+
+from orchestrator.config import EnterpriseManagerSettings
+from orchestrator.core.errors import AnswerUnreadable, EmBusy, OutcomeUnknown
+from orchestrator.enterprise_manager.masking import Mask
+from orchestrator.enterprise_manager.retrying import Retrying
+from orchestrator.enterprise_manager.translate import FOREIGN, failure, fingerprint_in, refusal, untrusted
+from orchestrator.enterprise_manager.trust import Trust, shown_fingerprint
+from orchestrator.enterprise_manager.wire.document import BODY_LIMIT
+from orchestrator.enterprise_manager.wire.exchange import Reply, Request, refused
+from orchestrator.enterprise_manager.wire.links import Base
+
+Observer = Callable[[str, str, int | None, float], None]
+"""Told of every request: route, method, status (None when no answer came), seconds. For metrics; must not block."""
+
+_CONNECTIONS = 32
+_TOKEN = "X-RestSvcSessionId"  # noqa: S105 - the name of the header, not its value
+
+
+class Transport:
+    """One connection pool to one EM. No cookies are kept: EM would prefer them over the header. No redirect is
+    followed, no compressed answer asked for, no answer read beyond the limit."""
+
+    def __init__(
+        self,
+        settings: EnterpriseManagerSettings,
+        *,
+        trust: Trust,
+        retrying: Retrying,
+        monotonic: Callable[[], float],
+        observer: Observer | None,
+        mask: Mask,
+    ) -> None:
+        self.base = Base(settings.url)
+        self.mask = mask
+        self._settings = settings
+        self._trust = trust
+        self._retrying = retrying
+        self._monotonic = monotonic
+        self._observer = observer
+        self._http: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(_mark_sent)
+        self._http = aiohttp.ClientSession(
+            auto_decompress=False,
+            connector=aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=self._trust),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"Accept": "application/xml", "Accept-Encoding": "identity", "User-Agent": "orchestrator"},
+            skip_auto_headers={"Content-Type"},
+            timeout=aiohttp.ClientTimeout(total=self._settings.request_timeout),
+            trace_configs=[trace],
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        http, self._http = self._http, None
+        if http is not None:
+            await http.close()
+
+    async def send(self, request: Request, *, token: str = "", authorization: str = "") -> Reply:
+        """The answer, whatever its status; one that is safe to repeat is repeated while EM is down or busy.
+
+        EmUnreachable, CertificateUntrusted, and for a repeated request EmBusy and EmFault. A mount POST of which
+        anything may have reached EM ends in OutcomeUnknown instead of EmUnreachable.
+        """
+        if reason := refused(request):
+            raise AnswerUnreadable(what=request.what, cause=f"{reason}; nothing was sent")
+        if not request.repeatable:
+            return await self._exchange(request, token, authorization)
+
+        async def attempt() -> Reply:
+            reply = await self._exchange(request, token, authorization)
+            error = refusal(reply, request, self.mask)
+            if error is not None and (isinstance(error, EmBusy) or reply.status >= 500):
+                raise error
+            return reply
+
+        return await self._retrying.repeat(attempt)
+
+    async def _exchange(self, request: Request, token: str, authorization: str) -> Reply:
+        """One exchange, translated and observed."""
+        progress, begun = SimpleNamespace(sent=False), self._monotonic()
+        status: int | None = None
+        try:
+            reply = await self._attempt(request, _headers(request, token, authorization), progress)
+            status = reply.status
+        except FOREIGN as cause:
+            shown = fingerprint_in(cause)
+            if untrusted(cause) and not shown:
+                shown = await self._shown_fingerprint()
+            raise failure(
+                cause, request, self._settings.url, sent=progress.sent, fingerprint=shown, mask=self.mask
+            ) from cause
+        finally:
+            if self._observer is not None:
+                self._observer(request.route, request.method, status, self._monotonic() - begun)
+        return reply
+
+    async def _attempt(self, request: Request, headers: dict[str, str], progress: SimpleNamespace) -> Reply:
+        if self._http is None:
+            raise RuntimeError("the client is used outside its `async with`")
+        # `encoded`: targets are encoded exactly once, when they are made.
+        url = URL(self.base.address(request.target), encoded=True)
+        async with self._http.request(
+            request.method,
+            url,
+            data=request.body or None,
+            headers=headers,
+            allow_redirects=False,
+            trace_request_ctx=progress,
+        ) as response:
+            chunks, size = [], 0
+            async for chunk in response.content.iter_chunked(65536):
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > BODY_LIMIT:
+                    response.close()
+                    raise _oversized(request)
+            names = {name.casefold(): text for name, text in response.headers.items()}
+            return Reply(response.status, names, b"".join(chunks))
+
+    async def _shown_fingerprint(self) -> str:
+        url = URL(self._settings.url)
+        return await shown_fingerprint(url.host or "", url.port or 443)
+
+
+def _headers(request: Request, token: str, authorization: str) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    if token:
+        headers[_TOKEN] = token
+    if authorization:
+        headers["Authorization"] = authorization
+    if request.body:
+        headers["Content-Type"] = "application/xml"
+    elif request.method == "POST":
+        # http.sys answers 411 to a POST without a length.
+        headers["Content-Length"] = "0"
+    return headers
+
+
+def _oversized(request: Request) -> AnswerUnreadable | OutcomeUnknown:
+    cause = f"it is larger than {BODY_LIMIT // 2**20} MiB"
+    return (OutcomeUnknown if request.makes_mount else AnswerUnreadable)(what=request.what, cause=cause)
+
+
+async def _mark_sent(session: aiohttp.ClientSession, context: SimpleNamespace, params: Any) -> None:
+    context.trace_request_ctx.sent = True

@@ -1,0 +1,58 @@
+"""One request and one reply, and the guard that keeps a request from acting on a whole machine."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlsplit
+
+_LISTING_ACTIONS = frozenset({"listall", "listdirs", "listfiles"})
+_POSTS = re.compile(r"/api/sessionmngr/|/api/.+/mounts", re.IGNORECASE)
+_DELETES = re.compile(r"/api/(?:logonsessions/[^/]+|tasks/[^/]+|.+/mounts/[^/]+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request. `target` is path and query below EM's base address, percent-encoded once.
+
+    `route` labels metrics and holds no id; `what` names the request in messages and holds no secret.
+    """
+
+    method: str
+    target: str = field(repr=False)
+    route: str
+    what: str
+    body: bytes = b""
+    repeatable: bool = False
+    """Sending it twice does what sending it once does."""
+    makes_mount: bool = False
+    """Without a clear refusal EM may have made a mount."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+def refused(request: Request) -> str:
+    """Why `request` must not be sent; empty when it may.
+
+    `Restore` and `Failover` links stand beside `Create` and act on the whole machine (pages "VmRestorePoint",
+    "VmReplicaPoint"), so only what this room needs passes: a list of what is allowed cannot miss a new action.
+    """
+    parts = urlsplit(request.target)
+    if not parts.path.startswith("/api/") or request.target.startswith("//"):
+        return "it does not lie below /api"
+    for key, value in parse_qsl(parts.query.replace(";", "&"), keep_blank_values=True):
+        if key.casefold() == "action" and value.casefold() not in _LISTING_ACTIONS:
+            return "its link asks for an action other than listing"
+    if request.method == "POST" and not _POSTS.fullmatch(parts.path):
+        return "its link is neither a logon nor a collection of mounts"
+    if request.method == "POST" and request.makes_mount and parts.query:
+        return "its link carries a query"
+    if request.method == "DELETE" and not _DELETES.fullmatch(parts.path):
+        return "its link is neither a mount, a task nor a logon session"
+    return "" if request.method in ("GET", "POST", "DELETE") else f"{request.method} is never sent"

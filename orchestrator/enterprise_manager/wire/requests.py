@@ -1,0 +1,115 @@
+"""Every request this room sends, as values.
+
+Sources: pages "Logging On", "Query Service" and its filter pages, "POST /vmRestorePoints/{ID}/mounts",
+"GET .../mounts/{ID}/{filepath}".
+"""
+
+from datetime import datetime
+from urllib.parse import quote
+
+from orchestrator.core.catalog import GuestOs, PointKind, Question, RestorePoint
+from orchestrator.enterprise_manager.wire.exchange import Request
+from orchestrator.enterprise_manager.wire.instants import written
+from orchestrator.enterprise_manager.wire.links import with_parameters
+from orchestrator.enterprise_manager.wire.points import SHAPES, kind_of, urn
+
+_SPEC = (
+    '<?xml version="1.0" encoding="utf-8"?>\n'
+    '<StartMountSpec xmlns="http://www.veeam.com/ent/v1.0" xmlns:xsd="http://www.w3.org/2001/XMLSchema"'
+    ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">{}</StartMountSpec>'
+)
+_OS_KIND = {GuestOs.WINDOWS: "<OsKind>Windows</OsKind>", GuestOs.LINUX: "<OsKind>Linux</OsKind>"}
+
+
+def logon() -> Request:
+    """POST without body; the slash before the question mark is part of the documented address."""
+    return Request("POST", "/api/sessionMngr/?v=latest", "logon", "the logon")
+
+
+def own_session(href: str) -> Request:
+    """GET of the own logon session: the cheapest request that keeps it alive."""
+    return Request("GET", href, "session", "the heartbeat", repeatable=True)
+
+
+def logoff(href: str) -> Request:
+    return Request("DELETE", href, "logoff", "the logoff", repeatable=True)
+
+
+def question(query_path: str, asked: Question, page_size: int) -> Request:
+    """The restore points that answer `asked`, newest first, first page."""
+    kind = kind_of(asked.uid)
+    shape = SHAPES[kind]
+    comparisons = [
+        comparison(shape.name_field, "==", asked.vm) if asked.vm is not None else "",
+        comparison("UID", "==", urn(asked.uid, kind)) if asked.uid is not None else "",
+        comparison("CreationTime", "<=", written(asked.until)) if asked.until is not None else "",
+        comparison("BackupServerName", "==", asked.backup_server) if asked.backup_server is not None else "",
+    ]
+    target = _query(query_path, shape.type, page_size, [each for each in comparisons if each])
+    return Request("GET", target, "query", "the query for restore points", repeatable=True)
+
+
+def restore_sessions(query_path: str, point: RestorePoint, since: datetime, page_size: int) -> Request:
+    """The file-level restores of that machine begun at or after `since`, on any backup server.
+
+    Not narrowed to one backup server: to prove a mount gone, seeing too much is the safe side.
+    """
+    comparisons = [
+        comparison("VmDisplayName", "==", point.vm),
+        comparison("Type", "==", "FileLevelRestore"),
+        comparison("CreationTime", ">=", written(since)),
+    ]
+    target = _query(query_path, "RestoreSession", page_size, comparisons)
+    return Request("GET", target, "query", f"the query for restore sessions of {point.vm}", repeatable=True)
+
+
+def comparison(field: str, operator: str, text: str) -> str:
+    """One comparison of a filter: the value always quoted, quotes inside doubled."""
+    return f'{field}{operator}"' + text.replace('"', '""') + '"'
+
+
+def _query(path: str, kind: str, page_size: int, comparisons: list[str]) -> str:
+    # The whole filter is encoded, with %20 for a space: the server's reading of + is not documented.
+    target = f"{path}?type={kind}&format=Entities&sortDesc=CreationTime&pageSize={page_size}&page=1"
+    return f"{target}&filter={quote(';'.join(comparisons), safe='')}" if comparisons else target
+
+
+def page(first: Request, target: str) -> Request:
+    """A further page of the answer to `first`."""
+    return Request("GET", target, first.route, first.what, repeatable=True)
+
+
+def mounts_of(point: RestorePoint) -> Request:
+    target = point.mounts_href or point.create_href
+    return Request("GET", target, "mounts", f"the mounts of {point.vm}", repeatable=True)
+
+
+def make_mount(point: RestorePoint, os: GuestOs | None) -> Request:
+    """The POST that makes a mount. Body only when `os` is given; the page for replicas demands one in any case,
+    the page for agents knows none."""
+    body = ""
+    if point.kind is not PointKind.AGENT and (os is not None or point.kind is PointKind.REPLICA):
+        body = _SPEC.format(_OS_KIND[os] if os is not None else "")
+    return Request("POST", point.create_href, "mount", f"the mount of {point.vm}", body.encode(), makes_mount=True)
+
+
+def task(href: str) -> Request:
+    return Request("GET", href, "task", f"the task {href}", repeatable=True)
+
+
+def mount(href: str) -> Request:
+    return Request("GET", href, "mount", f"the mount {href}", repeatable=True)
+
+
+def folder(href: str, name: str) -> Request:
+    return Request("GET", href, "listing", f"the listing of {name}", repeatable=True)
+
+
+def list_all(href: str, page_size: int = 100) -> str:
+    """The documented listing address of a folder, for answers that do not carry it."""
+    return with_parameters(href, action="listAll", pageSize=page_size, page=1)
+
+
+def delete(href: str) -> Request:
+    """DELETE of a mount (or a task). Ids are not used again, so a repetition is harmless."""
+    return Request("DELETE", href, "unmount", f"the deletion of {href}", repeatable=True)
