@@ -189,6 +189,8 @@ class Simulator:
             response = self._print(await self.enterprise.answer(call))
             if call.session is not None:
                 self.enterprise.sessions.touch(call.session)
+        except _NoAnswer:
+            raise
         except Refusal as refusal:
             response = self._refused(refusal)
         except Exception as bug:  # a bug of the simulator must fail the test that met it, not look like EM

@@ -148,6 +148,7 @@ class Estate:
         shown = self.shares[backup_server] / (name if suffix is None else f"{name}_{suffix}")
         if shown.exists():
             shown = shown.with_name(f"{name}_{uuid.uuid4().hex[:8]}")
+        os.utime(twin)  # a fresh mount has a fresh folder; what is inside keeps its times
         os.rename(twin, shown)
         return shown
 

@@ -108,8 +108,9 @@ class Client:
         return (await self.finished(task)).hrefs("Related")[0]
 
 
-def basic(user: str = "CORP\\restore", password: str = "restore") -> dict[str, str]:
-    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+def basic(credentials: str = "CORP\\restore:restore") -> dict[str, str]:
+    """The header of a logon."""
+    return {"Authorization": "Basic " + base64.b64encode(credentials.encode()).decode()}
 
 
 @asynccontextmanager
@@ -127,5 +128,5 @@ async def box(
 
 async def until(condition: Any) -> None:
     """Wait until it holds; the timeout of the test is the deadline."""
-    while not condition():
+    while not condition():  # noqa: ASYNC110 - the simulator is watched from outside
         await anyio.sleep(0.001)
