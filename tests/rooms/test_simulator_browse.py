@@ -93,10 +93,14 @@ async def test_a_folder_without_action_has_two_forms(tmp_path: Path, form: str) 
             assert f"{href}/C:/Shares?action=listDirs&pageSize=10&page=1" in reply.hrefs("Down")
 
 
-async def test_listings_come_in_pages_and_by_kind(tmp_path: Path) -> None:
-    estate = Estate.empty(tmp_path)
+def crowded_folder(folder: Path) -> Estate:
+    estate = Estate.empty(folder)
     estate.add_machine("fs01", points=[{"C:": {**{f"f{n}": b"" for n in range(12)}, "d1/": None, "d2/": None}}])
-    async with box(tmp_path, estate=estate) as (simulator, client):
+    return estate
+
+
+async def test_listings_come_in_pages_and_by_kind(tmp_path: Path) -> None:
+    async with box(tmp_path, build=crowded_folder) as (simulator, client):
         client, href = await mounted(simulator, client)
         reply = await client.get(f"{href}/C:?action=listAll&pageSize=5")
         seen = names(reply)

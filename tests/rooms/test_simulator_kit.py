@@ -2,7 +2,7 @@
 
 import base64
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -115,10 +115,15 @@ def basic(credentials: str = "CORP\\restore:restore") -> dict[str, str]:
 
 @asynccontextmanager
 async def box(
-    folder: Path, *faults: Fault, estate: Estate | None = None, **settings: Any
+    folder: Path,
+    *faults: Fault,
+    estate: Estate | None = None,
+    build: Callable[[Path], Estate] = small_estate,
+    **settings: Any,
 ) -> AsyncIterator[tuple[Simulator, Client]]:
-    """A served simulator over the small estate, and a client without session that checks the certificate."""
-    simulator = Simulator(estate or small_estate(folder), replace(QUICK, **settings), faults)
+    """A served simulator over an estate (built in a thread), and a client without session that checks the certificate."""
+    estate = estate or await anyio.to_thread.run_sync(build, folder)
+    simulator = Simulator(estate, replace(QUICK, **settings), faults)
     async with serving(simulator) as server:
         context = ssl.create_default_context(cafile=server.ca_file)
         connector = aiohttp.TCPConnector(ssl=context, force_close=True)

@@ -1,6 +1,7 @@
 """The query service of the simulated Enterprise Manager."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -95,8 +96,14 @@ def many_points(folder: Path, count: int) -> Estate:
     return estate
 
 
+def one_odd_machine(folder: Path) -> Estate:
+    estate = Estate.empty(folder)
+    estate.add_machine(ODD)
+    return estate
+
+
 async def test_pages_are_linked_and_complete(tmp_path: Path) -> None:
-    async with box(tmp_path, estate=many_points(tmp_path, 7)) as (_, client):
+    async with box(tmp_path, build=partial(many_points, count=7)) as (_, client):
         client = await client.logged_on()
         path = "query?type=vmrestorepoint&format=Entities&sortDesc=CreationTime&pageSize=3&page=1"
         path += "&filter=VmDisplayName%3D%3D%22fs01%22"
@@ -115,7 +122,7 @@ async def test_pages_are_linked_and_complete(tmp_path: Path) -> None:
 
 
 async def test_links_of_pages_are_echoed_in_lower_case_escapes(tmp_path: Path) -> None:
-    async with box(tmp_path, estate=many_points(tmp_path, 2)) as (_, client):
+    async with box(tmp_path, build=partial(many_points, count=2)) as (_, client):
         reply = await (await client.logged_on()).query("VmRestorePoint", 'VmDisplayName=="fs01"', "&pageSize=1")
         query = reply.hrefs("Next")[0].partition("?")[2]
         assert "filter=VmDisplayName%3d%3d%22fs01%22" in query
@@ -125,16 +132,14 @@ async def test_links_of_pages_are_echoed_in_lower_case_escapes(tmp_path: Path) -
 
 @pytest.mark.parametrize(("default", "count", "pages"), [(100, 100, "2"), (0, 101, "1")])
 async def test_the_default_size_of_a_page_is_a_switch(tmp_path: Path, default: int, count: int, pages: str) -> None:
-    async with box(tmp_path, estate=many_points(tmp_path, 101), page_size_default=default) as (_, client):
+    async with box(tmp_path, build=partial(many_points, count=101), page_size_default=default) as (_, client):
         reply = await (await client.logged_on()).query("VmRestorePoint")
         assert len(reply.all("VmRestorePoint")) == count
         assert reply.all("PagingInfo")[0].get("PagesCount") == pages
 
 
 async def test_odd_names_make_the_round_trip_through_quotes_and_escapes(tmp_path: Path) -> None:
-    estate = Estate.empty(tmp_path)
-    estate.add_machine(ODD)
-    async with box(tmp_path, estate=estate) as (_, client):
+    async with box(tmp_path, build=one_odd_machine) as (_, client):
         quoted = ODD.replace('"', '""')
         reply = await (await client.logged_on()).query("VmRestorePoint", f'VmDisplayName=="{quoted}"')
         assert reply.text("VmName") == ODD

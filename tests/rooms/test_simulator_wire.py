@@ -7,13 +7,14 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from anyio import to_thread
 
 from orchestrator.simulator import Simulator, serving
 from tests.rooms.test_simulator_kit import QUICK, SPEC, XML, basic, box, small_estate, until
 
 
 async def test_the_certificate_is_verified_by_a_context_made_from_the_ca_file(tmp_path: Path) -> None:
-    async with serving(Simulator(small_estate(tmp_path), QUICK)) as server:
+    async with serving(Simulator(await to_thread.run_sync(small_estate, tmp_path), QUICK)) as server:
         context = ssl.create_default_context(cafile=server.ca_file)
         async with aiohttp.ClientSession() as http:
             for url in (server.url, server.url.replace("127.0.0.1", "localhost")):
@@ -109,7 +110,7 @@ async def test_a_post_of_a_foreign_type_is_415_even_without_a_body(tmp_path: Pat
 
 
 async def test_a_post_that_states_no_length_is_411(tmp_path: Path) -> None:
-    async with serving(Simulator(small_estate(tmp_path), QUICK)) as server:
+    async with serving(Simulator(await to_thread.run_sync(small_estate, tmp_path), QUICK)) as server:
         context = ssl.create_default_context(cafile=server.ca_file)
         port = int(server.url.rpartition(":")[2])
         reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
