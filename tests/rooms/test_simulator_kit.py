@@ -121,7 +121,7 @@ async def box(
     build: Callable[[Path], Estate] = small_estate,
     **settings: Any,
 ) -> AsyncIterator[tuple[Simulator, Client]]:
-    """A served simulator over an estate (built in a thread), and a client without session that checks the certificate."""
+    """A served simulator over an estate, and a client without session that checks the certificate."""
     estate = estate or await anyio.to_thread.run_sync(build, folder)
     simulator = Simulator(estate, replace(QUICK, **settings), faults)
     async with serving(simulator) as server:
