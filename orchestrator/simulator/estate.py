@@ -65,7 +65,6 @@ class Estate:
         self.shares: dict[str, Path] = {name: folder / "shares" / name for name in backup_servers}
         self.machines: list[Machine] = []
         self._twins: dict[str, list[Path]] = {}
-        self._twins_made = 0
         self._lock = threading.Lock()
 
     @classmethod
@@ -132,8 +131,7 @@ class Estate:
             at_rest = self._twins.get(point.uid, [])
             if at_rest:
                 return at_rest.pop()
-            self._twins_made += 1
-            twin = self.folder / "twins" / f"{point.uid}.{os.getpid()}.{self._twins_made}"
+        twin = self._new_twin(point)
         link_tree(self.folder / "points" / point.uid, twin)
         return twin
 
@@ -154,14 +152,16 @@ class Estate:
 
     def hide(self, point: Point, shown: Path) -> None:
         """Take a mount's folder out of the share, in one step; one that is gone already is fine."""
-        with self._lock:
-            self._twins_made += 1
-            twin = self.folder / "twins" / f"{point.uid}.{os.getpid()}.{self._twins_made}"
+        twin = self._new_twin(point)
         try:
             os.rename(shown, twin)
         except FileNotFoundError:
             return
         self.rest_twin(point, twin)
+
+    def _new_twin(self, point: Point) -> Path:
+        # Never the same name twice: another Estate may stand over the same folder.
+        return self.folder / "twins" / f"{point.uid}.{uuid.uuid4().hex}"
 
     def put_stale_folders(self) -> None:
         """Leave in every share what failed clean-ups leave: an elder `<vm>`, and a look-alike `<vm>0`."""

@@ -110,6 +110,15 @@ def test_content_does_not_move_when_the_point_is_shown(tmp_path: Path) -> None:
         estate.content(point, "D:")
 
 
+def test_two_estates_over_one_folder_do_not_meet(tmp_path: Path) -> None:
+    spec = EstateSpec(machines=1, files=1, points=1)
+    for _ in range(2):
+        estate = build_estate(tmp_path, spec)
+        point = estate.machines[0].points[0]
+        estate.hide(point, estate.show(estate.take_twin(point), "vbr01", "fs01", None))
+    assert list(estate.shares["vbr01"].iterdir()) == []
+
+
 def test_the_job_covers_every_machine_and_both_files_are_toml(tmp_path: Path) -> None:
     estate = build_estate(tmp_path / "it's", SPEC)
     config = tomllib.loads(
