@@ -1,0 +1,30 @@
+"""Views: a value in, text out, and nothing else.
+
+May touch: its arguments, and its own template, read once when it is imported. Promises: the same value gives the
+same text; a hostile file name can neither drive a terminal nor leave its place in a page or a JSON string; times are
+UTC, sizes are bytes or binary units. Refuses: files, clock, network, log, threads, `await`, and every decision.
+"""
+
+from orchestrator.views.html import report_html
+from orchestrator.views.json import event_json, plan_json_view, report_json
+from orchestrator.views.log import log_line, progress_line
+from orchestrator.views.text import plan_text, report_text, runs_text, status_text
+from orchestrator.views.units import duration, instant, rate, size, visible
+
+__all__ = [
+    "duration",
+    "event_json",
+    "instant",
+    "log_line",
+    "plan_json_view",
+    "plan_text",
+    "progress_line",
+    "rate",
+    "report_html",
+    "report_json",
+    "report_text",
+    "runs_text",
+    "size",
+    "status_text",
+    "visible",
+]

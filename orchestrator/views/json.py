@@ -1,0 +1,171 @@
+"""JSON for programs: reports, plans, events. Pure ASCII, valid whatever the file names hold.
+
+A name that is not valid Unicode (bytes of a Linux guest, half a surrogate pair of a Windows one) is given twice:
+readable under its key, with replacement characters, and exact under `<key>_b64`.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+from orchestrator.core.events import Event
+from orchestrator.core.ledger import Totals
+from orchestrator.core.plan import MountGroup, Plan, Selection
+from orchestrator.core.report import GroupReport, LeftMount, Problem, Report
+
+
+def report_json(report: Report) -> str:
+    """The whole report; the key names are the ones that docs/reference.md promises."""
+    return _dump(
+        {
+            "run": report.run,
+            "job": report.job,
+            "state": report.state,
+            "started": _second(report.started),
+            "ended": _second(report.ended),
+            "exit_code": report.exit_code,
+            "totals": _totals(report.totals),
+            "groups": [_group(group) for group in report.groups],
+            "problems": [_problem(problem) for problem in report.problems],
+            "problems_by_reason": dict(report.problems_by_reason),
+            "mounts_opened": report.mounts_opened,
+            "mounts_deleted": report.mounts_deleted,
+            "mounts_left": [_left(mount) for mount in report.mounts_left],
+            "sessions": report.sessions,
+            "files": dict(report.files),
+        },
+        indent=2,
+    )
+
+
+def plan_json_view(plan: Plan) -> str:
+    """The plan for `plan --json`; for people and their scripts, not for reading back (see core.plan.plan_to_json)."""
+    return _dump(
+        {
+            "run": plan.run,
+            "job": plan.job,
+            "groups": [_planned(group) for group in plan.groups],
+            "destinations": list(plan.destinations),
+            "problems": [{"entry": one.entry, "key": one.key, "message": one.message} for one in plan.problems],
+        },
+        indent=2,
+    )
+
+
+def event_json(event: Event) -> str:
+    """One line: `event` is the class name in snake_case, the other keys are the fields."""
+    name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+    values = {field.name: _event_value(getattr(event, field.name)) for field in fields(event)}
+    if "volumes" in values:
+        values["volumes"] = dict(values["volumes"])
+    return _dump({"event": name, **values})
+
+
+def _dump(table: Mapping[str, Any], indent: int | None = None) -> str:
+    return json.dumps(_valid(table), ensure_ascii=True, allow_nan=False, indent=indent)
+
+
+def _event_value(value: Any) -> Any:
+    match value:
+        case datetime():
+            return _utc(value, "milliseconds")
+        case Enum():
+            return value.value
+        case Totals():
+            return _totals(value)
+        case _:
+            return value
+
+
+def _utc(at: datetime, precision: str) -> str:
+    return at.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def _second(at: datetime | None) -> str | None:
+    return None if at is None else _utc(at, "seconds")
+
+
+def _totals(totals: Totals) -> dict[str, int]:
+    return {field.name: getattr(totals, field.name) for field in fields(totals)}
+
+
+def _group(group: GroupReport) -> dict[str, Any]:
+    return {
+        "group": group.group,
+        "vm": group.vm,
+        "restore_point": group.restore_point,
+        "created": _second(group.created),
+        "backup_server": group.backup_server,
+        "state": group.state,
+        "message": group.message,
+        "seconds": group.seconds,
+        "destinations": list(group.destinations),
+        "mounts": [{"href": mount.href, "state": mount.state} for mount in group.mounts],
+        "totals": _totals(group.totals),
+    }
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    return {field.name: getattr(problem, field.name) for field in fields(problem)}
+
+
+def _left(mount: LeftMount) -> dict[str, Any]:
+    table = {field.name: getattr(mount, field.name) for field in fields(mount)}
+    return {**table, "created": _second(mount.created), "remedy": mount.remedy}
+
+
+def _planned(group: MountGroup) -> dict[str, Any]:
+    return {
+        "group": group.id,
+        "vm": group.vm,
+        "restore_point": group.point.uid,
+        "created": _second(group.point.created),
+        "backup_server": group.point.backup_server,
+        "kind": group.point.kind.value,
+        "os": group.os.value if group.os else None,
+        "selections": [_selection(selection) for selection in group.selections],
+    }
+
+
+def _selection(selection: Selection) -> dict[str, Any]:
+    return {
+        "entry": selection.entry,
+        "paths": [str(path) for path in selection.paths],
+        "include": list(selection.include),
+        "exclude": list(selection.exclude),
+        "to": selection.destination,
+        "on_conflict": selection.on_conflict.value,
+        "stage": selection.stage,
+    }
+
+
+def _valid(value: Any) -> Any:
+    """`value` with every string valid Unicode, and the exact bytes beside those that were not."""
+    if isinstance(value, Mapping):
+        return {_readable(key): one for name, inner in value.items() for key, one in _pair(name, inner)}
+    if isinstance(value, str):
+        return _readable(value)
+    return [_valid(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _pair(key: str, value: Any) -> Iterable[tuple[str, Any]]:
+    yield key, _valid(value)
+    if isinstance(value, str) and _readable(value) != value:
+        yield f"{key}_b64", base64.b64encode(_bytes(value)).decode()
+
+
+def _readable(text: str) -> str:
+    return text if text.isascii() else _bytes(text).decode("utf-8", "replace")
+
+
+def _bytes(name: str) -> bytes:
+    """The bytes that `name` was made of; half a surrogate pair gives the three bytes of WTF-8."""
+    try:
+        return name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "surrogatepass")

@@ -1,0 +1,121 @@
+"""Events as log lines, and progress as one plain line."""
+
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from orchestrator.core.events import (
+    BytesCopied,
+    Event,
+    FileProblem,
+    FilesDone,
+    FilesLocated,
+    FilesScanned,
+    GroupEnded,
+    GroupStarted,
+    MountDeleted,
+    MountGone,
+    MountLeft,
+    MountOpened,
+    Notice,
+    RunEnded,
+    RunStarted,
+    SessionRenewed,
+    Stopping,
+)
+from orchestrator.core.ledger import GroupState, Totals
+from orchestrator.core.tally import Tally
+from orchestrator.views.units import count, duration, rate, size, visible
+
+Level = Literal["debug", "info", "warning", "error"]
+
+
+def log_line(event: Event) -> tuple[Level, str, dict[str, Any]]:
+    """Level, a fixed message that can be searched for, and the event's fields as plain values.
+
+    The time is left out: the log has its own. Names are as they are; the log's renderer quotes them.
+    """
+    level, message = _headline(event)
+    table: dict[str, Any] = {}
+    for field in fields(event):
+        value = getattr(event, field.name)
+        if field.name == "at" or value == "":
+            continue
+        if isinstance(value, Totals):
+            table |= {name.name: getattr(value, name.name) for name in fields(value)}
+        else:
+            table[field.name] = _plain(value)
+    return level, message, table
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    if isinstance(value, str):
+        return visible(value)
+    return value.value if hasattr(value, "value") else value
+
+
+def _headline(event: Event) -> tuple[Level, str]:
+    match event:
+        case RunStarted(resumed=resumed):
+            return "info", "run resumed" if resumed else "run started"
+        case RunEnded(exit_code=code):
+            return "info" if code == 0 else "warning", "run ended"
+        case GroupStarted() | MountOpened() | FilesLocated() | MountDeleted() | GroupEnded():
+            return _group_headline(event)
+        case FilesScanned():
+            return "debug", "files listed"
+        case FilesDone():
+            return "debug", "files done"
+        case BytesCopied():
+            return "debug", "bytes copied"
+        case FileProblem():
+            return "warning", "file not restored"
+        case MountLeft():
+            return "error", "mount left behind"
+        case MountGone():
+            return "warning", "mount lost"
+        case SessionRenewed():
+            return "warning", "session renewed"
+        case Stopping():
+            return "warning", "stopping"
+        case Notice(message=message):
+            return "info", visible(message)
+
+
+def _group_headline(
+    event: GroupStarted | MountOpened | FilesLocated | MountDeleted | GroupEnded,
+) -> tuple[Level, str]:
+    match event:
+        case GroupStarted():
+            return "info", "group started"
+        case MountOpened():
+            return "info", "mount opened"
+        case FilesLocated():
+            return "info", "files located"
+        case MountDeleted():
+            return "info", "mount deleted"
+        case GroupEnded(state=state):
+            return "info" if state == GroupState.DONE.value else "warning", "group ended"
+
+
+def progress_line(tally: Tally, now: datetime) -> str:
+    """Where the run is, on one line, for terminals that are not interactive."""
+    _, bytes_rate = tally.rate(now)
+    left = tally.eta(now)
+    totals = tally.totals
+    bad = totals.refused + totals.failed
+    parts = [
+        f"{tally.ended}/{tally.planned} restore points",
+        f"{tally.files_done:,}/{tally.files_found:,} files",
+        f"{size(tally.bytes_done)}/{size(tally.bytes_found)}",
+        rate(bytes_rate),
+        f"{duration(left)} to go" if left is not None else "time to go unknown",
+        f"{count(tally.mounts_open, 'mount')} open",
+    ]
+    if bad:
+        parts.append(count(bad, "problem"))
+    if tally.mounts_left:
+        parts.append(f"{count(tally.mounts_left, 'mount')} left behind")
+    return ", ".join(parts)

@@ -1,0 +1,187 @@
+"""Plain text for a terminal: plans, reports, the table of runs. Every name goes through `visible`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, Totals
+from orchestrator.core.lifecycle import OPEN_STATES
+from orchestrator.core.plan import MountGroup, Plan, Selection
+from orchestrator.core.reasons import Reason
+from orchestrator.core.report import LeftMount, Problem, Report
+from orchestrator.views.units import count, duration, instant, rate, size, verdict, visible
+
+EXAMPLES = 5
+"""A closing report shows this many files for each reason; report.json has them all."""
+
+
+def plan_text(plan: Plan) -> str:
+    """What a run would do, machine by machine in the order of their mounts, and what it would not do."""
+    machines = len({group.vm for group in plan.groups})
+    lines = [
+        f"Plan of job {plan.job}: {count(len(plan.groups), 'restore point')} of {count(machines, 'machine')}"
+        f" to mount, {count(len(plan.problems), 'problem')}"
+    ]
+    for group in plan.groups:
+        lines += ["", *_planned(group)]
+    if plan.problems:
+        lines += ["", "Not planned:"]
+        lines += [f"  {visible(str(problem))}" for problem in plan.problems]
+    return _joined(lines)
+
+
+def _planned(group: MountGroup) -> list[str]:
+    point = group.point
+    system = f", {group.os.value}" if group.os else ""
+    lines = [
+        f"{group.id}  {visible(group.vm)}  as of {instant(point.created)}  on {visible(point.backup_server)}{system}"
+    ]
+    for selection in group.selections:
+        lines += _selected(selection)
+    return lines
+
+
+def _selected(selection: Selection) -> list[str]:
+    lines = [f"       {visible(str(path))}" for path in selection.paths]
+    lines += [f"         only {visible(pattern)}" for pattern in selection.include]
+    lines += [f"         without {visible(pattern)}" for pattern in selection.exclude]
+    after = f", in step {selection.stage + 1}" if selection.stage else ""
+    return [*lines, f"         -> {visible(selection.destination)}  (conflict: {selection.on_conflict.value}{after})"]
+
+
+def report_text(report: Report) -> str:
+    """The short closing report. `Report.closing_line` is always the last line."""
+    lines = [f"Run {report.run} of job {report.job}: {verdict(report.exit_code)}", _when(report), ""]
+    lines += [f"  {line}" for line in _totals(report)]
+    lines += _failed_groups(report)
+    lines += _problems(report)
+    if report.files:
+        width = max(map(len, report.files))
+        lines += ["", "Files of this run:"]
+        lines += [f"  {kind:<{width}}  {visible(path)}" for kind, path in report.files.items()]
+    lines += _left(report.mounts_left)
+    return _joined([*lines, "", report.closing_line])
+
+
+def _when(report: Report) -> str:
+    if report.ended is None:
+        return f"started {instant(report.started)}, state {report.state}"
+    return f"{instant(report.started)} to {instant(report.ended)}, {duration(report.seconds)}"
+
+
+def _totals(report: Report) -> list[str]:
+    totals = report.totals
+    speed = f", {rate(totals.bytes / report.seconds)}" if report.seconds else ""
+    done = sum(1 for group in report.groups if group.state == GroupState.DONE.value)
+    lines = [
+        f"restored  {count(totals.restored, 'file')}, {size(totals.bytes)}{speed}",
+        f"skipped   {count(totals.skipped, 'file')}",
+        f"refused   {count(totals.refused, 'file')}",
+        f"failed    {count(totals.failed, 'file')}",
+        f"machines  {done} of {count(len(report.groups), 'restore point')} done",
+    ]
+    return lines
+
+
+def _failed_groups(report: Report) -> list[str]:
+    bad = [group for group in report.groups if group.state != GroupState.DONE.value]
+    if not bad:
+        return []
+    lines = ["", "Restore points that are not done:"]
+    for group in bad:
+        why = f": {visible(group.message)}" if group.message else ""
+        lines.append(f"  {visible(group.vm)} as of {instant(group.created)}, {group.state}{why}")
+    return lines
+
+
+def _problems(report: Report) -> list[str]:
+    lines: list[str] = []
+    for slug, number in report.problems_by_reason.items():
+        lines += ["", *_reason(slug, number, [one for one in report.problems if one.reason == slug])]
+    return lines
+
+
+def _reason(slug: str, number: int, problems: Sequence[Problem]) -> list[str]:
+    cause, action = cause_and_action(slug)
+    lines = [f"{count(number, 'problem')}: {cause} [{visible(slug)}]", f"  next: {action}"]
+    for problem in problems[:EXAMPLES]:
+        where = f"{visible(problem.vm)}: " if problem.vm else ""
+        said = f" ({visible(problem.message)})" if problem.message else ""
+        lines.append(f"    {where}{visible(problem.guest_path)}{said}")
+    if number > EXAMPLES:
+        lines.append(f"    and {number - EXAMPLES:,} more")
+    return lines
+
+
+def cause_and_action(slug: str) -> tuple[str, str]:
+    """What a reason means and what to do about it; a slug that this version does not know says so."""
+    try:
+        reason = Reason.of(slug)
+    except KeyError:
+        return "no reason that this version knows", "see the message"
+    return reason.cause, f"{reason.action} ({reason.owner})"
+
+
+def _left(mounts: Sequence[LeftMount]) -> list[str]:
+    if not mounts:
+        return []
+    lines = ["", "MOUNTS LEFT BEHIND. Run `orchestrator sweep`; if it cannot delete them, on the backup server:"]
+    for mount in mounts:
+        lines.append(f"  {visible(mount.vm)} as of {instant(mount.created)} on {visible(mount.backup_server)}")
+        lines.append(f"    {visible(mount.cause)}")
+        lines.append(f"    mount {visible(mount.href)}, folder {visible(mount.folder) or 'unknown'}")
+        lines.append(f"    {visible(mount.remedy)}")
+    return lines
+
+
+def runs_text(runs: Sequence[RunRow]) -> str:
+    """One line per run, in the order given."""
+    if not runs:
+        return _joined(["No runs yet."])
+    rows = [("RUN", "JOB", "STATE", "STARTED", "TOOK", "EXIT")]
+    for run in runs:
+        took = duration((run.ended - run.started).total_seconds()) if run.ended else "-"
+        code = "-" if run.exit_code is None else str(run.exit_code)
+        rows.append((visible(run.id), visible(run.job), run.state.value, instant(run.started), took, code))
+    return _joined(_table(rows))
+
+
+def status_text(
+    run: RunRow,
+    groups: Sequence[GroupRow],
+    totals: Mapping[str, Totals],
+    leases: Sequence[LeaseRow],
+    now: datetime,
+) -> str:
+    """Where one run is: its groups, what is done, the mounts that EM holds for it. `totals` is by group id."""
+    everything = sum(totals.values(), Totals())
+    took = ((run.ended or now) - run.started).total_seconds()
+    lines = [
+        f"Run {visible(run.id)} of job {visible(run.job)}: {run.state.value}, started {instant(run.started)},"
+        f" {'took' if run.ended else 'for'} {duration(took)}",
+        f"restored {everything.restored:,} ({size(everything.bytes)}), skipped {everything.skipped:,},"
+        f" refused {everything.refused:,}, failed {everything.failed:,}",
+    ]
+    if run.exit_code is not None:
+        lines.append(f"exit code {run.exit_code}: {verdict(run.exit_code)}")
+    rows = [("GROUP", "MACHINE", "STATE", "RESTORED", "BYTES", "NOTE")]
+    for row in groups:
+        sum_ = totals.get(row.group, Totals())
+        note = visible(row.message)
+        rows.append((row.group, visible(row.vm), row.state.value, f"{sum_.restored:,}", size(sum_.bytes), note))
+    lines += ["", *_table(rows)] if groups else []
+    held = [lease for lease in leases if lease.state in OPEN_STATES]
+    lines += ["", f"mounts open: {len(held)}"]
+    for lease in held:
+        href = visible(lease.mount_href or lease.task_href or lease.point.mounts_href)
+        lines.append(f"  {visible(lease.point.vm)}  {lease.state.value} since {instant(lease.opened)}  {href}")
+    return _joined(lines)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns as wide as their widest cell, two spaces between; no spaces at the end of a line."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _joined(lines: Iterable[str]) -> str:
+    return "\n".join(lines) + "\n"

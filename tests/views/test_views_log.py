@@ -1,0 +1,92 @@
+"""Log lines and the plain progress line."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from orchestrator.core.entries import Verdict
+from orchestrator.core.events import (
+    BytesCopied,
+    Event,
+    FileProblem,
+    FilesDone,
+    FilesLocated,
+    FilesScanned,
+    GroupEnded,
+    GroupStarted,
+    MountDeleted,
+    MountGone,
+    MountLeft,
+    MountOpened,
+    Notice,
+    RunEnded,
+    RunStarted,
+    SessionRenewed,
+    Stopping,
+)
+from orchestrator.core.ledger import Totals
+from orchestrator.core.tally import Tally
+from orchestrator.views import log_line, progress_line
+from tests.views.samples import START
+
+END = GroupEnded(START, "r", "g", "fs01", "done", Totals(2, 0, 0, 1, 4096), 61.0)
+
+
+@pytest.mark.parametrize(
+    ("event", "level", "message"),
+    [
+        (RunStarted(START, "r", "j", 2), "info", "run started"),
+        (RunStarted(START, "r", "j", 2, resumed=True), "info", "run resumed"),
+        (GroupStarted(START, "r", "g", "fs01", "vbr01", "uid", START), "info", "group started"),
+        (MountOpened(START, "r", "g", "fs01", "vbr01", "/m/1", 9.5), "info", "mount opened"),
+        (FilesLocated(START, "r", "g", "fs01", "fs01", (("C:", "Volume1"),)), "info", "files located"),
+        (FilesScanned(START, "r", "g", 3, 9), "debug", "files listed"),
+        (FilesDone(START, "r", "g", Totals(1), 9), "debug", "files done"),
+        (BytesCopied(START, "r", "g", 9), "debug", "bytes copied"),
+        (FileProblem(START, "r", "g", "C:\\a", Verdict.FAILED, "locked", "no"), "warning", "file not restored"),
+        (MountDeleted(START, "r", "g", "fs01", "vbr01", "/m/1", 9.5), "info", "mount deleted"),
+        (MountLeft(START, "r", "g", "fs01", "vbr01", "/m/1", "no"), "error", "mount left behind"),
+        (MountGone(START, "r", "g", "fs01", "/m/1", "401"), "warning", "mount lost"),
+        (END, "info", "group ended"),
+        (replace(END, state="failed"), "warning", "group ended"),
+        (SessionRenewed(START, 2, "401"), "warning", "session renewed"),
+        (Stopping(START, "drain"), "warning", "stopping"),
+        (Notice(START, "a\x1bb"), "info", "a\\x1bb"),
+        (RunEnded(START, "r", 0, Totals(), 1, 1, 0), "info", "run ended"),
+        (RunEnded(START, "r", 7, Totals(), 1, 0, 1), "warning", "run ended"),
+    ],
+)
+def test_every_event_has_a_level_and_a_fixed_message(event: Event, level: str, message: str) -> None:
+    assert log_line(event)[:2] == (level, message)
+
+
+def test_fields_are_plain_values_without_control_characters_and_time() -> None:
+    event = FileProblem(START, "r", "g", "C:\\\x1b", Verdict.FAILED, "locked", "")
+    assert log_line(event)[2] == {
+        "run": "r",
+        "group": "g",
+        "guest_path": "C:\\\\x1b",
+        "verdict": "failed",
+        "reason": "locked",
+    }
+    assert log_line(END)[2]["bytes"] == 4096
+    started = GroupStarted(START, "r", "g", "fs01", "vbr01", "uid", START)
+    assert log_line(started)[2]["created"] == "2026-11-20T22:00:00Z"
+
+
+def test_the_progress_line_says_what_is_done_and_admits_what_is_unknown() -> None:
+    tally = Tally()
+    assert progress_line(tally, START).endswith("time to go unknown, 0 mounts open")
+    tally.add(RunStarted(START, "r", "j", 1))
+    tally.add(GroupStarted(START, "r", "g", "fs01", "vbr01", "uid", START))
+    tally.add(MountOpened(START, "r", "g", "fs01", "vbr01", "/m/1", 9.5))
+    tally.add(FilesScanned(START, "r", "g", 30, 30 * 1024, complete=True))
+    tally.add(FilesDone(START, "r", "g", Totals(9, 0, 0, 1, 9 * 1024), 10 * 1024))
+    tally.add(FilesDone(START + timedelta(seconds=10), "r", "g", Totals(10, 0, 0, 0, 10 * 1024), 10 * 1024))
+    line = progress_line(tally, START + timedelta(seconds=10))
+    assert line == (
+        "0/1 restore points, 20/30 files, 20.0 KiB/30.0 KiB, 1.00 KiB/s, 10 s to go, 1 mount open, 1 problem"
+    )
+    tally.add(MountLeft(START, "r", "g", "fs01", "vbr01", "/m/1", "no"))
+    assert progress_line(tally, START).endswith("1 mount left behind")

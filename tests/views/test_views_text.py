@@ -1,0 +1,65 @@
+"""Plans, reports and the table of runs as plain text."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, RunState, Totals
+from orchestrator.core.lifecycle import LeaseState
+from orchestrator.core.report import Report
+from orchestrator.views import plan_text, report_text, runs_text, status_text
+from tests.views.golden import assert_golden
+from tests.views.samples import HOSTILE, START, clean_report, point, sample_plan, sample_report
+
+RUN = RunRow("r1", "incident-4711", RunState.RUNNING, START, "{}")
+
+
+def test_a_plan_reads_as_it_will_be_done() -> None:
+    assert_golden("plan.txt", plan_text(sample_plan()))
+
+
+def test_a_bad_run_ends_with_reasons_remedies_and_the_closing_line() -> None:
+    assert_golden("report.txt", report_text(sample_report()))
+
+
+def test_a_clean_run_is_a_short_report() -> None:
+    assert_golden("report-clean.txt", report_text(clean_report()))
+
+
+@pytest.mark.parametrize("report", [sample_report(), clean_report(), replace(sample_report(), ended=None)])
+def test_the_closing_line_is_always_the_last(report: Report) -> None:
+    assert report_text(report).rstrip("\n").splitlines()[-1] == report.closing_line
+
+
+def test_a_reason_of_a_newer_version_is_shown_by_its_name() -> None:
+    text = report_text(replace(sample_report(), problems_by_reason={"from-the-future": 3}))
+    assert "3 problems: no reason that this version knows [from-the-future]" in text
+
+
+@pytest.mark.parametrize("place", ["vm", "guest_path", "message"])
+def test_a_hostile_name_stays_on_its_line(place: str) -> None:
+    report = sample_report()
+    hostile = replace(report.problems[0], **{place: HOSTILE})
+    lines = report_text(replace(report, problems=(hostile, *report.problems[1:])))
+    assert len(lines.splitlines()) == len(report_text(report).splitlines())
+    assert "\x1b" not in lines
+    assert "\u202e" not in lines
+
+
+def test_runs_are_a_table_in_the_order_given() -> None:
+    ended = replace(RUN, id="run-2", state=RunState.FINISHED, ended=START + timedelta(minutes=3), exit_code=0)
+    assert_golden("runs.txt", runs_text([RUN, ended]))
+    assert runs_text([]) == "No runs yet.\n"
+
+
+def test_the_status_of_a_run_names_its_groups_and_open_mounts() -> None:
+    groups = [
+        GroupRow("r1", "g0001", "fs01", GroupState.RUNNING),
+        GroupRow("r1", "g0002", "web01", GroupState.FAILED, "Mount of web01: \x1b[31mno"),
+    ]
+    lease = LeaseRow("l1", "r1", "g0001", "s1", point(), LeaseState.HELD, START, mount_href="/api/mounts/1")
+    gone = replace(lease, id="l2", state=LeaseState.CONFIRMED, mount_href="/api/mounts/2")
+    now = START + timedelta(minutes=4, seconds=5)
+    text = status_text(RUN, groups, {"g0001": Totals(5, 1, 0, 0, 4096)}, [lease, gone], now)
+    assert_golden("status.txt", text)
