@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -108,7 +108,7 @@ class CopySettings(BaseModel):
     """How files are copied and proved."""
 
     model_config = _STRICT
-    checksum: str = Field(default="blake3", pattern="^(blake3|sha256)$", description="blake3 or sha256.")
+    checksum: Literal["blake3", "sha256"] = Field(default="blake3", description="blake3 or sha256.")
 
 
 class StateSettings(BaseModel):

@@ -79,7 +79,7 @@ class OrchestratorError(Exception):
 
 
 class WordsError(OrchestratorError):
-    """{what}."""
+    """{what}"""
 
     blast = Blast.JOB
     exit_code = ExitCode.WORDS

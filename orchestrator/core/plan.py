@@ -5,7 +5,7 @@ kept and compared.
 """
 
 import fnmatch
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
@@ -114,7 +114,9 @@ def plan(
             if selection is not None:
                 wanted.setdefault((point.uid, entry.os), []).append((point, selection))
     groups = [_group(found, os, history or {}) for (_, os), found in wanted.items()]
-    problems.extend(_clashes(groups))
+    clashes = _clashes(groups)
+    problems.extend(clashes.values())
+    groups = _drop(groups, lambda group, selection: (group.id, selection) in clashes)
     groups.sort(key=lambda group: (-group.weight, group.vm, group.point.uid, group.id))
     numbered = tuple(replace(group, id=f"g{number:04d}") for number, group in enumerate(groups, 1))
     return Plan(run, job.name, numbered, tuple(dict.fromkeys(problems)))
@@ -213,7 +215,7 @@ def _group(
         stage = 1 + max((other.stage for other in selections if _overlap(selection, other)), default=-1)
         selections.append(replace(selection, stage=stage))
     weight = history.get(point.vm, 0.0) or sum(_breadth(path) for one in selections for path in one.paths)
-    return MountGroup(point.uid, point, os, tuple(selections), weight)
+    return MountGroup(f"{point.uid} {os}", point, os, tuple(selections), weight)
 
 
 def _overlap(one: Selection, other: Selection) -> bool:
@@ -228,21 +230,45 @@ def _breadth(path: GuestPath) -> float:
     return 100.0 if path.volume == "*" else 10.0 if not path.parts else 1.0
 
 
-def _clashes(groups: Sequence[MountGroup]) -> list[PlanProblem]:
-    """Groups of different restore points that would write the same files: the result would depend on luck."""
+def _clashes(groups: Sequence[MountGroup]) -> dict[tuple[str, Selection], PlanProblem]:
+    """Selections of different restore points that would write the same files: the result would depend on luck."""
     claims: dict[str, list[tuple[MountGroup, Selection]]] = {}
     for group in groups:
         for selection in group.selections:
             claims.setdefault(selection.destination, []).append((group, selection))
-    problems = []
+    problems: dict[tuple[str, Selection], PlanProblem] = {}
     for destination, claimed in claims.items():
         for (group, one), (other, two) in combinations(claimed, 2):
             if group is not other and _overlap(one, two):
                 both = f"{group.vm!r} and {other.vm!r} would both write below {destination!r}"
-                text = f"{both}; put {{vm}} or {{point}} in to"
-                problems.append(PlanProblem(two.entry, "to", text))
-                break
+                problem = PlanProblem(two.entry, "to", f"{both}; put {{vm}} or {{point}} in to")
+                problems.setdefault((group.id, one), problem)
+                problems[other.id, two] = problem
     return problems
+
+
+def _drop(groups: Iterable[MountGroup], bad: Callable[[MountGroup, Selection], bool]) -> list[MountGroup]:
+    """The groups without their bad selections, and without groups that have none left."""
+    kept = [
+        replace(group, selections=tuple(one for one in group.selections if not bad(group, one))) for group in groups
+    ]
+    return [group for group in kept if group.selections]
+
+
+def without(plan: Plan, destinations: Mapping[str, str], backup_servers: Mapping[str, str]) -> Plan:
+    """`plan` without what cannot be used; both map a name to the message that says why it cannot."""
+    problems = list(plan.problems)
+    for group in plan.groups:
+        for one in group.selections:
+            if one.destination in destinations:
+                problems.append(PlanProblem(one.entry, "to", destinations[one.destination]))
+            if group.point.backup_server in backup_servers:
+                problems.append(PlanProblem(one.entry, "vm", backup_servers[group.point.backup_server]))
+
+    def bad(group: MountGroup, one: Selection) -> bool:
+        return one.destination in destinations or group.point.backup_server in backup_servers
+
+    return replace(plan, groups=tuple(_drop(plan.groups, bad)), problems=tuple(dict.fromkeys(problems)))
 
 
 _CODEC = TypeAdapter(Plan)

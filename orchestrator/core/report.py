@@ -134,7 +134,7 @@ def make_report(
         problems_by_reason=dict(Counter(one.reason for one in listed).most_common()),
         mounts_opened=sum(1 for lease in real if lease.mount_href),
         mounts_deleted=sum(1 for lease in real if lease.state in (LeaseState.RELEASED, LeaseState.CONFIRMED)),
-        mounts_left=tuple(_left(lease) for lease in leases if lease.state in OPEN_STATES),
+        mounts_left=tuple(left_mount(lease) for lease in leases if lease.state in OPEN_STATES),
         sessions=max(1, len({lease.session for lease in leases})),
         files=files or {},
     )
@@ -186,7 +186,8 @@ def _planning_problem(entry: int, message: str) -> Problem:
     return Problem("", f"restore[{entry}]", "", Verdict.REFUSED.value, Reason.PLAN.slug, message)
 
 
-def _left(lease: LeaseRow) -> LeftMount:
+def left_mount(lease: LeaseRow) -> LeftMount:
+    """All that is known of a mount that may still be open."""
     return LeftMount(
         vm=lease.point.vm,
         restore_point=lease.point.uid,

@@ -34,16 +34,7 @@ class Locator:
 
     async def folders(self, backup_server: str, reach: Reach) -> Seen:
         """The folders of every share that can be listed; ShareUnreadable when none can."""
-        seen: dict[str, Sequence[ShareFolder]] = {}
-        causes = []
-        for share in reach.shares:
-            try:
-                seen[share] = await to_thread.run_sync(self._source.folders, share, limiter=self._threads)
-            except OSError as error:
-                causes.append(f"{share}: {error.strerror or error}")
-        if not seen:
-            raise ShareUnreadable(share=", ".join(reach.shares), backup_server=backup_server, cause="; ".join(causes))
-        return seen
+        return await to_thread.run_sync(list_shares, self._source, backup_server, reach, limiter=self._threads)
 
     async def gone(self, share: str, folder: str) -> bool:
         """Whether a mount's folder is no longer on its share; False while the share cannot be listed."""
@@ -150,6 +141,20 @@ class Locator:
         except OSError:
             # A volume that cannot be listed matches nothing; the root it may be is then reported as unmatched.
             return {}
+
+
+def list_shares(source: Source, backup_server: str, reach: Reach) -> Seen:
+    """The folders of every share that can be listed; ShareUnreadable when none can. Blocks."""
+    seen: dict[str, Sequence[ShareFolder]] = {}
+    causes = []
+    for share in reach.shares:
+        try:
+            seen[share] = source.folders(share)
+        except OSError as error:
+            causes.append(f"{share}: {error.strerror or error}")
+    if not seen:
+        raise ShareUnreadable(share=", ".join(reach.shares), backup_server=backup_server, cause="; ".join(causes))
+    return seen
 
 
 def root_names(mount: Mount, reach: Reach) -> list[str]:

@@ -1,9 +1,9 @@
 """Stopping: the first request drains, the second cancels. Either leaves a resumable journal and no mount."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 
-from anyio import CancelScope, Event, sleep
+from anyio import CancelScope, Event, create_task_group, sleep
 
 from orchestrator.core.events import Stopping
 from orchestrator.engine.ports import Clock, Emit
@@ -64,7 +64,15 @@ class Stop:
             self.cancel()
 
 
-async def obey(stop: Stop, signals: AsyncIterator[object]) -> None:
-    """Every signal is one request to stop."""
+@asynccontextmanager
+async def obeying(stop: Stop, signals: AsyncIterator[object]) -> AsyncIterator[None]:
+    """While this is open, every signal is one request to stop."""
+    async with create_task_group() as tasks:
+        tasks.start_soon(_obey, stop, signals)
+        yield
+        tasks.cancel_scope.cancel()
+
+
+async def _obey(stop: Stop, signals: AsyncIterator[object]) -> None:
     async for _ in signals:
         stop.ask()

@@ -1,0 +1,314 @@
+"""The commands. Each reads its words, asks the roof, and prints."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import typer
+
+import orchestrator
+from orchestrator import app as roof
+from orchestrator.cli.counting import counting
+from orchestrator.cli.demo import demonstrate
+from orchestrator.cli.listening import listening
+from orchestrator.cli.simulating import serve_simulator
+from orchestrator.cli.speaking import Globals, complain, plainly, read_jobs, say, tell
+from orchestrator.config import Config
+from orchestrator.core.errors import ExitCode
+from orchestrator.core.job import Job
+from orchestrator.core.ledger import RunRow
+from orchestrator.views import (
+    plan_json_view,
+    plan_text,
+    report_json,
+    report_text,
+    runs_text,
+    size,
+    status_text,
+    visible,
+)
+
+cli = typer.Typer(
+    name="orchestrator",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "Bulk file restore for Veeam Backup Enterprise Manager: mounts restore points, copies the files you name, "
+        "proves the copies, and always deletes the mounts.\n\n"
+        "Exit codes: 0 all restored; 1 our bug; 2 command line, config or job is wrong; 3 some files refused or "
+        "failed; 4 Enterprise Manager could not do its part; 5 journal or state folder unusable; 6 stopped, "
+        "`resume` continues; 7 mounts may be left, `sweep` clears them."
+    ),
+)
+
+Jobs = Annotated[list[Path], typer.Argument(metavar="JOB...", help="Job files (TOML).")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="Run id, as `orchestrator status` shows it.")]
+OptionalRun = Annotated[str | None, typer.Argument(metavar="[RUN]", help="Run id; without it, see below.")]
+KeepGoing = Annotated[
+    bool, typer.Option("--keep-going", help="Leave out entries that cannot be planned, run the rest.")
+]
+Events = Annotated[Path | None, typer.Option("--events", metavar="FILE", help="Append every event as a JSON line.")]
+
+
+class LogFormat(Enum):
+    """How progress is told on stderr."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(f"orchestrator {orchestrator.__version__}")
+        raise typer.Exit
+
+
+@cli.callback()
+def _globals(
+    context: typer.Context,
+    config: Annotated[
+        Path, typer.Option("--config", metavar="FILE", envvar="ORCHESTRATOR_CONFIG", help="The config file.")
+    ] = Path("config.toml"),
+    as_json: Annotated[bool, typer.Option("--json", help="The result as JSON, alone on stdout.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
+    log_format: Annotated[
+        LogFormat, typer.Option("--log-format", help="text: progress for people; json: structured log lines.")
+    ] = LogFormat.TEXT,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    context.obj = Globals(config, as_json, quiet, log_format is LogFormat.JSON)
+
+
+@cli.command()
+@plainly
+def run(context: typer.Context, jobs: Jobs, keep_going: KeepGoing = False, events: Events = None) -> None:
+    """Restore: mount, copy, prove, delete the mounts, report.
+
+    \b
+    orchestrator run jobs/incident-4711.toml
+    orchestrator --config /etc/orchestrator/config.toml run --keep-going a.toml b.toml
+    orchestrator --json run job.toml > report.json
+
+    Ctrl-C once finishes the files in flight, twice gives them up; either way the mounts are deleted and
+    `orchestrator resume` continues.
+    """
+    options: Globals = context.obj
+    named, config = read_jobs(jobs), options.config()
+    with _opened(options, config, events) as app:
+        finished = anyio.run(roof.run_jobs, app, named, keep_going)
+    _show_finished(options, finished)
+
+
+@cli.command()
+@plainly
+def resume(context: typer.Context, run: OptionalRun = None, events: Events = None) -> None:
+    """Go on with a run that was stopped or died; without RUN, with the newest unfinished one.
+
+    \b
+    orchestrator resume
+    orchestrator resume incident-4711-20261123T031500Z
+
+    What is already restored is not copied again. Mounts that the dead run left are deleted first.
+    """
+    options: Globals = context.obj
+    with _opened(options, options.config(), events) as app:
+        finished = anyio.run(roof.resume_run, app, run)
+    _show_finished(options, [finished])
+
+
+@cli.command()
+@plainly
+def plan(context: typer.Context, jobs: Jobs) -> None:
+    """Show what a job would do: machines, restore points, destinations. Nothing is mounted or written.
+
+    \b
+    orchestrator plan jobs/incident-4711.toml
+    """
+    options: Globals = context.obj
+    named = read_jobs(jobs)
+    plans = anyio.run(roof.show_plans, options.config(), named)
+    for one in plans:
+        say(plan_json_view(one) if options.json else plan_text(one))
+    if any(one.problems for one in plans):
+        raise typer.Exit(ExitCode.WORDS)
+
+
+@cli.command()
+@plainly
+def validate(context: typer.Context, jobs: Jobs) -> None:
+    """Check job files and the config without asking Enterprise Manager anything.
+
+    \b
+    orchestrator validate jobs/*.toml
+    """
+    options: Globals = context.obj
+    named = read_jobs(jobs)
+    options.config()
+    for one in named:
+        entries = len(one.job.restore)
+        say(f"{visible(one.place)}: ok, {entries} restore {'entry' if entries == 1 else 'entries'}")
+    say(f"{options.config_file}: ok")
+
+
+@cli.command()
+@plainly
+def status(context: typer.Context, run: OptionalRun = None) -> None:
+    """List the runs; with RUN, its groups and mounts. Works while a run is going on.
+
+    \b
+    orchestrator status
+    orchestrator status incident-4711-20261123T031500Z
+    """
+    options: Globals = context.obj
+    with roof.reading(options.config()) as journal:
+        if run is None:
+            runs = journal.runs()
+            say(json.dumps([_run_values(row) for row in runs], indent=2) if options.json else runs_text(runs))
+            return
+        if options.json:
+            say(report_json(roof.read_report(journal, options.config(), run)))
+            return
+        row, groups, leases = journal.run(run), journal.groups(run), journal.leases(run)
+        say(status_text(row, groups, journal.totals(run), leases, roof.now()))
+
+
+@cli.command()
+@plainly
+def report(
+    context: typer.Context,
+    run: RunName,
+    write: Annotated[bool, typer.Option("--write", help="Write the report files again.")] = False,
+) -> None:
+    """Print the report of a run. The files (HTML, JSON, checksums) are named in it.
+
+    \b
+    orchestrator report incident-4711-20261123T031500Z
+    orchestrator --json report incident-4711-20261123T031500Z
+    """
+    options: Globals = context.obj
+    config = options.config()
+    with roof.reading(config) as journal:
+        found = (roof.write_artefacts if write else roof.read_report)(journal, config, run)
+    say(report_json(found) if options.json else report_text(found))
+
+
+@cli.command()
+@plainly
+def verify(context: typer.Context, run: RunName) -> None:
+    """Read every restored file of a run again and compare it with the checksum taken while copying.
+
+    \b
+    orchestrator verify incident-4711-20261123T031500Z
+    """
+    options: Globals = context.obj
+    config = options.config()
+    with roof.reading(config) as journal, counting("verified", sys.stderr, options.quiet) as count:
+        found = anyio.run(roof.verify_run, config, journal, run, count)
+    if options.json:
+        say(json.dumps(asdict(found), indent=2))
+    else:
+        for one in found.differences:
+            say(f"differs: {visible(one.target_path)}: {visible(one.message)}")
+        say(f"verified {found.files} files, {size(found.bytes)}; {len(found.differences)} differ")
+    if found.differences:
+        raise typer.Exit(ExitCode.PARTIAL)
+
+
+@cli.command()
+@plainly
+def sweep(
+    context: typer.Context,
+    within: Annotated[float, typer.Option("--within", help="Seconds to wait for proof that a mount is gone.")] = 60.0,
+) -> None:
+    """Delete the mounts that dead runs have left, or prove that they are gone. Touches nothing that is not ours.
+
+    \b
+    orchestrator sweep
+    """
+    options: Globals = context.obj
+    with _opened(options, options.config(), None) as app:
+        cleared, left = anyio.run(roof.sweep_mounts, app, within)
+    mounts = roof.left_mounts(left)
+    if options.json:
+        shown = [asdict(one) | {"created": one.created.isoformat(), "remedy": one.remedy} for one in mounts]
+        say(json.dumps({"cleared": len(cleared), "mounts_left": shown}, indent=2))
+    else:
+        for one in mounts:
+            say(f"left: {one.vm} ({one.created:%Y-%m-%d %H:%M} UTC) on {one.backup_server}: {one.cause}")
+            say(f"      on the backup server: {one.remedy}")
+        say(f"mounts cleared {len(cleared)}, left {len(left)}")
+    if left:
+        raise typer.Exit(ExitCode.MOUNTS_LEFT)
+
+
+class SchemaOf(Enum):
+    """What there is a schema of."""
+
+    JOB = "job"
+    CONFIG = "config"
+
+
+@cli.command()
+@plainly
+def schema(of: Annotated[SchemaOf, typer.Argument(help="job or config")]) -> None:
+    """Print the JSON Schema of job files or of the config, for editors and for checks before a drop.
+
+    \b
+    orchestrator schema job > job.schema.json
+    """
+    model = Job if of is SchemaOf.JOB else Config
+    say(json.dumps(model.model_json_schema(), indent=2))
+
+
+cli.command(name="simulate")(plainly(serve_simulator))
+cli.command(name="demo")(plainly(demonstrate))
+
+
+@contextmanager
+def _opened(options: Globals, config: Config, events: Path | None) -> Iterator[roof.App]:
+    """The rooms, with everyone who listens to their events."""
+    with (
+        listening(quiet=options.quiet, json_log=options.json_log, events_file=events) as listen,
+        roof.opened(config, listen) as app,
+    ):
+        yield app
+
+
+def _run_values(row: RunRow) -> dict[str, str | int | None]:
+    ended = row.ended.isoformat() if row.ended else None
+    return {
+        "run": row.id,
+        "job": row.job,
+        "state": row.state.value,
+        "started": row.started.isoformat(),
+        "ended": ended,
+        "exit_code": row.exit_code,
+    }
+
+
+def _show_finished(options: Globals, finished: list[roof.Finished]) -> None:
+    reports = [one.report for one in finished]
+    if options.json:
+        texts = [report_json(one) for one in reports]
+        say(texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
+    else:
+        for one in reports:
+            say(report_text(one))
+    for ended in finished:
+        if ended.error is not None:
+            complain(ended.error)
+            tell("the run can be continued: orchestrator resume")
+    code = roof.exit_code(finished)
+    if code is not ExitCode.OK:
+        raise typer.Exit(code)

@@ -1,0 +1,86 @@
+"""Where events go: progress on the terminal, JSON log lines, an events file."""
+
+import logging
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TextIO
+
+import structlog
+
+from orchestrator.app import Listen, now
+from orchestrator.cli.progress import make_progress
+from orchestrator.core.errors import WordsError
+from orchestrator.core.events import Event
+from orchestrator.views import event_json, log_line
+
+_SECRETS = (
+    (re.compile(r"(logonsessions/)[^/?#\s\"']+", re.IGNORECASE), r"\1***"),
+    (re.compile(r"(x-restsvcsessionid[\"']?\s*[:=]\s*)[^\s;,\"']+", re.IGNORECASE), r"\1***"),
+    (re.compile(r"(\bbasic\s+)[A-Za-z0-9+/=]{8,}", re.IGNORECASE), r"\1***"),
+)
+
+
+def mask(text: str) -> str:
+    """`text` without what would open a logon session. Events hold no secret; this is the last line of defence."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def _mask_event(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return {key: mask(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+@contextmanager
+def listening(*, quiet: bool, json_log: bool, events_file: Path | None) -> Iterator[Listen]:
+    """What takes the events of a command, until it ends."""
+    with ExitStack() as stack:
+        takers: list[Listen] = []
+        if events_file is not None:
+            takers.append(_to_file(stack.enter_context(_opened(events_file))))
+        if json_log:
+            takers.append(_to_log(sys.stderr))
+        else:
+            takers.append(stack.enter_context(make_progress(sys.stderr.isatty(), quiet, now, sys.stderr)).add)
+
+        def listen(event: Event) -> None:
+            for take in takers:
+                take(event)
+
+        yield listen
+
+
+def _opened(file: Path) -> TextIO:
+    try:
+        return file.open("a", encoding="utf-8", buffering=1)
+    except OSError as cause:
+        raise WordsError(what=f"--events {file}: cannot be written: {cause.strerror}") from cause
+
+
+def _to_file(stream: TextIO) -> Listen:
+    def take(event: Event) -> None:
+        stream.write(event_json(event) + "\n")
+
+    return take
+
+
+def _to_log(stream: TextIO) -> Listen:
+    log: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+        structlog.WriteLogger(stream),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _mask_event,
+            structlog.processors.JSONRenderer(ensure_ascii=True),
+        ],
+    )
+
+    def take(event: Event) -> None:
+        level, message, values = log_line(event)
+        log.log(getattr(logging, level.upper()), message, **values)
+
+    return take

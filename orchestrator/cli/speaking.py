@@ -1,0 +1,106 @@
+"""What the commands share: global options, reading files, and plain words for every error."""
+
+import functools
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import typer
+
+from orchestrator.app import NamedJob
+from orchestrator.config import Config, load_config
+from orchestrator.core.errors import JobInvalid, OrchestratorError, WordsError
+from orchestrator.core.job import read_job
+from orchestrator.views import visible
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+JOB_SIZE_LIMIT = 64 << 20
+"""A job file larger than this is something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Globals:
+    """The options before the command."""
+
+    config_file: Path
+    json: bool
+    quiet: bool
+    json_log: bool
+
+    def config(self) -> Config:
+        return load_config(self.config_file)
+
+
+def say(text: str) -> None:
+    """The result of a command, on stdout."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def tell(text: str) -> None:
+    """Anything else, on stderr."""
+    sys.stderr.write(text + "\n")
+
+
+def plainly(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """A command whose errors are one plain line and an exit code."""
+
+    @functools.wraps(function)
+    def command(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        try:
+            return function(*args, **kwargs)
+        except OrchestratorError as error:
+            complain(error)
+            raise typer.Exit(error.exit_code) from error
+        except BaseExceptionGroup as group:
+            known, bugs = group.split(OrchestratorError)
+            if bugs is not None or known is None:
+                raise
+            first = next(iter(_leaves(known)))
+            complain(first)
+            raise typer.Exit(getattr(first, "exit_code", 1)) from group
+
+    return command
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterable[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+def complain(error: BaseException) -> None:
+    """One plain line for an error."""
+    tell(f"error: {visible(str(error))}")
+
+
+def read_jobs(files: Sequence[Path]) -> list[NamedJob]:
+    """Every job file; JobInvalid with the problems of all of them."""
+    jobs, problems = [], []
+    for file in files:
+        try:
+            content = _content(file)
+            jobs.append(NamedJob(read_job(content, str(file)), str(file), content))
+        except JobInvalid as error:
+            problems.append(error)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise WordsError(what="\n".join(map(str, problems)))
+    return jobs
+
+
+def _content(file: Path) -> bytes:
+    try:
+        if file.is_dir():
+            raise JobInvalid(place=str(file), problems="is a folder; name a job file")
+        if file.stat().st_size > JOB_SIZE_LIMIT:
+            raise JobInvalid(place=str(file), problems=f"is larger than {JOB_SIZE_LIMIT >> 20} MiB; is it a job file?")
+        return file.read_bytes()
+    except OSError as cause:
+        raise JobInvalid(place=str(file), problems=f"cannot be read: {cause.strerror}") from cause
