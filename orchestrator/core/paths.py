@@ -19,6 +19,8 @@ _RESERVED = re.compile(
     r"^(?:CON|PRN|AUX|NUL|COM[1-9\u00b9\u00b2\u00b3]|LPT[1-9\u00b9\u00b2\u00b3]|CONIN\$|CONOUT\$)(?:\..*)?$",
     re.IGNORECASE,
 )
+_CONTROL = re.compile(r"[\x00-\x1f]")
+_ANCHOR = re.compile(r"[\\/]{2}|[A-Za-z]:[\\/]|/")
 _UNSAFE_IN_COMPONENT = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
 
 NAME_LIMIT_BYTES = 255
@@ -79,8 +81,16 @@ class TargetPath:
 
 
 def fold(name: str) -> str:
-    """The key under which a Windows file system takes two names for one (upper case, composed accents)."""
-    return unicodedata.normalize("NFC", name).upper()
+    """The key under which a Windows file system takes two names for one (upper case, composed accents).
+
+    Letter by letter: NTFS never takes one letter for two, so `straße` and `STRASSE` are two files.
+    """
+    return "".join(_upper(letter) for letter in unicodedata.normalize("NFC", name))
+
+
+def _upper(letter: str) -> str:
+    upper = letter.upper()
+    return upper if len(upper) == 1 else letter
 
 
 def parse_guest_path(text: str) -> GuestPath:
@@ -93,6 +103,11 @@ def parse_guest_path(text: str) -> GuestPath:
         raise PathRefused(f"{text!r} holds a NUL character")
     if text.startswith("/"):
         return GuestPath("/", _parts(text, text.split("/")))
+    if _CONTROL.search(text):
+        raise PathRefused(
+            f"{text!r} holds a control character, as \\t and \\n in double quotes become; "
+            "write Windows paths in single quotes"
+        )
     match = _DRIVE.match(text) or _VOLUME.match(text)
     if match is None:
         raise PathRefused(
@@ -115,16 +130,21 @@ def volume_folder(volume: str) -> str:
 
 
 def safe_component(name: str) -> str:
-    """One folder name made of any text, for machine and volume names in destinations; never empty, `.` or `..`."""
+    """One folder name made of any text, for machine and volume names in destinations.
+
+    Never empty, `.`, `..` or the name of a Windows device.
+    """
     cleaned = _UNSAFE_IN_COMPONENT.sub("_", name).strip(" .")
-    return cleaned or "_"
+    return f"_{cleaned}" if not cleaned or _RESERVED.match(cleaned) else cleaned
 
 
 def expand_destination(template: str, *, vm: str, run: str, created: datetime) -> str:
     """Fill `{vm}`, `{run}`, `{point}` and `{date}`; the dates are the restore point's, in UTC.
 
-    Raises PathRefused for an unknown placeholder or a lone brace.
+    Raises PathRefused for an unknown placeholder, a lone brace or a control character.
     """
+    if _CONTROL.search(template):
+        raise PathRefused(f"{template!r} holds a control character; write Windows paths in single quotes")
     utc = created.astimezone(UTC)
     values = {
         "vm": safe_component(vm),
@@ -134,26 +154,38 @@ def expand_destination(template: str, *, vm: str, run: str, created: datetime) -
     }
 
     def fill(match: re.Match[str]) -> str:
-        name = match[1]
+        name = match[1] or ""
         if name not in values:
             raise PathRefused(
                 f"{match[0]!r} in {template!r} is not known; there are {{vm}}, {{run}}, {{point}}, {{date}}"
             )
         return values[name]
 
-    return re.sub(r"\{([^{}]*)\}?", fill, template)
+    return re.sub(r"\{([^{}]*)\}|[{}]", fill, template)
 
 
 def lies_below(folder: str, roots: Sequence[str]) -> bool:
-    """Whether an absolute destination is one of `roots` or lies below one; lexical, without `..`."""
-    names = _components(folder)
-    if ".." in names:
+    """Whether `folder` is an absolute destination that is one of `roots` or lies below one; lexical, without `..`.
+
+    `/a`, `C:\\a` and `\\\\host\\a` are worlds apart: a backslash parts names only in the last two, where letter case
+    does not count.
+    """
+    names = components(folder)
+    if not names or ".." in names:
         return False
-    return any(names[: len(root)] == root for root in map(_components, roots))
+    return any(root and names[: len(root)] == root for root in map(components, roots))
 
 
-def _components(folder: str) -> tuple[str, ...]:
-    return tuple(name for name in re.split(r"[\\/]", folder) if name not in ("", "."))
+def components(folder: str) -> tuple[str, ...]:
+    """The anchor and the names of an absolute destination, such that two spellings of one folder compare equal;
+    empty for a relative one."""
+    anchor = _ANCHOR.match(folder)
+    if anchor is None:
+        return ()
+    if anchor[0] == "/":
+        return ("/", *(name for name in folder.split("/") if name not in ("", ".")))
+    names = (fold(name) for name in re.split(r"[\\/]", folder) if name not in ("", "."))
+    return ("\\\\" if len(anchor[0]) == 2 else "", *names)
 
 
 def target_path(root: str, volume: str, relative: str, *, windows_rules: bool = False) -> TargetPath:
