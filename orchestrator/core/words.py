@@ -22,8 +22,10 @@ def parse_toml(content: bytes, place: str, error: type[WordsError]) -> dict[str,
         raise error(place=place, problems="the file is empty")
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as cause:
-        hint = " (a Windows path needs single quotes: 'C:\\Shares')" if "escape" in str(cause) else ""
+    except (ValueError, RecursionError) as cause:
+        # `\U` and `\x` are escapes too, with hex digits that a path does not have.
+        escape = any(word in str(cause) for word in ("escape", "hex value"))
+        hint = " (a Windows path needs single quotes: 'C:\\Shares')" if escape else ""
         raise error(place=place, problems=f"not valid TOML: {cause}{hint}") from cause
 
 

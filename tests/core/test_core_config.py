@@ -1,0 +1,109 @@
+"""config.toml: bad input is named with key, value and remedy; paths are anchored; passwords come by reference."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestrator.config import Config, load_config, read_password
+from orchestrator.core.errors import ConfigInvalid
+
+Load = Callable[[str | bytes], Config]
+
+EM = """
+[enterprise_manager]
+url = "https://em.example.com:9398/api/"
+username = 'CORP\\restore'
+password_env = "EM_PASSWORD"
+"""
+REST = """
+[[backup_servers]]
+name = "vbr01"
+shares = ["/mnt/vbr01"]
+[[backup_servers]]
+name = "*"
+shares = ["/mnt/any"]
+[targets]
+allow = ["/restore"]
+"""
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    def loaded(text: str | bytes) -> Config:
+        file = tmp_path / "config.toml"
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return load_config(file)
+
+    return loaded
+
+
+def test_a_good_config_has_its_defaults_and_paths_relative_to_the_file(load: Load, tmp_path: Path) -> None:
+    config = load(EM + 'ca_file = "ca.pem"\n' + REST)
+    assert config.enterprise_manager.url == "https://em.example.com:9398"
+    assert config.enterprise_manager.ca_file == tmp_path / "ca.pem"
+    assert config.state.folder == tmp_path / "state"
+    assert config.limits.mounts == 20
+
+
+def test_a_backup_server_is_found_in_any_letter_case_and_the_star_stands_for_the_rest(load: Load) -> None:
+    config = load(EM + REST)
+    assert config.backup_server("VBR01").shares == ["/mnt/vbr01"]
+    assert config.backup_server("other").shares == ["/mnt/any"]
+    without_star = config.model_copy(update={"backup_servers": config.backup_servers[:1]})
+    assert without_star.backup_server("other") is None
+
+
+def test_a_fingerprint_is_read_with_and_without_colons(load: Load) -> None:
+    config = load(EM + f'fingerprint_sha256 = "{":".join(["AB"] * 32)}"\n' + REST)
+    assert config.enterprise_manager.fingerprint_sha256 == "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the file is empty"),
+        (EM, "backup_servers: missing; targets: missing"),
+        (EM.replace("https", "http") + REST, "enterprise_manager.url: 'http://em.example.com:9398/api/' must be https"),
+        (EM + "ca_fil = 'x'\n" + REST, "enterprise_manager.ca_fil: unknown key; did you mean ca_file?"),
+        (EM + "keep_alive = 900\n" + REST, "enterprise_manager.keep_alive: "),
+        (EM + "password_file = 'x'\n" + REST, "enterprise_manager: give the password by reference"),
+        (EM + "ca_file = 'x'\nfingerprint_sha256 = '" + "a" * 64 + "'\n" + REST, "exclude each other; keep one"),
+        (EM + "fingerprint_sha256 = 'zz'\n" + REST, "must be 64 hex digits"),
+        (EM + REST.replace("/restore", "restore"), "targets.allow: 'restore' must be an absolute folder"),
+        (EM + REST.replace('"*"', '"VBR01"'), "'vbr01' is there more than once"),
+        (EM + REST.replace('["/mnt/any"]', "[]"), "backup_servers[2].shares: must not be empty"),
+        (EM + REST + "[limits]\nmounts = 0\n", "limits.mounts: "),
+        (EM + REST + "[copy]\nchecksum = 'md5'\n", "copy.checksum: "),
+        (EM + REST + "[tagrets]\n", "tagrets: unknown key; did you mean targets?"),
+    ],
+)
+def test_each_bad_value_is_named_with_its_key_and_what_to_do(load: Load, text: str, message: str) -> None:
+    with pytest.raises(ConfigInvalid) as refused:
+        load(text)
+    assert message in str(refused.value)
+    assert "config.toml: " in str(refused.value)
+
+
+def test_a_config_that_is_not_there_says_what_to_copy(tmp_path: Path) -> None:
+    with pytest.raises(ConfigInvalid, match=r"cannot be read: .*; copy config\.example\.toml and edit it"):
+        load_config(tmp_path / "none.toml")
+
+
+def test_a_password_comes_from_the_environment_it_names(load: Load) -> None:
+    settings = load(EM + REST).enterprise_manager
+    assert read_password(settings, {"EM_PASSWORD": "s3cret"}) == "s3cret"
+    with pytest.raises(ConfigInvalid, match="EM_PASSWORD is not set or empty; export it first"):
+        read_password(settings, {})
+
+
+def test_a_password_file_gives_its_first_line(load: Load, tmp_path: Path) -> None:
+    text = EM.replace('password_env = "EM_PASSWORD"', 'password_file = "secret"')
+    settings = load(text + REST).enterprise_manager
+    with pytest.raises(ConfigInvalid, match="cannot be read"):
+        read_password(settings, {})
+    (tmp_path / "secret").write_bytes(b"")
+    with pytest.raises(ConfigInvalid, match="is empty"):
+        read_password(settings, {})
+    (tmp_path / "secret").write_bytes(b"\xef\xbb\xbfpa ss\r\nsecond\r\n")
+    assert read_password(settings, {}) == "pa ss"
