@@ -1,0 +1,21 @@
+"""The share and the disk: reads the mount share, writes the destinations, proves and lists what was written.
+
+May touch: the folders it is given, with blocking calls. Promises: nothing below a share is ever written; nothing is
+written outside the allowed roots, whatever links are there; a final name never holds half a file; whatever fails is
+FileError with a reason. Refuses: `async`, threads, retries, logging.
+"""
+
+from orchestrator.files.artefacts import write_text_atomically
+from orchestrator.files.local import LocalSource
+from orchestrator.files.manifest import read_manifest, verify_file, write_manifest
+from orchestrator.files.target import LocalTarget, free_space
+
+__all__ = [
+    "LocalSource",
+    "LocalTarget",
+    "free_space",
+    "read_manifest",
+    "verify_file",
+    "write_manifest",
+    "write_text_atomically",
+]

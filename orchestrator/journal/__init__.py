@@ -1,8 +1,8 @@
-"""The journal: runs, groups, mounts, sealed sessions and outcomes in one SQLite database.
+"""What must outlive the process: runs, what Enterprise Manager holds for us, and what became of each file.
 
-May touch: `sqlite3`, the state folder. Promises: every write is durable when it returns, a batch is written whole or
-not at all, a newer schema is never touched, one process writes at a time. Refuses: `async`, threads, retries, and
-tokens in the clear.
+May touch: `sqlite3` and the state folder, with blocking calls. Promises: a lease is on the disk when its write
+returns; what is restored stays restored; an erased token leaves no byte; whatever fails is a StateError with a plain
+cause. Refuses: `async`, threads, retries, logging, and two processes in one state folder.
 """
 
 from orchestrator.journal.journal import Journal, open_journal

@@ -1,56 +1,63 @@
-"""One orchestrator per state folder. The lock falls with its process, however that ends."""
+"""One process per state folder, held by a lock that dies with its process.
+
+The file stays when the lock is gone: removing it would let two processes lock two different files.
+"""
 
 import os
 import socket
-import sys
-from contextlib import suppress
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
-from typing import IO
 
-from orchestrator.core.errors import StateLocked, StateUnusable
+from orchestrator.core.errors import StateLocked
 
-
-class StateLock:
-    """Holds `folder`/lock until closed. StateLocked names the owner that the file tells."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        try:
-            self._file: IO[str] = (folder / "lock").open("a+", encoding="utf-8")
-        except OSError as cause:
-            raise StateUnusable(folder=folder, cause=cause.strerror or cause) from cause
-        try:
-            _take(self._file)
-        except OSError as cause:
-            owner = self._owner()
-            self._file.close()
-            raise StateLocked(folder=folder, owner=owner) from cause
-        self._file.seek(0)
-        self._file.truncate()
-        self._file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        self._file.flush()
-
-    def _owner(self) -> str:
-        with suppress(OSError):
-            self._file.seek(0)
-            if owner := self._file.read(200).strip():
-                return owner
-        return "another process"
-
-    def close(self) -> None:
-        """Let go. The file stays: removing it could take away the lock of whoever comes next."""
-        self._file.close()
-
-
-if sys.platform == "win32":
+if os.name == "nt":  # pragma: no cover
     import msvcrt
 
-    def _take(file: IO[str]) -> None:
-        # One byte far behind the text, so that the owner's name stays readable for others.
-        file.seek(1 << 20)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    # On Windows a locked byte cannot be read by others, so one far behind the text is locked.
+    _LOCKED_BYTE = 1 << 30
+
+    def _try_lock(descriptor: int) -> bool:
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        except OSError:
+            return False
+        return True
 else:
     import fcntl
 
-    def _take(file: IO[str]) -> None:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+class StateLock:
+    """The lock on a state folder, from construction until `release`."""
+
+    def __init__(self, folder: Path, clock: Callable[[], datetime]) -> None:
+        """StateLocked when another process has it, with who that is; OSError when the file cannot be made."""
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+        self._descriptor = os.open(folder / "lock", flags, 0o600)
+        try:
+            if not _try_lock(self._descriptor):
+                raise StateLocked(folder=folder, owner=_read_owner(self._descriptor))
+            owner = f"process {os.getpid()} on {socket.gethostname()} since {clock().isoformat(timespec='seconds')}"
+            os.ftruncate(self._descriptor, 0)
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            os.write(self._descriptor, owner.encode())
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+
+    def release(self) -> None:
+        """Let the folder go; once only."""
+        os.close(self._descriptor)
+
+
+def _read_owner(descriptor: int) -> str:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return os.read(descriptor, 200).decode("utf-8", "replace").strip() or "an unknown process"

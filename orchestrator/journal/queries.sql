@@ -1,98 +1,124 @@
 -- name: begin_run
--- A new run, or an old one that goes on.
-INSERT INTO run (id, job, state, started, ended, exit_code, plan)
-VALUES (:id, :job, :state, :started, :ended, :exit_code, :plan)
-ON CONFLICT (id) DO UPDATE SET state = excluded.state, ended = excluded.ended, exit_code = excluded.exit_code;
+-- A new run, or an old one that runs again: everything but its key is written anew.
+INSERT INTO runs (id, job, state, started, plan, ended, exit_code)
+VALUES (:id, :job, :state, :started, :plan, :ended, :exit_code)
+ON CONFLICT (id) DO UPDATE SET
+    job = excluded.job, state = excluded.state, started = excluded.started, plan = excluded.plan,
+    ended = excluded.ended, exit_code = excluded.exit_code;
 
 -- name: forget_problems
--- What a run that goes on will try again must not be told twice.
-DELETE FROM outcome
-WHERE run = :run AND verdict IN ('refused', 'failed')
-  AND mount_group NOT IN (SELECT id FROM mount_group WHERE run = :run AND state = 'done');
+-- What is tried again when a run goes on must not be told twice.
+DELETE FROM outcomes
+WHERE run = (SELECT key FROM runs WHERE id = :run) AND verdict IN ('refused', 'failed')
+  AND group_id NOT IN (
+    SELECT group_id FROM groups WHERE run = (SELECT key FROM runs WHERE id = :run) AND state = 'done'
+  );
 
 -- name: end_run
--- How a run ended.
-UPDATE run SET state = :state, ended = :ended, exit_code = :exit_code WHERE id = :id;
+-- How a run ended; changes no row when the run is unknown.
+UPDATE runs SET state = :state, ended = :ended, exit_code = :exit_code WHERE id = :id;
 
 -- name: run
 -- One run.
-SELECT id, job, state, started, ended, exit_code, plan FROM run WHERE id = :id;
+SELECT id, job, state, started, plan, ended, exit_code FROM runs WHERE id = :id;
 
 -- name: runs
--- Every run, newest first.
-SELECT id, job, state, started, ended, exit_code, plan FROM run ORDER BY started DESC, id DESC;
+-- All runs, newest first; of runs begun at the same instant the one written last.
+SELECT id, job, state, started, plan, ended, exit_code FROM runs ORDER BY started DESC, key DESC;
+
+-- name: run_key
+-- The short key of a run.
+SELECT key FROM runs WHERE id = :run;
 
 -- name: write_group
 -- A group as it is now.
-INSERT INTO mount_group (run, id, vm, state, message, seconds)
-VALUES (:run, :id, :vm, :state, :message, :seconds)
-ON CONFLICT (run, id) DO UPDATE
-SET state = excluded.state, message = excluded.message, seconds = excluded.seconds;
+INSERT INTO groups (run, group_id, vm, state, message, seconds)
+VALUES (:run, :group, :vm, :state, :message, :seconds)
+ON CONFLICT (run, group_id) DO UPDATE SET
+    vm = excluded.vm, state = excluded.state, message = excluded.message, seconds = excluded.seconds;
 
 -- name: groups
--- The groups of a run.
-SELECT run, id, vm, state, message, seconds FROM mount_group WHERE run = :run ORDER BY id;
+-- The groups of a run, by id.
+SELECT runs.id, group_id, vm, groups.state, message, seconds
+FROM groups JOIN runs ON runs.key = groups.run
+WHERE runs.id = :run ORDER BY CAST(group_id AS BLOB);
 
 -- name: vm_seconds
--- How long each machine took when it last ended well; the newest run wins.
-SELECT vm, seconds FROM mount_group JOIN run ON run.id = mount_group.run
-WHERE mount_group.state = 'done' AND seconds IS NOT NULL ORDER BY run.started, run.id;
+-- Per machine the duration of the newest group that ended well (SQLite takes bare columns from the row of the max).
+SELECT vm, seconds, max(runs.started || ' ' || runs.key)
+FROM groups JOIN runs ON runs.key = groups.run
+WHERE groups.state = 'done' AND seconds IS NOT NULL GROUP BY vm;
 
 -- name: write_lease
--- A lease as it is now.
-INSERT INTO lease (id, run, mount_group, session, point, state, opened, before, task_href, mount_href, share, folder,
-                   ended, note)
-VALUES (:id, :run, :mount_group, :session, :point, :state, :opened, :before, :task_href, :mount_href, :share, :folder,
+-- A lease as it is now; its place in the order stays that of its first writing.
+INSERT INTO leases (id, run, group_id, session, point, state, opened, before, task_href, mount_href, share, folder,
+                    ended, note)
+VALUES (:id, :run, :group, :session, :point, :state, :opened, :before, :task_href, :mount_href, :share, :folder,
         :ended, :note)
-ON CONFLICT (id) DO UPDATE
-SET state = excluded.state, task_href = excluded.task_href, mount_href = excluded.mount_href,
-    share = excluded.share, folder = excluded.folder, ended = excluded.ended, note = excluded.note;
+ON CONFLICT (id) DO UPDATE SET
+    run = excluded.run, group_id = excluded.group_id, session = excluded.session, point = excluded.point,
+    state = excluded.state, opened = excluded.opened, before = excluded.before, task_href = excluded.task_href,
+    mount_href = excluded.mount_href, share = excluded.share, folder = excluded.folder, ended = excluded.ended,
+    note = excluded.note;
 
 -- name: leases
 -- The leases of a run, oldest first.
-SELECT * FROM lease WHERE run = :run ORDER BY number;
+SELECT leases.id, runs.id, group_id, session, point, leases.state, opened, before, task_href, mount_href, share,
+       folder, leases.ended, note
+FROM leases JOIN runs ON runs.key = leases.run
+WHERE runs.id = :run ORDER BY opened, leases.key;
 
 -- name: open_leases
--- Every lease that EM may still hold, oldest first.
-SELECT * FROM lease WHERE state IN ('intended', 'requested', 'held', 'lost', 'left') ORDER BY number;
+-- The leases of any run in one of the states of a JSON list, oldest first.
+SELECT leases.id, runs.id, group_id, session, point, leases.state, opened, before, task_href, mount_href, share,
+       folder, leases.ended, note
+FROM leases JOIN runs ON runs.key = leases.run
+WHERE leases.state IN (SELECT value FROM json_each(:states)) ORDER BY opened, leases.key;
 
 -- name: write_session
 -- A sealed session.
-INSERT INTO session (id, generation, em_url, started, sealed) VALUES (:id, :generation, :em_url, :started, :sealed)
-ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed;
+INSERT INTO sessions (id, generation, em_url, started, sealed) VALUES (:id, :generation, :em_url, :started, :sealed)
+ON CONFLICT (id) DO UPDATE SET
+    generation = excluded.generation, em_url = excluded.em_url, started = excluded.started, sealed = excluded.sealed;
 
 -- name: session
--- A sealed session.
-SELECT id, generation, em_url, started, sealed FROM session WHERE id = :id;
+-- One sealed session.
+SELECT id, generation, em_url, started, sealed FROM sessions WHERE id = :id;
 
 -- name: erase_session
--- Overwritten as well: the connection runs with secure_delete.
-DELETE FROM session WHERE id = :id;
+-- Forget a session; secure_delete overwrites what was there.
+DELETE FROM sessions WHERE id = :id;
 
 -- name: record
--- An outcome. What this run has restored stays restored; any other outcome gives way to a newer one.
-INSERT INTO outcome (run, mount_group, guest_path, target_path, verdict, size, mtime_ns, checksum, reason, message)
-VALUES (:run, :mount_group, :guest_path, :target_path, :verdict, :size, :mtime_ns, :checksum, :reason, :message)
-ON CONFLICT (run, mount_group, guest_path) DO UPDATE
-SET target_path = excluded.target_path, verdict = excluded.verdict, size = excluded.size,
+-- What became of a file. What is restored stays restored; everything else gives way to what came later.
+INSERT INTO outcomes (run, group_id, guest_path, target_path, verdict, size, mtime_ns, checksum, reason, message)
+VALUES (:run, :group, :guest_path, :target_path, :verdict, :size, :mtime_ns, :checksum, :reason, :message)
+ON CONFLICT (run, group_id, guest_path) DO UPDATE SET
+    target_path = excluded.target_path, verdict = excluded.verdict, size = excluded.size,
     mtime_ns = excluded.mtime_ns, checksum = excluded.checksum, reason = excluded.reason, message = excluded.message
-WHERE outcome.verdict <> 'restored' OR excluded.verdict = 'restored';
+WHERE outcomes.verdict <> 'restored' OR excluded.verdict = 'restored';
 
 -- name: totals
--- Files and bytes by group and verdict.
-SELECT mount_group, verdict, count(*), sum(size) FROM outcome WHERE run = :run GROUP BY mount_group, verdict;
+-- How many files of each group had which outcome, and how many bytes they hold.
+SELECT group_id, verdict, count(*), sum(size)
+FROM outcomes JOIN runs ON runs.key = outcomes.run
+WHERE runs.id = :run GROUP BY group_id, verdict;
 
 -- name: problems
--- Refused and failed files, by group and path; a limit of -1 means all.
-SELECT mount_group, guest_path, target_path, verdict, size, mtime_ns, checksum, reason, message FROM outcome
-WHERE run = :run AND verdict IN ('refused', 'failed') ORDER BY mount_group, guest_path LIMIT :most;
+-- Refused and failed files, by group and path; a limit below zero is none.
+SELECT group_id, guest_path, target_path, verdict, size, mtime_ns, checksum, reason, message
+FROM outcomes
+WHERE run = (SELECT key FROM runs WHERE id = :run) AND verdict IN ('refused', 'failed')
+ORDER BY CAST(group_id AS BLOB), CAST(guest_path AS BLOB) LIMIT :limit;
 
--- name: restored_page
--- Restored files after a given one, by group and guest path.
-SELECT mount_group, guest_path, target_path, verdict, size, mtime_ns, checksum, reason, message FROM outcome
-WHERE run = :run AND verdict = 'restored' AND (mount_group, guest_path) > (:mount_group, :guest_path)
-ORDER BY mount_group, guest_path LIMIT :most;
+-- name: restored
+-- Restored files, by target path.
+SELECT group_id, guest_path, target_path, verdict, size, mtime_ns, checksum, reason, message
+FROM outcomes
+WHERE run = (SELECT key FROM runs WHERE id = :run) AND verdict = 'restored'
+ORDER BY CAST(target_path AS BLOB), CAST(group_id AS BLOB), CAST(guest_path AS BLOB);
 
 -- name: settled
 -- The guest paths of a group that need no second try.
-SELECT guest_path FROM outcome WHERE run = :run AND mount_group = :mount_group AND verdict IN ('restored', 'skipped');
+SELECT guest_path FROM outcomes
+WHERE run = (SELECT key FROM runs WHERE id = :run) AND group_id = :group AND verdict IN ('restored', 'skipped');

@@ -1,14 +1,13 @@
-"""Rows and values: what a column holds, and the value it becomes.
+"""Rows of the journal as values of the core, and back.
 
-Guest and target paths are stored as bytes, because a name that is not valid Unicode (a lone surrogate of NTFS, any
-bytes of a Linux guest) must come back as it went in.
+File names may hold what UTF-8 cannot (bytes kept as surrogates). Such a text is stored as a BLOB of its UTF-8 with the
+surrogates passed through; every other one as TEXT. So one name is always stored in one way, and can be a key.
 """
 
 import json
-import sqlite3
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from orchestrator.core.catalog import PointKind, RestorePoint
 from orchestrator.core.entries import Outcome, Verdict
@@ -16,147 +15,180 @@ from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, Run
 from orchestrator.core.lifecycle import LeaseState
 from orchestrator.core.reasons import Reason
 
-Columns = Mapping[str, object]
+Stored = str | bytes | int | float | None
+Parameters = Mapping[str, Stored]
+Row = Sequence[Any]
 
 
-def instant(at: datetime | None) -> str | None:
-    """An instant as ISO 8601 text in UTC."""
-    return None if at is None else at.astimezone(UTC).isoformat(timespec="microseconds")
+def store_text(text: str) -> str | bytes:
+    """A text as it is stored; see above."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+    return text
 
 
-def parsed(text: str | None) -> datetime | None:
-    """The instant in a column."""
-    return None if text is None else datetime.fromisoformat(text)
+def load_text(stored: str | bytes) -> str:
+    """The text that `store_text` stored."""
+    return stored if isinstance(stored, str) else stored.decode("utf-8", "surrogatepass")
 
 
-def path_bytes(path: str) -> bytes:
-    """A path as it is stored; the order of the bytes is the order of the code points."""
-    return path.encode("utf-8", "surrogatepass")
+def store_time(time: datetime) -> str:
+    """ISO 8601 UTC, always with microseconds so that the texts sort like the times. ValueError without a zone."""
+    if time.tzinfo is None:
+        raise ValueError(f"{time!r} has no time zone")
+    return time.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def path_text(stored: bytes) -> str:
-    """A stored path as it was."""
-    return stored.decode("utf-8", "surrogatepass")
+def _store_end(time: datetime | None) -> str | None:
+    return None if time is None else store_time(time)
 
 
-def text_bytes(message: str) -> str:
-    """A message that SQLite can hold as text: a name in it may not be valid Unicode."""
-    return message.encode("utf-8", "backslashreplace").decode("utf-8")
+def _load_end(stored: str | None) -> datetime | None:
+    return None if stored is None else datetime.fromisoformat(stored)
 
 
-def run_columns(row: RunRow) -> Columns:
+def from_run(run: RunRow) -> Parameters:
     return {
-        "id": row.id,
-        "job": row.job,
-        "state": row.state.value,
-        "started": instant(row.started),
-        "ended": instant(row.ended),
-        "exit_code": row.exit_code,
-        "plan": row.plan,
+        "id": run.id,
+        "job": store_text(run.job),
+        "state": run.state.value,
+        "started": store_time(run.started),
+        "plan": store_text(run.plan),
+        "ended": _store_end(run.ended),
+        "exit_code": run.exit_code,
     }
 
 
-def run_row(row: sqlite3.Row) -> RunRow:
+def to_run(row: Row) -> RunRow:
+    name, job, state, started, plan, ended, exit_code = row
     return RunRow(
-        id=row["id"],
-        job=row["job"],
-        state=RunState(row["state"]),
-        started=datetime.fromisoformat(row["started"]),
-        plan=row["plan"],
-        ended=parsed(row["ended"]),
-        exit_code=row["exit_code"],
+        name,
+        load_text(job),
+        RunState(state),
+        datetime.fromisoformat(started),
+        load_text(plan),
+        _load_end(ended),
+        exit_code,
     )
 
 
-def group_columns(row: GroupRow) -> Columns:
+def from_group(key: int, group: GroupRow) -> Parameters:
     return {
-        "run": row.run,
-        "id": row.group,
-        "vm": row.vm,
-        "state": row.state.value,
-        "message": text_bytes(row.message),
-        "seconds": row.seconds,
+        "run": key,
+        "group": store_text(group.group),
+        "vm": store_text(group.vm),
+        "state": group.state.value,
+        "message": store_text(group.message),
+        "seconds": group.seconds,
     }
 
 
-def group_row(row: sqlite3.Row) -> GroupRow:
-    return GroupRow(row["run"], row["id"], row["vm"], GroupState(row["state"]), row["message"], row["seconds"])
+def to_group(row: Row) -> GroupRow:
+    run, group, vm, state, message, seconds = row
+    return GroupRow(run, load_text(group), load_text(vm), GroupState(state), load_text(message), seconds)
 
 
-def lease_columns(row: LeaseRow) -> Columns:
-    point = asdict(row.point) | {"created": instant(row.point.created), "kind": row.point.kind.value}
+def from_lease(key: int, lease: LeaseRow) -> Parameters:
     return {
-        "id": row.id,
-        "run": row.run,
-        "mount_group": row.group,
-        "session": row.session,
-        "point": json.dumps(point),
-        "state": row.state.value,
-        "opened": instant(row.opened),
-        "before": json.dumps(row.before),
-        "task_href": row.task_href,
-        "mount_href": row.mount_href,
-        "share": row.share,
-        "folder": row.folder,
-        "ended": instant(row.ended),
-        "note": text_bytes(row.note),
+        "id": lease.id,
+        "run": key,
+        "group": store_text(lease.group),
+        "session": lease.session,
+        "point": _store_point(lease.point),
+        "state": lease.state.value,
+        "opened": store_time(lease.opened),
+        "before": json.dumps(lease.before),
+        "task_href": lease.task_href,
+        "mount_href": lease.mount_href,
+        "share": store_text(lease.share),
+        "folder": store_text(lease.folder),
+        "ended": _store_end(lease.ended),
+        "note": store_text(lease.note),
     }
 
 
-def lease_row(row: sqlite3.Row) -> LeaseRow:
-    point = json.loads(row["point"])
-    point |= {"created": datetime.fromisoformat(point["created"]), "kind": PointKind(point["kind"])}
+def to_lease(row: Row) -> LeaseRow:
+    name, run, group, session, point, state, opened, before, task, mount, share, folder, ended, note = row
     return LeaseRow(
-        id=row["id"],
-        run=row["run"],
-        group=row["mount_group"],
-        session=row["session"],
-        point=RestorePoint(**point),
-        state=LeaseState(row["state"]),
-        opened=datetime.fromisoformat(row["opened"]),
-        before=tuple(json.loads(row["before"])),
-        task_href=row["task_href"],
-        mount_href=row["mount_href"],
-        share=row["share"],
-        folder=row["folder"],
-        ended=parsed(row["ended"]),
-        note=row["note"],
+        id=name,
+        run=run,
+        group=load_text(group),
+        session=session,
+        point=_load_point(point),
+        state=LeaseState(state),
+        opened=datetime.fromisoformat(opened),
+        before=tuple(json.loads(before)),
+        task_href=task,
+        mount_href=mount,
+        share=load_text(share),
+        folder=load_text(folder),
+        ended=_load_end(ended),
+        note=load_text(note),
     )
 
 
-def session_columns(row: SessionRow) -> Columns:
-    return asdict(row) | {"started": instant(row.started)}
+def _store_point(point: RestorePoint) -> str:
+    return json.dumps(
+        {
+            "uid": point.uid,
+            "vm": point.vm,
+            "created": store_time(point.created),
+            "backup_server": point.backup_server,
+            "mounts_href": point.mounts_href,
+            "create_href": point.create_href,
+            "kind": point.kind.value,
+        }
+    )
 
 
-def session_row(row: sqlite3.Row) -> SessionRow:
-    started = datetime.fromisoformat(row["started"])
-    return SessionRow(row["id"], row["generation"], row["em_url"], started, row["sealed"])
+def _load_point(text: str) -> RestorePoint:
+    fields = json.loads(text)
+    created = datetime.fromisoformat(fields.pop("created"))
+    return RestorePoint(created=created, kind=PointKind(fields.pop("kind")), **fields)
 
 
-def outcome_columns(run: str, outcome: Outcome) -> Columns:
+def from_session(session: SessionRow) -> Parameters:
     return {
-        "run": run,
-        "mount_group": outcome.group,
-        "guest_path": path_bytes(outcome.guest_path),
-        "target_path": path_bytes(outcome.target_path),
+        "id": session.id,
+        "generation": session.generation,
+        "em_url": session.em_url,
+        "started": store_time(session.started),
+        "sealed": session.sealed,
+    }
+
+
+def to_session(row: Row) -> SessionRow:
+    name, generation, em_url, started, sealed = row
+    return SessionRow(name, generation, em_url, datetime.fromisoformat(started), sealed)
+
+
+def from_outcome(key: int, outcome: Outcome) -> Parameters:
+    return {
+        "run": key,
+        "group": store_text(outcome.group),
+        "guest_path": store_text(outcome.guest_path),
+        "target_path": store_text(outcome.target_path),
         "verdict": outcome.verdict.value,
         "size": outcome.size,
         "mtime_ns": outcome.mtime_ns,
         "checksum": outcome.checksum,
         "reason": outcome.reason.slug if outcome.reason else None,
-        "message": text_bytes(outcome.message),
+        "message": store_text(outcome.message),
     }
 
 
-def outcome_row(row: sqlite3.Row) -> Outcome:
+def to_outcome(row: Row) -> Outcome:
+    group, guest, target, verdict, size, mtime_ns, checksum, reason, message = row
     return Outcome(
-        group=row["mount_group"],
-        guest_path=path_text(row["guest_path"]),
-        target_path=path_text(row["target_path"]),
-        verdict=Verdict(row["verdict"]),
-        size=row["size"],
-        mtime_ns=row["mtime_ns"],
-        checksum=row["checksum"],
-        reason=Reason.of(row["reason"]) if row["reason"] else None,
-        message=row["message"],
+        load_text(group),
+        load_text(guest),
+        load_text(target),
+        Verdict(verdict),
+        size,
+        mtime_ns,
+        checksum,
+        Reason.of(reason) if reason else None,
+        load_text(message),
     )

@@ -1,0 +1,82 @@
+"""The bytes of one file from one descriptor to another, counted, checksummed and stoppable."""
+
+import errno
+import threading
+from collections.abc import Callable
+
+from orchestrator.core.entries import Entry
+from orchestrator.core.errors import FileError
+from orchestrator.core.paths import SourcePath
+from orchestrator.core.reasons import Reason
+from orchestrator.files.checksums import Digest
+from orchestrator.files.system import READ_FILE, open_path, read_into, system_path, write_all
+from orchestrator.files.translate import Side, Translating, file_error
+
+BUFFER = 1 << 20
+"""Bytes read at once: large enough for big files, small enough for every thread to have one."""
+
+
+class _Own(threading.local):
+    def __init__(self) -> None:
+        self.buffer = bytearray(BUFFER)
+
+
+_own = _Own()
+
+
+def own_buffer() -> bytearray:
+    """The calling thread's buffer: clearing a new one for every small file would cost more than copying it."""
+    return _own.buffer
+
+
+def open_source(source: SourcePath, relative: str) -> int:
+    """A descriptor of a file on the share; FileError when it cannot be opened. The caller closes it.
+
+    What has become a pipe or a device since it was listed does not block, and shows as CHANGED when it is read.
+    """
+    with Translating(Side.SOURCE, relative):
+        return open_path(system_path(source.root, source.relative), READ_FILE)
+
+
+def copy_bytes(
+    source: int, target: int, buffer: bytearray, entry: Entry, digest: Digest, check: Callable[[int], None]
+) -> None:
+    """Copy to the end of the source. `check` is called with the bytes of each chunk, after they are written.
+
+    FileError with CHANGED when the source holds more or less than `entry.size` bytes; reading stops at once when it
+    has grown beyond that.
+    """
+    relative, size = entry.relative, entry.size
+    view = memoryview(buffer)
+    copied = 0
+    while True:
+        try:
+            count = read_into(source, buffer)
+        except OSError as error:
+            raise file_error(error, Side.SOURCE, relative) from error
+        copied += count
+        if not count or copied > size:
+            break
+        chunk = view[:count]
+        digest.update(chunk)
+        try:
+            write_all(target, chunk)
+        except OSError as error:
+            raise file_error(error, Side.TARGET, relative) from error
+        check(count)
+        if copied == size and count < len(buffer):
+            return  # A regular file gives less than it is asked for only at its end, so it need not be asked again.
+    if copied != size:
+        raise changed(relative, size, copied)
+
+
+def changed(relative: str, listed: int, read: int) -> FileError:
+    """The error of a file whose size is not what the walk saw."""
+    more = "more than " if read > listed else ""
+    what = f"listed with {listed} bytes, read {more}{min(read, listed) if more else read}; {Reason.CHANGED.action}"
+    return FileError(reason=Reason.CHANGED, guest_path=relative, what=what)
+
+
+def taken(relative: str) -> OSError:
+    """The error of a target that another copy of this run is writing."""
+    return FileExistsError(errno.EEXIST, "another copy of this run is writing the same file", relative)

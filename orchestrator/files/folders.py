@@ -1,0 +1,213 @@
+"""Folders of the destination, held in a way that no link can redirect.
+
+`HeldFolder` (POSIX) is an open descriptor. It is reached from the allowed root name by name, each opened with
+O_NOFOLLOW relative to the one before, and everything is done relative to it; so a link that somebody puts into the
+path afterwards redirects nothing, and there is no moment between check and use. `NamedFolder` (Windows, where
+descriptors of folders do not exist) looks at each name before it is entered and again whenever the folder is used;
+between that look and the use a link could be slipped in by somebody who may write to the destination.
+
+Everything here raises OSError. A link in the path is ELOOP, a file in the path ENOTDIR.
+"""
+
+import contextlib
+import errno
+import os
+import stat
+from typing import Protocol, Self
+
+from orchestrator.files.rename import rename_new
+from orchestrator.files.system import NEW_FILE, NO_FOLLOW, READ_FOLDER, WINDOWS, is_link, system_path
+
+
+class Folder(Protocol):
+    """One folder of the destination. A name is always one component."""
+
+    def current(self) -> bool:
+        """Whether this is still the folder that its path names."""
+        ...
+
+    def enter(self, name: str, *, make: bool) -> "Folder":
+        """The folder `name` in this one, made if it is missing and `make`."""
+        ...
+
+    def status(self, name: str) -> os.stat_result:
+        """What stands at `name`; links are not followed."""
+        ...
+
+    def create(self, name: str, mode: int) -> int:
+        """A descriptor for writing a new file, `mode` less the umask. FileExistsError if the name is taken."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+        ...
+
+    def set_file_times(self, name: str, descriptor: int, mtime_ns: int) -> None:
+        """Set the times of a file that is still open."""
+        ...
+
+    def rename(self, old: str, new: str, *, replace: bool) -> None:
+        """Give a file its final name. FileExistsError when that is taken and not `replace`."""
+        ...
+
+    def set_times(self, mtime_ns: int) -> None:
+        """Set the times of the folder itself."""
+        ...
+
+    def sync(self) -> None:
+        """Make renames in this folder survive a power cut."""
+        ...
+
+
+class HeldFolder:
+    """A folder by its descriptor, which is closed when the object is dropped."""
+
+    __slots__ = ("_descriptor", "_identity", "_path")
+
+    def __init__(self, path: str, descriptor: int) -> None:
+        self._path = path
+        self._descriptor = descriptor
+        self._identity = os.fstat(descriptor)
+
+    def __del__(self) -> None:
+        os.close(self._descriptor)
+
+    @classmethod
+    def root(cls, path: str) -> Self:
+        """An allowed root: the config names it, so a link there is followed."""
+        return cls(path, os.open(path, READ_FOLDER))
+
+    def current(self) -> bool:
+        try:
+            return os.path.samestat(os.stat(self._path), self._identity)
+        except OSError:
+            return False
+
+    def enter(self, name: str, *, make: bool) -> "HeldFolder":
+        try:
+            return self._open(name)
+        except FileNotFoundError:
+            if not make:
+                raise
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, dir_fd=self._descriptor)
+        return self._open(name)
+
+    def _open(self, name: str) -> "HeldFolder":
+        try:
+            descriptor = os.open(name, READ_FOLDER | NO_FOLLOW, dir_fd=self._descriptor)
+        except NotADirectoryError:
+            # Linux says so of a link too; ELOOP is what tells the two apart for the caller.
+            if is_link(self.status(name)):
+                raise link_in_path(name) from None
+            raise
+        return HeldFolder(f"{self._path}/{name}", descriptor)
+
+    def status(self, name: str) -> os.stat_result:
+        return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
+
+    def create(self, name: str, mode: int) -> int:
+        return os.open(name, NEW_FILE, mode, dir_fd=self._descriptor)
+
+    def remove(self, name: str) -> None:
+        os.unlink(name, dir_fd=self._descriptor)
+
+    def set_file_times(self, name: str, descriptor: int, mtime_ns: int) -> None:
+        os.utime(descriptor, ns=(mtime_ns, mtime_ns))
+
+    def rename(self, old: str, new: str, *, replace: bool) -> None:
+        if replace:
+            os.replace(old, new, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+        else:
+            rename_new(old, new, self._descriptor)
+
+    def set_times(self, mtime_ns: int) -> None:
+        os.utime(self._descriptor, ns=(mtime_ns, mtime_ns))
+
+    def sync(self) -> None:
+        os.fsync(self._descriptor)
+
+
+class NamedFolder:
+    """A folder by its path, proved again at every use."""
+
+    __slots__ = ("_identity", "_path")
+
+    def __init__(self, path: str) -> None:
+        status = os.lstat(path)
+        if is_link(status):
+            raise link_in_path(path)
+        if not stat.S_ISDIR(status.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+        self._path = path
+        self._identity = status
+
+    @classmethod
+    def root(cls, path: str) -> Self:
+        """An allowed root: the config names it, so a link there is followed."""
+        return cls(os.path.realpath(path))
+
+    def current(self) -> bool:
+        try:
+            status = os.lstat(self._path)
+        except OSError:
+            return False
+        return not is_link(status) and os.path.samestat(status, self._identity)
+
+    def enter(self, name: str, *, make: bool) -> "NamedFolder":
+        path = self._at(name)
+        if make:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(path)
+        return NamedFolder(path)
+
+    def status(self, name: str) -> os.stat_result:
+        return os.lstat(self._at(name))
+
+    def create(self, name: str, mode: int) -> int:
+        return os.open(self._at(name), NEW_FILE, mode)
+
+    def remove(self, name: str) -> None:
+        os.unlink(self._at(name))
+
+    def set_file_times(self, name: str, descriptor: int, mtime_ns: int) -> None:
+        os.utime(self._at(name), ns=(mtime_ns, mtime_ns))
+
+    def rename(self, old: str, new: str, *, replace: bool) -> None:
+        if replace:
+            os.replace(self._at(old), self._at(new))
+        elif WINDOWS:
+            os.rename(self._at(old), self._at(new))
+        else:
+            rename_new(self._at(old), self._at(new), None)
+
+    def set_times(self, mtime_ns: int) -> None:
+        os.utime(self._path, ns=(mtime_ns, mtime_ns))
+
+    def sync(self) -> None:
+        """Windows keeps no promise about folders; the file itself has been flushed."""
+
+    def _at(self, name: str) -> str:
+        if not self.current():
+            raise FileNotFoundError(errno.ENOENT, "the folder was moved or replaced", self._path)
+        return system_path(self._path, name)
+
+
+def checked_name(name: str) -> str:
+    """`name`, if it is one component that stays in its folder. A `TargetPath` is checked where it is made; this is the
+    last lock on the door."""
+    if name in ("", ".", "..") or "/" in name or (WINDOWS and ("\\" in name or ":" in name)):
+        raise OSError(errno.ELOOP, f"{name!r} is no name within the destination", name)
+    if "\x00" in name:
+        raise OSError(errno.EINVAL, f"{name!r} holds a NUL character")
+    return name
+
+
+def link_in_path(name: str) -> OSError:
+    """The error for a component that is a link."""
+    return OSError(errno.ELOOP, "a symbolic link or junction in the destination", name)
+
+
+def open_root(path: str) -> Folder:
+    """An allowed root, in the way this system can hold it."""
+    return NamedFolder.root(path) if WINDOWS else HeldFolder.root(path)

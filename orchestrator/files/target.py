@@ -1,0 +1,286 @@
+"""Where copies land: below the allowed roots, whole or not at all.
+
+A file is staged under a partial name in its own folder and renamed when it is complete. The partial name depends on
+the final name alone, so that the leftovers of a killed run are written over by the next one.
+"""
+
+import errno
+import hashlib
+import os
+import shutil
+import stat
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from orchestrator.core.entries import NOTHING, Entry, EntryKind, Found, FoundKind, Placed
+from orchestrator.core.errors import FileError
+from orchestrator.core.paths import SourcePath, TargetPath, lies_below
+from orchestrator.core.reasons import Reason
+from orchestrator.files.checksums import Algorithm, Digest, new_digest
+from orchestrator.files.copying import BUFFER, copy_bytes, open_source, own_buffer, taken
+from orchestrator.files.folders import Folder, checked_name, open_root
+from orchestrator.files.system import kind_of, set_mode
+from orchestrator.files.translate import Side, Translating, file_error
+
+PARTIAL_SUFFIX = ".orchestrator-partial"
+FOLDERS_HELD = 16
+"""Folders each thread keeps open: a batch is mostly of one folder, and 16 threads stay far below any limit."""
+
+
+class _Own(threading.local):
+    """What each copying thread has for itself. Folders are closed when they leave `folders`."""
+
+    def __init__(self) -> None:
+        self.folders: OrderedDict[tuple[str, str], Folder] = OrderedDict()
+
+
+class LocalTarget:
+    """Writes below the folders `allow`, which the config names. Every method may be called in many threads at once.
+
+    `checksum` is "blake3" or "sha256". `durable` also flushes each file and its folder to the disk, which a run that
+    is resumed does not need: what a power cut took is copied again.
+    """
+
+    def __init__(self, allow: Sequence[str], checksum: Algorithm = "blake3", *, durable: bool = False) -> None:
+        self._allow = tuple(os.path.normpath(root) for root in allow)
+        self._new_digest = new_digest(checksum)
+        self._durable = durable
+        self._own = _Own()
+        self._busy: set[tuple[str, str]] = set()
+        self._busy_lock = threading.Lock()
+
+    def close(self) -> None:
+        """Let go of every folder that is held open, in all threads; the target stays usable."""
+        self._own = _Own()
+
+    def check_root(self, root: str) -> None:
+        """FileError when `root` cannot be a destination: outside the allowed folders, a file or link in the way, or
+        not writable. Creates nothing."""
+        with Translating(Side.TARGET, root):
+            allowed, names = self._split_root(root)
+            existing = _nearest_existing(allowed)
+            if existing == allowed:
+                folder = open_root(allowed)
+                for name in names:
+                    try:
+                        folder = folder.enter(name, make=False)
+                    except FileNotFoundError:
+                        break
+                    existing = os.path.join(existing, name)
+            if not os.path.isdir(existing):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), existing)
+            if not os.access(existing, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), existing)
+
+    def look(self, path: TargetPath) -> Found:
+        """What stands at `path`; links are not followed, a link is OTHER. FileError when the way there leads through
+        a link or a file."""
+        with Translating(Side.TARGET, path.relative):
+            try:
+                if not path.relative:
+                    self._folder(path.root, "", make=False)
+                    return Found(FoundKind.FOLDER)
+                above, name = _split(path)
+                status = self._folder(path.root, above, make=False).status(name)
+            except FileNotFoundError:
+                return NOTHING
+        kind = kind_of(status)
+        if kind is EntryKind.FILE:
+            return Found(FoundKind.FILE, status.st_size, status.st_mtime_ns)
+        return Found(FoundKind.FOLDER if kind is EntryKind.FOLDER else FoundKind.OTHER)
+
+    def place(
+        self, source: SourcePath, entry: Entry, target: TargetPath, replace: bool, check: Callable[[int], None]
+    ) -> Placed:
+        """Copy one file as the module says. `check` is called with the bytes of each chunk (at most 1 MiB).
+
+        Owner may read and write the copy, everybody may do what the source lets them read and execute; times are the
+        entry's. FileError, or whatever `check` raises; then nothing is left of the copy. Two copies of one file at
+        the same time: the second is refused with EXISTS.
+        """
+        with Translating(Side.TARGET, entry.relative):
+            above, name = _split(target)
+            folder = self._folder(target.root, above, make=True)
+        key = (target.root, target.relative)
+        if not self._claim(key):
+            raise file_error(taken(target.relative), Side.TARGET, entry.relative)
+        try:
+            return self._staged(source, entry, folder, name, replace, check)
+        finally:
+            self._busy.discard(key)
+
+    def make_folder(self, target: TargetPath) -> None:
+        """Make a folder and its parents below the root; one that is there is left as it is."""
+        with Translating(Side.TARGET, target.relative):
+            self._folder(target.root, target.relative, make=True)
+
+    def finish_folder(self, target: TargetPath, entry: Entry) -> None:
+        """Set a folder's times to the entry's."""
+        with Translating(Side.TARGET, target.relative):
+            self._folder(target.root, target.relative, make=False).set_times(entry.mtime_ns)
+
+    def _staged(
+        self,
+        source: SourcePath,
+        entry: Entry,
+        folder: Folder,
+        name: str,
+        replace: bool,
+        check: Callable[[int], None],
+    ) -> Placed:
+        relative = entry.relative
+        partial = partial_name(name)
+        mode = 0o600 | entry.mode & 0o555
+        digest = self._new_digest()
+        reading = open_source(source, relative)
+        try:
+            with Translating(Side.TARGET, relative):
+                if not replace and entry.size > BUFFER:
+                    _refuse_taken(folder, name)
+                writing = _create(folder, partial, mode)
+            try:
+                self._fill(reading, writing, folder, partial, entry, digest, check)
+                with Translating(Side.TARGET, relative):
+                    folder.rename(partial, name, replace=replace)
+            except BaseException:
+                with suppress(OSError):
+                    folder.remove(partial)
+                raise
+        finally:
+            os.close(reading)
+        if self._durable:
+            with Translating(Side.TARGET, relative):
+                folder.sync()
+        return Placed(entry.size, digest.hexdigest())
+
+    def _fill(
+        self,
+        reading: int,
+        writing: int,
+        folder: Folder,
+        partial: str,
+        entry: Entry,
+        digest: Digest,
+        check: Callable[[int], None],
+    ) -> None:
+        """Make the partial file complete, with its mode and times, and close it."""
+        relative = entry.relative
+        try:
+            copy_bytes(reading, writing, own_buffer(), entry, digest, check)
+            with Translating(Side.TARGET, relative):
+                _prove(writing, entry, partial)
+                folder.set_file_times(partial, writing, entry.mtime_ns)
+                if self._durable:
+                    os.fsync(writing)
+        except BaseException:
+            # The error that is on its way says more than one of closing would.
+            with suppress(OSError):
+                os.close(writing)
+            raise
+        with Translating(Side.TARGET, relative):
+            os.close(writing)
+
+    def _claim(self, key: tuple[str, str]) -> bool:
+        """Whether this is the only copy of this process that writes the target `key`."""
+        with self._busy_lock:
+            free = key not in self._busy
+            self._busy.add(key)
+        return free
+
+    def _folder(self, root: str, relative: str, *, make: bool) -> Folder:
+        """The folder `relative` below `root`, from those this thread holds or entered name by name."""
+        held = self._own.folders
+        folder = held.get((root, relative))
+        if folder is not None:
+            if folder.current():
+                held.move_to_end((root, relative))
+                return folder
+            held.clear()
+        above, _, name = relative.rpartition("/")
+        parent = held.get((root, above)) if relative else None
+        if parent is not None and parent.current():
+            folder = parent.enter(checked_name(name), make=make)
+        else:
+            folder = self._entered(root, relative, make)
+        held[root, relative] = folder
+        if len(held) > FOLDERS_HELD:
+            held.popitem(last=False)
+        return folder
+
+    def _entered(self, root: str, relative: str, make: bool) -> Folder:
+        allowed, above = self._split_root(root)
+        names = [checked_name(name) for name in relative.split("/")] if relative else []
+        if make:
+            os.makedirs(allowed, exist_ok=True)
+        folder = open_root(allowed)
+        for name in (*above, *names):
+            folder = folder.enter(name, make=make)
+        return folder
+
+    def _split_root(self, root: str) -> tuple[str, tuple[str, ...]]:
+        """(the longest allowed folder that holds `root`, the names from there to `root`)."""
+        if lies_below(root, self._allow) and os.path.isabs(root):
+            path = os.path.normpath(root)
+            for allowed in sorted(self._allow, key=len, reverse=True):
+                if lies_below(path, [allowed]):
+                    below = os.path.relpath(path, allowed)
+                    return allowed, () if below == "." else tuple(below.split(os.sep))
+        what = f"it is below none of targets.allow ({', '.join(self._allow)})"
+        raise FileError(reason=Reason.OUTSIDE_TARGET, guest_path=root, what=what)
+
+
+def partial_name(name: str) -> str:
+    """The name a file is staged under: hidden, stable, and short whatever the length of `name`."""
+    short = hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()
+    return f".{short}{PARTIAL_SUFFIX}"
+
+
+def free_space(root: str) -> int:
+    """Bytes free where `root` is or would be. OSError when that cannot be told."""
+    return shutil.disk_usage(_nearest_existing(root)).free
+
+
+def _nearest_existing(path: str) -> str:
+    while not os.path.lexists(path) and os.path.dirname(path) != path:
+        path = os.path.dirname(path)
+    return path
+
+
+def _split(path: TargetPath) -> tuple[str, str]:
+    """(the folder below the root, the name in it). `relative` is `/`-joined without empty names."""
+    above, _, name = path.relative.rpartition("/")
+    return above, checked_name(name)
+
+
+def _refuse_taken(folder: Folder, name: str) -> None:
+    """Tell before a long copy what the rename would tell after it."""
+    try:
+        status = folder.status(name)
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
+
+
+def _create(folder: Folder, partial: str, mode: int) -> int:
+    try:
+        return folder.create(partial, mode)
+    except FileExistsError:
+        # A leftover of a run that was killed; or a link somebody put there, which is removed and not followed.
+        folder.remove(partial)
+        return folder.create(partial, mode)
+
+
+def _prove(writing: int, entry: Entry, partial: str) -> None:
+    """One look at a partial file that is complete: it is still the one of that name (an orchestrator with another
+    state folder may write to the same place, and would have removed it), the disk has all of it, and its mode is the
+    wanted one whatever the umask."""
+    status = os.fstat(writing)
+    if not status.st_nlink:
+        raise OSError(errno.EBUSY, "another program is writing the same file", partial)
+    if status.st_size != entry.size:
+        raise OSError(errno.EIO, f"{status.st_size} of {entry.size} bytes arrived", partial)
+    set_mode(writing, status.st_mode, 0o600 | entry.mode & 0o555)

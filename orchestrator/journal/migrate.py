@@ -1,0 +1,59 @@
+"""Bringing a journal to the schema this version knows. The number is SQLite's `user_version`.
+
+To change the schema: change schema.sql, count KNOWN up, and add what leads there from the version before.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+
+from orchestrator.core.errors import SchemaUnknown, StateUnusable
+from orchestrator.journal.queries import SCHEMA
+
+KNOWN = 1
+
+STEPS: Mapping[int, str] = {}
+"""By the version it leads to: the statements that lead there from the one before."""
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The schema a database has; 0 for a new one."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def migrate(
+    connection: sqlite3.Connection, folder: Path, *, known: int = KNOWN, steps: Mapping[int, str] = STEPS
+) -> None:
+    """Make the schema, or bring it up to date, each version in a transaction of its own.
+
+    SchemaUnknown for a newer one; StateUnusable when the file is the database of another program.
+    """
+    found = version_of(connection)
+    if found > known:
+        raise SchemaUnknown(folder=folder, found=found, known=known)
+    if found == 0:
+        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise StateUnusable(folder=folder, cause="journal.db is the database of another program; move it away")
+        _apply(connection, SCHEMA, known)
+        return
+    for version in range(found + 1, known + 1):
+        _apply(connection, steps[version], version)
+
+
+def check(connection: sqlite3.Connection, folder: Path) -> None:
+    """For a journal that is only read: SchemaUnknown for a newer schema, StateUnusable for an older one."""
+    found = version_of(connection)
+    if found > KNOWN:
+        raise SchemaUnknown(folder=folder, found=found, known=KNOWN)
+    if found < KNOWN:
+        cause = f"the journal has schema {found} and needs {KNOWN}; `orchestrator sweep` brings it up to date"
+        raise StateUnusable(folder=folder, cause=cause)
+
+
+def _apply(connection: sqlite3.Connection, statements: str, version: int) -> None:
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE;\n{statements}\nPRAGMA user_version = {version};\nCOMMIT;")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

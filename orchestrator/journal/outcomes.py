@@ -1,0 +1,54 @@
+"""What became of each file, in the journal."""
+
+from collections.abc import Iterator, Sequence
+
+from orchestrator.core.entries import Outcome, Verdict
+from orchestrator.core.ledger import Totals
+from orchestrator.journal.rows import from_outcome, load_text, store_text, to_outcome
+from orchestrator.journal.store import Store
+
+
+class Outcomes:
+    """The part of the journal that knows files, each by run, group and guest path."""
+
+    _store: Store
+
+    def record(self, run: str, outcomes: Sequence[Outcome]) -> None:
+        """Write a batch in one transaction. A file that this run restored stays restored. RunUnknown when the run
+        never began."""
+        key = self._store.run_key(run)
+        self._store.write_batch("record", (from_outcome(key, outcome) for outcome in outcomes))
+
+    def totals(self, run: str) -> dict[str, Totals]:
+        """Totals by group; groups without an outcome are left out."""
+        found: dict[str, Totals] = {}
+        for group, verdict, count, size in self._store.rows("totals", run=run):
+            name = load_text(group)
+            found[name] = found.get(name, Totals()) + _totals(Verdict(verdict), count, size)
+        return found
+
+    def problems(self, run: str, limit: int | None = None) -> list[Outcome]:
+        """Refused and failed files, by group and path."""
+        return [to_outcome(row) for row in self._store.rows("problems", run=run, limit=-1 if limit is None else limit)]
+
+    def restored(self, run: str) -> Iterator[Outcome]:
+        """Restored files with their checksums, by target path, as they are read."""
+        for row in self._store.stream("restored", run=run):
+            yield to_outcome(row)
+
+    def settled(self, run: str, group: str) -> Iterator[str]:
+        """The guest paths of a group that are restored or skipped, as they are read."""
+        for row in self._store.stream("settled", run=run, group=store_text(group)):
+            yield load_text(row[0])
+
+
+def _totals(verdict: Verdict, count: int, size: int) -> Totals:
+    match verdict:
+        case Verdict.RESTORED:
+            return Totals(restored=count, bytes=size)
+        case Verdict.SKIPPED:
+            return Totals(skipped=count)
+        case Verdict.REFUSED:
+            return Totals(refused=count)
+        case Verdict.FAILED:
+            return Totals(failed=count)

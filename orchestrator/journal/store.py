@@ -1,0 +1,152 @@
+"""The database itself: one connection, its transactions, and how durable each is."""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from orchestrator.core.errors import RunUnknown, StateUnusable
+from orchestrator.journal.migrate import check, migrate
+from orchestrator.journal.queries import QUERIES
+from orchestrator.journal.rows import Parameters
+from orchestrator.journal.translate import Translating
+
+FILE = "journal.db"
+PAGE = 500
+"""Rows fetched at once when a result is streamed."""
+
+BUSY_SECONDS = 5.0
+"""How long a write waits for another program that holds the file, such as a backup of it."""
+
+
+class Store:
+    """One connection. Any thread may call, but never two at once: the engine sees to that.
+
+    Every error of SQLite leaves as StateUnusable, and the transaction it happened in is rolled back.
+    """
+
+    def __init__(self, folder: Path, *, read_only: bool) -> None:
+        self.folder = folder
+        with Translating(folder):
+            self._connection = _connect(folder, read_only)
+        self._run_keys: dict[str, int] = {}
+        self._log_to_empty = False
+
+    def close(self) -> None:
+        """Close the file. Harmless when it is closed."""
+        with Translating(self.folder):
+            try:
+                if self._log_to_empty:
+                    self._empty_log()
+                self._log_to_empty = False
+            finally:
+                self._connection.close()
+
+    def rows(self, query: str, **parameters: Any) -> list[Any]:
+        """Every row of a query."""
+        with Translating(self.folder):
+            return self._connection.execute(QUERIES[query], parameters).fetchall()
+
+    def stream(self, query: str, **parameters: Any) -> Iterator[Any]:
+        """The rows of a query in pages, by a cursor of their own; closing the iterator frees it."""
+        with Translating(self.folder):
+            cursor = self._connection.execute(QUERIES[query], parameters)
+        try:
+            while True:
+                with Translating(self.folder):
+                    page = cursor.fetchmany(PAGE)
+                if not page:
+                    return
+                yield from page
+        finally:
+            cursor.close()
+
+    def write(self, query: str, parameters: Parameters) -> int:
+        """One statement, on the disk when it returns; the number of rows it changed."""
+        with self._transaction(durable=True):
+            return self._connection.execute(QUERIES[query], parameters).rowcount
+
+    def write_all(self, statements: Iterable[tuple[str, Parameters]]) -> None:
+        """Several statements in one transaction, on the disk when it returns."""
+        with self._transaction(durable=True):
+            for query, parameters in statements:
+                self._connection.execute(QUERIES[query], parameters)
+
+    def write_batch(self, query: str, parameters: Iterable[Parameters]) -> None:
+        """One statement for many rows in one transaction, which a power cut may take away as a whole.
+
+        That is enough for outcomes: the files they tell of are proved from the disk when the run is resumed, and a
+        flush for each batch would cost more than the batch. A killed process loses nothing.
+        """
+        with self._transaction(durable=False):
+            self._connection.executemany(QUERIES[query], parameters)
+
+    def run_key(self, run: str) -> int:
+        """The short key of a run; RunUnknown when there is none."""
+        key = self._run_keys.get(run)
+        if key is None:
+            found = self.rows("run_key", run=run)
+            if not found:
+                raise RunUnknown(folder=self.folder, run=run)
+            key = self._run_keys[run] = int(found[0][0])
+        return key
+
+    def erase(self, query: str, parameters: Parameters) -> None:
+        """A deletion after which no byte of what was deleted is left, neither in the database nor in its log."""
+        self.write(query, parameters)
+        with Translating(self.folder):
+            self._empty_log()
+
+    def _empty_log(self) -> None:
+        # A reader that is looking at the log just now keeps it; then it is emptied at the next chance.
+        try:
+            busy = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_LOCKED:
+                raise
+            busy = 1  # The reader is a stream of this very connection.
+        self._log_to_empty = bool(busy)
+
+    @contextmanager
+    def _transaction(self, *, durable: bool) -> Iterator[None]:
+        """FULL flushes the log at each commit, NORMAL leaves that to the system. The level can only be changed
+        outside a transaction, and a FULL commit also flushes all NORMAL ones before it."""
+        with Translating(self.folder):
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    with suppress(sqlite3.Error):
+                        self._connection.execute("ROLLBACK")
+                raise
+
+
+def _connect(folder: Path, read_only: bool) -> sqlite3.Connection:
+    path = folder / FILE
+    if read_only:
+        if not path.exists():
+            raise StateUnusable(folder=folder, cause="it holds no journal; no run has been started with it")
+    else:
+        # Made here and not by SQLite, because the log files take over the mode of this one.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        os.chmod(path, 0o600)
+    address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
+    connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS)
+    try:
+        if read_only:
+            check(connection, folder)
+        else:
+            if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+                raise StateUnusable(folder=folder, cause="its file system cannot share memory between processes")
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("PRAGMA foreign_keys = ON")
+            migrate(connection, folder)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
