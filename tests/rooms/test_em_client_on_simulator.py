@@ -1,0 +1,234 @@
+"""The client against the simulated Enterprise Manager, which shares no code with it."""
+
+import asyncio
+import random
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from orchestrator.config import EnterpriseManagerSettings
+from orchestrator.core.catalog import FlrState, GuestOs, Question, TaskPhase
+from orchestrator.core.errors import Forbidden, NotFound, OutcomeUnknown, SessionEnded
+from orchestrator.enterprise_manager import Client, seal, ssl_context
+from orchestrator.simulator import Drop, EndSession, Estate, Fault, Garbage, Settings, Simulator, Status, serving
+
+TREE = {"C:": {"Shares/plan.xlsx": b"plan", "boot.ini": b"x" * 300, "Empty/": None}, "D:": {"data.bin": b"d"}}
+
+
+@pytest.fixture(autouse=True)
+def cheap_key(monkeypatch):
+    """The real cost of the sealing key is paid in test_em_wire.py."""
+    monkeypatch.setattr(seal, "_LOG_N", 4)
+
+
+@pytest.fixture
+def estate(tmp_path):
+    estate = Estate.empty(tmp_path, ("vbr01", "vbr02"))
+    estate.add_machine("fs01", points=(TREE, TREE))
+    estate.add_machine('odd "name"; (1) + Ü', points=(TREE,))
+    estate.add_machine("fs01", backup_server="vbr02", points=(TREE,))
+    estate.add_machine("lin01", os="linux", points=({"/": {"etc/hosts": b"h", "root.txt": b"r"}},))
+    return estate
+
+
+@pytest.fixture
+def served(estate):
+    """Makes a simulator and a client that knows its address, not yet logged on."""
+
+    @asynccontextmanager
+    async def make(*faults, **switches):
+        simulator = Simulator(estate, Settings(task_seconds=0.01, operation_finished_seconds=0.01, **switches), faults)
+        async with serving(simulator) as server:
+            settings = EnterpriseManagerSettings(
+                url=server.url,
+                username=simulator.settings.username,
+                password_env="EM_PASSWORD",
+                ca_file=server.ca_file,
+                page_size=1,
+            )
+            client = Client(
+                settings,
+                simulator.settings.password,
+                ssl=await asyncio.to_thread(ssl_context, settings),
+                clock=lambda: datetime.now(UTC),
+                random=random.random,
+                sleep=lambda _: asyncio.sleep(0),
+            )
+            async with client:
+                yield client, simulator
+
+    return make
+
+
+def calls(simulator, route):
+    return [entry for entry in simulator.log if entry.route == route]
+
+
+async def finished(client, task, generation=1):
+    while task.phase is not TaskPhase.FINISHED:
+        task = await client.task(task.href, generation)
+    return task
+
+
+async def mounted(client, question=None, os=None):
+    """A point and the href of its new mount."""
+    generation = await client.open()
+    point = (await client.find(question or Question(vm="fs01", backup_server="vbr01")))[0]
+    before = await client.existing(point, generation)
+    task = await finished(client, await client.request(point, os, generation), generation)
+    (href,) = await client.existing(point, generation) - before
+    assert task.success
+    assert task.mounts in ((href,), ())
+    return point, href
+
+
+SWITCHES = {
+    "as documented": {},
+    "other spellings": {
+        "bom": True,
+        "attribute_order": "new",
+        "browse_form": "entry",
+        "display_name": False,
+        "owner": False,
+        "empty_result": "absent",
+        "collection_404_when_empty": True,
+        "task_wrapped": True,
+        "task_related": False,
+        "delete_status": 200,
+        "advertise": "https://localhost:1",
+    },
+}
+
+
+@pytest.mark.parametrize("switches", SWITCHES.values(), ids=SWITCHES)
+async def test_a_mount_is_made_browsed_and_deleted(served, switches):
+    async with served(**switches) as (client, simulator):
+        point, href = await mounted(client)
+        mount = await client.mount(href, 1)
+        assert [root.name for root in mount.roots] == ["C:", "D:"]
+        listing = await client.listing(mount.roots[0], 1)
+        assert {name: (listed.folder, listed.size) for name, listed in listing.items()} == {
+            "Shares": (True, None),
+            "Empty": (True, None),
+            "boot.ini": (False, 300),
+        }
+        assert listing["boot.ini"].modified > 0
+        assert await client.restore_state(point, datetime(2000, 1, 1, tzinfo=UTC)) is FlrState.WORKING
+        assert await client.delete(href, 1) is None
+        assert await client.delete(href, 1) is None
+        assert await client.restore_state(point, datetime(2000, 1, 1, tzinfo=UTC)) is FlrState.STOPPED
+        with pytest.raises(NotFound):
+            await client.mount(href, 1)
+        await client.close()
+        assert (simulator.open_mounts(), simulator.open_sessions()) == ([], [])
+        assert not [entry for entry in simulator.log if entry.note]
+
+
+@pytest.mark.parametrize("form", ["double", "single"])
+async def test_a_linux_guest_is_mounted_and_browsed(served, form):
+    async with served(linux_root_href=form) as (client, _):
+        _, href = await mounted(client, Question(vm="lin01"), GuestOs.LINUX)
+        (root,) = (await client.mount(href, 1)).roots
+        assert root.name == "/"
+        assert set(await client.listing(root, 1)) == {"etc", "root.txt"}
+
+
+@pytest.mark.parametrize(
+    ("question", "number"),
+    [
+        (Question(vm="fs01"), 3),
+        (Question(vm="fs01", backup_server="vbr02"), 1),
+        (Question(vm='odd "name"; (1) + Ü'), 1),
+        (Question(vm="fs01", until=datetime(2026, 11, 18, tzinfo=UTC)), 1),
+        (Question(vm="nobody"), 0),
+        (Question(), 5),
+    ],
+)
+async def test_points_are_found_page_by_page(served, question, number):
+    async with served() as (client, _):
+        await client.open()
+        found = await client.find(question)
+        assert len(found) == number
+        assert found == sorted(found, key=lambda point: point.created, reverse=True)
+        for point in found:
+            for uid in (point.uid, point.uid.rpartition(":")[2]):
+                assert [each.uid for each in await client.find(Question(uid=uid))] == [point.uid]
+
+
+async def test_a_hundred_tasks_that_meet_a_lost_session_make_one_logon(served):
+    async with served() as (client, simulator):
+        await client.open()
+        await simulator.end_session()
+        found = await asyncio.gather(*(client.find(Question(vm="lin01")) for _ in range(100)))
+        assert {len(each) for each in found} == {1}
+        assert len(calls(simulator, "logon")) == 2
+        assert client.generation == 2
+
+
+async def test_a_lost_session_takes_its_mounts_along(served):
+    async with served(session_end_unmounts="never") as (client, simulator):
+        point, href = await mounted(client)
+        await simulator.end_session()
+        for _ in range(2):
+            with pytest.raises(SessionEnded):
+                await client.mount(href, 1)
+        assert await client.existing(point, 2) == frozenset()
+        assert len(calls(simulator, "logon")) == 2
+
+
+async def test_a_sealed_session_is_cleaned_up_by_another_client(served):
+    async with served() as (client, simulator):
+        point, href = await mounted(client)
+        past = await client.revive(client.sealed())
+        assert await past.mounts.existing(point, 0) == {href}
+        assert await past.mounts.delete(href, 0) is None
+        await past.close()
+        assert (simulator.open_mounts(), simulator.open_sessions()) == ([], [])
+        with pytest.raises(SessionEnded):
+            await client.existing(point, 1)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [Drop(after=True), Status(500, after=True), Garbage("half_xml"), Garbage("doctype"), Garbage("html")],
+    ids=["lost answer", "500", "half", "doctype", "html"],
+)
+async def test_a_mount_whose_answer_is_lost_is_made_once_and_found_by_listing(served, action):
+    async with served(Fault("mount_post", action=action)) as (client, simulator):
+        await client.open()
+        point = (await client.find(Question(vm="lin01")))[0]
+        with pytest.raises(OutcomeUnknown):
+            await client.request(point, GuestOs.LINUX, 1)
+        while not (hrefs := await client.existing(point, 1)):
+            pass
+        assert simulator.mounts_made == len(calls(simulator, "mount_post")) == 1
+        assert await client.delete(next(iter(hrefs)), 1) is None
+
+
+async def test_trouble_on_what_is_safe_to_repeat_goes_unnoticed(served):
+    faults = [
+        Fault("query", 1, Status(503, b"busy", {"Retry-After": "1"}), times=2),
+        Fault("query", 3, EndSession()),
+        Fault("mounts_list", 1, Drop(), times=3),
+        Fault("mount_delete", 1, Status(500)),
+        Fault("mount_delete", 2, Drop(after=True)),
+        Fault("logoff", 1, Status(503)),
+    ]
+    async with served(*faults) as (client, simulator):
+        generation = await client.open()
+        point = (await client.find(Question(vm="lin01")))[0]
+        assert client.generation == generation + 1
+        task = await finished(client, await client.request(point, GuestOs.LINUX, 2), 2)
+        assert await client.existing(point, 2) == set(task.mounts)
+        assert await client.delete(task.mounts[0], 2) is None
+        await client.close()
+        assert (simulator.open_mounts(), simulator.open_sessions()) == ([], [])
+
+
+async def test_an_account_without_the_role_may_search_but_not_mount(served):
+    async with served(roles=("Portal User",)) as (client, _):
+        await client.open()
+        point = (await client.find(Question(vm="lin01")))[0]
+        with pytest.raises(Forbidden, match="File Restore Operator"):
+            await client.existing(point, 1)
