@@ -1,0 +1,46 @@
+"""Rows for tests of the journal and of what stands in for it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from orchestrator.core.catalog import PointKind, RestorePoint
+from orchestrator.core.entries import Outcome, Verdict
+from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, RunState, SessionRow
+from orchestrator.core.lifecycle import LeaseState
+
+START = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
+
+
+def later(seconds: float) -> datetime:
+    """A time after START."""
+    return START + timedelta(seconds=seconds)
+
+
+def make_run(name: str = "r1", **fields: Any) -> RunRow:
+    return replace(RunRow(name, "incident-4711", RunState.RUNNING, START, '{"groups": []}'), **fields)
+
+
+def make_group(run: str = "r1", group: str = "g1", **fields: Any) -> GroupRow:
+    return replace(GroupRow(run, group, "fs01", GroupState.RUNNING), **fields)
+
+
+def make_point(**fields: Any) -> RestorePoint:
+    point = RestorePoint(
+        "urn:veeam:VmRestorePoint:1", "fs01", later(-3600.25), "vbr01", "/mounts", "/mounts?action=mount"
+    )
+    return replace(point, **fields)
+
+
+def make_lease(name: str = "l1", run: str = "r1", **fields: Any) -> LeaseRow:
+    row = LeaseRow(name, run, "g1", "s1", make_point(kind=PointKind.AGENT), LeaseState.INTENDED, START)
+    return replace(row, **fields)
+
+
+def make_session(name: str = "s1", **fields: Any) -> SessionRow:
+    return replace(SessionRow(name, 1, "https://em.example.com:9398", START, b"\x00sealed\xff"), **fields)
+
+
+def make_outcome(path: str = "C:\\a.txt", verdict: Verdict = Verdict.RESTORED, **fields: Any) -> Outcome:
+    row = Outcome("g1", path, "/restore/fs01/C/a.txt", verdict, size=7, mtime_ns=1_600_000_000_123_456_789)
+    return replace(row, **fields)
