@@ -22,6 +22,8 @@ Row = Sequence[Any]
 
 def store_text(text: str) -> str | bytes:
     """A text as it is stored; see above."""
+    if text.isascii():
+        return text
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
