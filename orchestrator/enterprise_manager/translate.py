@@ -59,6 +59,13 @@ def fingerprint_in(cause: BaseException) -> str:
     return cause.got.hex() if isinstance(cause, aiohttp.ServerFingerprintMismatch) else ""
 
 
+def presentable(cause: BaseException, mask: Mask) -> BaseException:
+    """`cause`, or a stand-in when it would show a secret: tracebacks print causes, and aiohttp's carry addresses and
+    headers."""
+    text = f"{cause!s} {cause!r}"
+    return cause if mask(text) == text else ConnectionError(f"{type(cause).__name__}: {mask(str(cause))}")
+
+
 def failure(cause: BaseException, request: Request, url: str, *, sent: bool, fingerprint: str, mask: Mask) -> EmError:
     """The core error for a failed exchange. `sent`: some of the request may have reached EM."""
     if isinstance(cause, aiohttp.ServerFingerprintMismatch):

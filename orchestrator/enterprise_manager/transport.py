@@ -11,7 +11,7 @@ from orchestrator.config import EnterpriseManagerSettings
 from orchestrator.core.errors import AnswerUnreadable, EmBusy, OutcomeUnknown
 from orchestrator.enterprise_manager.masking import Mask
 from orchestrator.enterprise_manager.retrying import Retrying
-from orchestrator.enterprise_manager.translate import FOREIGN, failure, fingerprint_in, refusal, untrusted
+from orchestrator.enterprise_manager.translate import FOREIGN, failure, fingerprint_in, presentable, refusal, untrusted
 from orchestrator.enterprise_manager.trust import Trust, shown_fingerprint
 from orchestrator.enterprise_manager.wire.document import BODY_LIMIT
 from orchestrator.enterprise_manager.wire.exchange import Reply, Request, refused
@@ -101,7 +101,7 @@ class Transport:
                 shown = await self._shown_fingerprint()
             raise failure(
                 cause, request, self._settings.url, sent=progress.sent, fingerprint=shown, mask=self.mask
-            ) from cause
+            ) from presentable(cause, self.mask)
         finally:
             if self._observer is not None:
                 self._observer(request.route, request.method, status, self._monotonic() - begun)

@@ -10,6 +10,7 @@ import functools
 import inspect
 import logging
 import ssl
+import traceback
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
@@ -50,6 +51,7 @@ MOUNT = f'<VmRestorePointMount {NS} Href="{ELSEWHERE[:-4]}{MOUNTS}/1"><FSRoots/>
 EMPTY_QUERY = f"<QueryResult {NS}/>"
 DROP = object()
 HANG = object()
+GARBLED = object()
 
 
 def say(status, body="", **headers):
@@ -97,6 +99,10 @@ class Scripted:
         reply = replies.pop(0) if len(replies) > 1 else replies[0]
         if reply is HANG:
             await self.released.wait()
+        if reply is GARBLED:
+            request.transport.write(b"HTTP/1.1 twohundred OK\r\nSet-Cookie: x\r\n\r\n")
+            request.transport.close()
+            return web.Response()
         if reply in (DROP, HANG):
             request.transport.abort()
             return web.Response()
@@ -905,6 +911,19 @@ async def test_no_error_and_no_log_ever_shows_a_secret(em, status, caplog):
                 shown = f"{failed} {failed!r} {getattr(failed, 'facts', '')}"
                 assert not [secret for secret in secrets if secret in shown], shown
     assert not [secret for secret in secrets if secret in caplog.text]
+
+
+@pytest.mark.parametrize((), [pytest.param(id="14-38")])
+async def test_no_traceback_shows_a_secret_either(em):
+    async with em(retry_for=0.0) as (client, server):
+        server.on("GET", "/api/logonSessions/session-1", GARBLED)
+        with pytest.raises(EmUnreachable) as caught:
+            await client.touch()
+        shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value.__cause__)
+        assert caught.value.__cause__ is not None
+        assert "***" in shown
+        assert "logonSessions/session-1" not in shown
+        assert server.token.format(1) not in shown
 
 
 async def test_a_redirect_is_not_followed_and_the_token_stays_here(em, identity):
