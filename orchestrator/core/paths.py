@@ -57,7 +57,7 @@ class GuestPath:
     def holds(self, other: "GuestPath") -> bool:
         """Whether `other` is this path or lies below it; letter case counts only for Linux guests."""
         if self.volume == "*" or other.volume == "*":
-            return True
+            return self.volume == "*"
         mine, theirs = (self.volume, *self.parts), (other.volume, *other.parts)
         if not self.linux:
             mine, theirs = tuple(map(fold, mine)), tuple(map(fold, theirs))

@@ -7,11 +7,11 @@ kept and compared.
 import fnmatch
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 
 from pydantic import TypeAdapter
 
 from orchestrator.core.catalog import GuestOs, Question, RestorePoint
+from orchestrator.core.claims import Claim, claims, meet, rivals
 from orchestrator.core.job import Conflict, Job, Restore
 from orchestrator.core.paths import GuestPath, PathRefused, expand_destination, lies_below
 
@@ -132,18 +132,33 @@ def _points(
             problems.append(
                 PlanProblem(number, "restore_point", f"EM has no restore point {entry.restore_point}; ids come from EM")
             )
-        return list(found[:1])
-    name = entry.vm or ""
-    if entry.is_glob:
-        found = [point for point in found if fnmatch.fnmatchcase(point.vm.casefold(), name.casefold())]
-    else:
-        found = [point for point in found if point.vm == name] or [
-            point for point in found if point.vm.casefold() == name.casefold()
-        ]
+        return _of_that_machine(number, entry, found[:1], problems)
+    found = _named(entry, found)
     if not found:
         problems.append(PlanProblem(number, "vm", _nothing_found(entry)))
         return []
     return _newest(number, found, problems)
+
+
+def _named(entry: Restore, found: Sequence[RestorePoint]) -> list[RestorePoint]:
+    """The points of the machines that the entry's `vm` stands for; an exact name wins over another letter case."""
+    name = (entry.vm or "").casefold()
+    if entry.is_glob:
+        return [point for point in found if fnmatch.fnmatchcase(point.vm.casefold(), name)]
+    exact = [point for point in found if point.vm == entry.vm]
+    return exact or [point for point in found if point.vm.casefold() == name]
+
+
+def _of_that_machine(
+    number: int, entry: Restore, found: Sequence[RestorePoint], problems: list[PlanProblem]
+) -> list[RestorePoint]:
+    """The point asked for by id, unless the entry also names another machine than the point's."""
+    if entry.vm is None or _named(entry, found):
+        return list(found)
+    for point in found:
+        text = f"restore point {point.uid} is of {point.vm!r}, not of {entry.vm!r}; remove one of the two"
+        problems.append(PlanProblem(number, "vm", text))
+    return []
 
 
 def _nothing_found(entry: Restore) -> str:
@@ -202,8 +217,12 @@ def _selection(
 
 def _without_nested(paths: Iterable[GuestPath]) -> tuple[GuestPath, ...]:
     """The paths without those that lie inside another one of them: nothing is walked twice."""
-    unique = list(dict.fromkeys(paths))
-    return tuple(path for path in unique if not any(other.holds(path) for other in unique if other != path))
+    kept: list[GuestPath] = []
+    for path in paths:
+        if not any(other.holds(path) for other in kept):
+            kept = [other for other in kept if not path.holds(other)]
+            kept.append(path)
+    return tuple(kept)
 
 
 def _group(
@@ -218,11 +237,13 @@ def _group(
     return MountGroup(f"{point.uid} {os}", point, os, tuple(selections), weight)
 
 
+def _claims(selection: Selection) -> tuple[Claim, ...]:
+    return claims(selection.destination, selection.paths)
+
+
 def _overlap(one: Selection, other: Selection) -> bool:
     """Whether two selections may write the same file, so that one has to wait for the other."""
-    if one.destination != other.destination:
-        return False
-    return any(a.holds(b) or b.holds(a) for a in one.paths for b in other.paths)
+    return any(meet(a, b) for a in _claims(one) for b in _claims(other))
 
 
 def _breadth(path: GuestPath) -> float:
@@ -231,19 +252,22 @@ def _breadth(path: GuestPath) -> float:
 
 
 def _clashes(groups: Sequence[MountGroup]) -> dict[tuple[str, Selection], PlanProblem]:
-    """Selections of different restore points that would write the same files: the result would depend on luck."""
-    claims: dict[str, list[tuple[MountGroup, Selection]]] = {}
-    for group in groups:
-        for selection in group.selections:
-            claims.setdefault(selection.destination, []).append((group, selection))
+    """Selections of different restore points that would write the same files: the result would depend on luck.
+
+    A job entry has one problem however many machines it stands for.
+    """
+    vms = {group.id: group.vm for group in groups}
+    found = rivals((claim, group.id) for group in groups for one in group.selections for claim in _claims(one))
     problems: dict[tuple[str, Selection], PlanProblem] = {}
-    for destination, claimed in claims.items():
-        for (group, one), (other, two) in combinations(claimed, 2):
-            if group is not other and _overlap(one, two):
-                both = f"{group.vm!r} and {other.vm!r} would both write below {destination!r}"
-                problem = PlanProblem(two.entry, "to", f"{both}; put {{vm}} or {{point}} in to")
-                problems.setdefault((group.id, one), problem)
-                problems[other.id, two] = problem
+    by_entry: dict[int, PlanProblem] = {}
+    for group in groups:
+        for one in group.selections:
+            other = next((vms[found[claim, group.id]] for claim in _claims(one) if (claim, group.id) in found), None)
+            if other is not None:
+                first, second = sorted((group.vm, other))
+                both = f"{first!r} and {second!r} would both write below {one.destination!r}"
+                problem = PlanProblem(one.entry, "to", f"{both}; put {{vm}} or {{point}} in to, or use another folder")
+                problems[group.id, one] = by_entry.setdefault(one.entry, problem)
     return problems
 
 
