@@ -122,6 +122,13 @@ def engine_settings(config: Config) -> EngineSettings:
         unmount_timeout=limits.unmount_timeout,
         keep_alive=config.enterprise_manager.keep_alive,
         grace=limits.grace,
+        poll_first=limits.poll_interval,
+        poll_most=max(limits.poll_interval, 10.0),
+        stall=limits.stall_timeout,
+        reserve=limits.reserve_mib << 20,
+        space_wait=limits.space_wait,
+        failure_rate=limits.failure_rate,
+        failure_floor=limits.failure_floor,
     )
 
 

@@ -86,6 +86,16 @@ class LimitSettings(BaseModel):
     mount_timeout: float = Field(default=900, gt=0, description="Seconds a mount may take to be ready.")
     folder_timeout: float = Field(default=60, gt=0, description="Seconds its folder may take to appear on the share.")
     unmount_timeout: float = Field(default=600, gt=0, description="Seconds spent on deleting one mount.")
+    poll_interval: float = Field(
+        default=1.0, gt=0, description="Seconds before a task of EM is looked at again, at first."
+    )
+    stall_timeout: float = Field(
+        default=300, gt=0, description="Seconds without one byte after which a file is given up."
+    )
+    reserve_mib: int = Field(default=256, ge=0, description="MiB kept free at a destination; below, copying pauses.")
+    space_wait: float = Field(default=1800, ge=0, description="Seconds to wait for room before the run stops.")
+    failure_rate: float = Field(default=0.5, ge=0, le=1, description="Share of files failed at which the run stops.")
+    failure_floor: int = Field(default=1000, ge=1, description="Failed files before failure_rate is looked at.")
     grace: float = Field(default=30, ge=0, description="Seconds that files in flight get after the first stop signal.")
 
 

@@ -15,6 +15,7 @@ from orchestrator.core.job import Conflict
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.core.reasons import Reason
 from orchestrator.engine.ports import Checkpoint, Source, Target
+from orchestrator.engine.pulse import Pulse
 from orchestrator.engine.walking import Batch, Work
 
 REPORT_BYTES = 8 << 20
@@ -48,18 +49,25 @@ class Copier:
         self._tell = tell
         self._stopping = stopping
 
-    def perform(self, batch: Batch, done: list[Outcome]) -> None:
-        """Deal with a batch; each outcome goes into `done` as soon as it is final.
+    def perform(self, batch: Batch, done: list[Outcome], pulse: Pulse) -> None:
+        """Deal with a batch; each outcome goes into `done` as soon as it is final, and `pulse` tells how it goes.
 
         Raises MountLost when the mount's files are gone, and whatever a cancel raises in the thread. Stops between
         two files when the run is being stopped.
         """
+        try:
+            self._perform(batch, done, pulse)
+        finally:
+            pulse.over = True
+
+    def _perform(self, batch: Batch, done: list[Outcome], pulse: Pulse) -> None:
         done.extend(batch.outcomes)
         for work in batch.works:
             from_thread.check_cancelled()
             if self._stopping():
                 return
-            outcome = self._one(work, batch.selection.on_conflict)
+            pulse.begin(work)
+            outcome = self._one(work, batch.selection.on_conflict, pulse)
             if outcome is None:
                 continue
             if outcome.reason in LOST_SOURCE and self._mount_is_gone(batch):
@@ -69,60 +77,66 @@ class Copier:
     def _mount_is_gone(self, batch: Batch) -> bool:
         return self._source.look(SourcePath(batch.volume.folder.root, "")) is None
 
-    def _one(self, work: Work, policy: Conflict) -> Outcome | None:
+    def _one(self, work: Work, policy: Conflict, pulse: Pulse) -> Outcome | None:
         """The outcome of one entry; None for a folder, which is not counted unless it fails."""
         try:
             if work.entry.kind is EntryKind.FOLDER:
                 self._target.make_folder(work.target)
                 return None
-            return self._file(work, policy)
+            return self._file(work, policy, pulse)
         except FileError as error:
             return self._outcome(work, Verdict.FAILED, error.reason, str(error))
 
-    def _file(self, work: Work, policy: Conflict) -> Outcome:
+    def _file(self, work: Work, policy: Conflict, pulse: Pulse) -> Outcome:
         found = self._target.look(work.target)
         match decide(work.entry, found, policy):
             case Copy(replace=overwrite):
-                return self._copy(work, overwrite)
+                return self._copy(work, overwrite, pulse)
             case Renamed():
-                return self._beside(work)
+                return self._beside(work, pulse)
             case Skip(reason):
                 return self._outcome(work, Verdict.SKIPPED, reason, reason.cause)
             case Refuse(reason):
                 verdict = Verdict.FAILED if work.entry.kind is EntryKind.UNREADABLE else Verdict.REFUSED
                 return self._outcome(work, verdict, reason, work.entry.message or reason.cause)
 
-    def _copy(self, work: Work, overwrite: bool) -> Outcome:
-        placed = self._target.place(work.source, work.entry, work.target, overwrite, self._progress(work.entry.size))
+    def _copy(self, work: Work, overwrite: bool, pulse: Pulse) -> Outcome:
+        placed = self._target.place(
+            work.source, work.entry, work.target, overwrite, self._progress(work.entry.size, pulse)
+        )
         return replace(self._outcome(work, Verdict.RESTORED, None, ""), size=placed.size, checksum=placed.checksum)
 
-    def _beside(self, work: Work) -> Outcome:
+    def _beside(self, work: Work, pulse: Pulse) -> Outcome:
         """Copy under the first free name beside the existing file, unless an earlier run has already done so."""
         for attempt in range(RENAMES):
             target = TargetPath(work.target.root, renamed(work.target.relative, self._created, attempt))
             beside = replace(work, target=target)
             found = self._target.look(target)
             if found.kind is FoundKind.NOTHING:
-                return self._copy(beside, overwrite=False)
+                return self._copy(beside, False, pulse)
             if same_file(work.entry, found):
                 return self._outcome(beside, Verdict.SKIPPED, Reason.UNCHANGED, Reason.UNCHANGED.cause)
         name = PurePosixPath(work.target.relative).name
         return self._outcome(work, Verdict.REFUSED, Reason.EXISTS, f"{RENAMES} copies of {name} are there already")
 
-    def _progress(self, size: int) -> Checkpoint:
-        if size < REPORT_BYTES:
-            return _check_cancelled
+    def _progress(self, size: int, pulse: Pulse) -> Checkpoint:
         pending = 0
 
         def check(copied: int) -> None:
             nonlocal pending
             from_thread.check_cancelled()
+            pulse.beat()
             pending += copied
-            if pending >= REPORT_BYTES:
+            if size >= REPORT_BYTES and pending >= REPORT_BYTES:
                 from_thread.run_sync(self._tell, pending)
                 pending = 0
 
         return check
+
+    def stalled(self, work: Work, seconds: float) -> Outcome:
+        """The outcome of a file whose reading or writing did not move."""
+        message = f"nothing moved for {seconds:g} s (limits.stall_timeout); the share or the disk hangs"
+        return self._outcome(work, Verdict.FAILED, Reason.STALLED, message)
 
     def _outcome(self, work: Work, verdict: Verdict, reason: Reason | None, message: str) -> Outcome:
         return Outcome(
@@ -135,10 +149,6 @@ class Copier:
             reason=reason,
             message=message,
         )
-
-
-def _check_cancelled(_: int) -> None:
-    from_thread.check_cancelled()
 
 
 def full_target(target: TargetPath) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from anyio import create_task_group, current_time, sleep
 
@@ -9,7 +10,9 @@ from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.errors import (
     Blast,
     EmError,
+    Forbidden,
     MountLost,
+    MountNotOffered,
     NotFound,
     OrchestratorError,
     SessionEnded,
@@ -24,6 +27,7 @@ from orchestrator.core.plan import MountGroup, Selection
 from orchestrator.core.reasons import Reason
 from orchestrator.core.select import Selector
 from orchestrator.engine.books import Books
+from orchestrator.engine.dispatching import Turn
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.leases import Lease, Leases
 from orchestrator.engine.locating import Located, Locator, root_names
@@ -50,10 +54,13 @@ class Course:
     group: MountGroup
     selectors: dict[int, Selector]
     settled: Settled
+    turn: Turn = Turn.FIRST
     totals: Totals = field(default_factory=Totals)
     announced: tuple[int, int] = (0, 0)
     told: set[str] = field(default_factory=set)
     complete: bool = False
+    mounted: bool = False
+    again: bool = False
 
     def fresh(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
         """The outcomes that are new: not those of an earlier mount of the same group."""
@@ -71,21 +78,42 @@ class Course:
         return new
 
 
+class ServerHealth(Protocol):
+    """Is told how the mounts of a backup server go."""
+
+    def mounted(self, backup_server: str, seconds: float) -> None: ...
+
+    def failed(self, backup_server: str, cause: str) -> None: ...
+
+
 class GroupRunner:
     """Works on one group after the other, many at once. `copies` limits the files in flight over all groups."""
 
-    def __init__(self, rooms: Rooms, books: Books, run: str, stop: Stop, watch: SessionWatch, locator: Locator) -> None:
+    def __init__(
+        self,
+        rooms: Rooms,
+        books: Books,
+        run: str,
+        stop: Stop,
+        watch: SessionWatch,
+        locator: Locator,
+        health: ServerHealth,
+    ) -> None:
         self._rooms = rooms
         self._books = books
         self._run = run
         self._stop = stop
         self._watch = watch
         self._locator = locator
+        self._health = health
         self._leases = Leases(rooms, books, run)
         self._stages = Stages(rooms, run, stop)
 
-    async def restore(self, group: MountGroup, outbox: Outbox, choose: Callable[[Selection], Selector]) -> None:
-        """Bring one group to an end and record it. Raises only what ends the whole process."""
+    async def restore(
+        self, group: MountGroup, turn: Turn, outbox: Outbox, choose: Callable[[Selection], Selector]
+    ) -> bool:
+        """Bring one group to an end and record it; True when it failed to mount and wants another turn. Raises only
+        what ends the whole process."""
         point = group.point
         started = current_time()
         await self._mark(group, GroupState.RUNNING)
@@ -94,21 +122,35 @@ class GroupRunner:
                 self._rooms.clock(), self._run, group.id, group.vm, point.backup_server, point.uid, point.created
             )
         )
-        settled = await self._books.ask(lambda: Settled(self._rooms.outcomes.settled(self._run, group.id)))
-        course = Course(group, {number: choose(one) for number, one in enumerate(group.selections)}, settled)
+        course = Course(
+            group,
+            {number: choose(one) for number, one in enumerate(group.selections)},
+            await self._settled(group),
+            turn,
+        )
         state, message = GroupState.STOPPED, ""
         try:
             async with outbox:
                 message = await self._until_done(course, outbox)
-            state = GroupState.FAILED if message else GroupState.DONE if course.complete else GroupState.STOPPED
+            if course.again:
+                state = GroupState.WAITING
+            elif message:
+                state = GroupState.FAILED
+            elif course.complete:
+                state = GroupState.DONE
         finally:
             seconds = current_time() - started
             await self._mark(group, state, message, seconds)
-            self._rooms.emit(
-                GroupEnded(
-                    self._rooms.clock(), self._run, group.id, group.vm, state.value, course.totals, seconds, message
-                )
-            )
+            if not course.again:
+                self._emit_ended(course, state, seconds, message)
+        return course.again
+
+    def _emit_ended(self, course: Course, state: GroupState, seconds: float, message: str) -> None:
+        now, group = self._rooms.clock(), course.group
+        self._rooms.emit(GroupEnded(now, self._run, group.id, group.vm, state.value, course.totals, seconds, message))
+
+    async def _settled(self, group: MountGroup) -> Settled:
+        return await self._books.ask(lambda: Settled(self._rooms.outcomes.settled(self._run, group.id)))
 
     async def _mark(
         self, group: MountGroup, state: GroupState, message: str = "", seconds: float | None = None
@@ -118,25 +160,38 @@ class GroupRunner:
 
     async def _until_done(self, course: Course, outbox: Outbox) -> str:
         """Mount, copy, release; once more for every mount that is lost. Empty, or why the group failed."""
-        losses = 0
+        group, losses = course.group, 0
+        if course.turn is Turn.GIVEN_UP:
+            return await self._failed(
+                course, outbox, f"{group.point.backup_server} was given up: its mounts kept failing"
+            )
         while True:
-            before = course.totals.files
+            before, course.mounted = course.totals.files, False
             try:
                 await self._once(course, outbox)
                 return ""
-            except MountLost as error:
+            except (MountLost, SessionEnded) as error:
                 losses = 0 if course.totals.files > before else losses + 1
                 if self._stop.draining:
                     return ""
                 if losses >= LOSSES_WITHOUT_PROGRESS:
                     return await self._failed(course, outbox, f"{error} Given up after {losses} losses in a row.")
-                course.settled = await self._books.ask(
-                    lambda: Settled(self._rooms.outcomes.settled(self._run, course.group.id))
-                )
+                course.settled = await self._settled(group)
             except OrchestratorError as error:
                 if error.blast is Blast.PROCESS:
                     raise
+                if not course.mounted and self._may_pass(course, error):
+                    course.again = course.turn is Turn.FIRST and not self._stop.draining
+                    if course.again:
+                        return str(error)
                 return await self._failed(course, outbox, str(error))
+
+    def _may_pass(self, course: Course, error: OrchestratorError) -> bool:
+        """Whether a failure to mount speaks of the backup server rather than of our rights or of one point."""
+        if isinstance(error, Forbidden | NotFound | MountNotOffered | ShareUnreadable):
+            return False
+        self._health.failed(course.group.point.backup_server, str(error))
+        return True
 
     async def _failed(self, course: Course, outbox: Outbox, message: str) -> str:
         """Everything the group was asked for becomes an outcome, so that nothing is missing from the report."""
@@ -156,6 +211,8 @@ class GroupRunner:
             raise ShareUnreadable(share="no share", backup_server=server, cause="the config has no entry for it")
         before = await self._locator.folders(server, reach)
         async with self._leases.hold(group) as lease:
+            course.mounted = True
+            self._health.mounted(server, lease.seconds)
             with one_error():
                 async with create_task_group() as guarded:
                     guarded.start_soon(self._session_ends, lease)

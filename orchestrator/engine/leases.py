@@ -41,13 +41,13 @@ RECORD_WITHIN = 300.0
 
 @dataclass(slots=True)
 class Lease:
-    """A lease in the hands of its holder. `mount` is set while it is held."""
+    """A lease in the hands of its holder. `mount` is set once it is held; making it took `seconds`."""
 
     row: LeaseRow
     generation: int
     mounts: Mounts
     mount: Mount | None = None
-    acquired: float = 0.0
+    seconds: float = 0.0
 
     @property
     def held(self) -> Mount:
@@ -104,11 +104,11 @@ class Leases:
                 task = await self._finished(lease, task, deadline)
             href = await self._own_mount(lease, task, deadline)
             await self._record(lease, LeaseStep.HELD, mount_href=href)
-            self._emit_opened(lease, current_time() - started)
+            lease.seconds = current_time() - started
+            self._emit_opened(lease, lease.seconds)
             lease.mount = await lease.mounts.mount(href, lease.generation)
         except SessionEnded as error:
             raise MountLost(vm=group.vm, cause=str(error)) from error
-        lease.acquired = current_time()
 
     async def _request(self, lease: Lease, group: MountGroup) -> Task | None:
         """POST and record, never one without the other. None when EM's answer is unknown."""

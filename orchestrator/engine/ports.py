@@ -170,6 +170,10 @@ class Target(Protocol):
         """Set a folder's times, after its content."""
         ...
 
+    def free_space(self, root: str) -> int:
+        """Bytes free for this account where `root` is or will be."""
+        ...
+
 
 class RunLedger(Protocol):
     """The journal's runs and groups. Methods block."""

@@ -14,7 +14,7 @@ from orchestrator.core.plan import MountGroup, Plan, Selection
 from orchestrator.core.report import exit_code_of
 from orchestrator.core.select import Selector
 from orchestrator.engine.books import Books
-from orchestrator.engine.dispatching import EmbeddedDispatcher
+from orchestrator.engine.dispatching import EmbeddedDispatcher, Turn
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.groups import GroupRunner
 from orchestrator.engine.locating import Locator
@@ -45,15 +45,16 @@ async def run_job(plan: Plan, row: RunRow, rooms: Rooms, books: Books, stop: Sto
     groups, resumed = await _begin(plan, row, rooms, books)
     rooms.emit(RunStarted(rooms.clock(), row.id, row.job, len(plan.groups), resumed))
     await _announce_earlier(row, rooms, books)
-    runner = GroupRunner(rooms, books, row.id, stop, watch, locator)
+    dispatcher = EmbeddedDispatcher(rooms.settings.limits, stop, rooms.emit, rooms.clock)
+    runner = GroupRunner(rooms, books, row.id, stop, watch, locator, dispatcher)
     error: OrchestratorError | None = None
     with one_error():
         async with create_task_group() as witness:
             outbox, inbox = create_memory_object_stream[Sequence[Outcome]](rooms.settings.copies * 2)
-            scribe = Scribe(rooms.outcomes, books, row.id, rooms.emit, rooms.clock)
+            scribe = Scribe(rooms, books, row.id, stop)
             witness.start_soon(scribe.write, inbox)
             async with outbox:
-                error = await _work(groups, rooms, runner, outbox, stop)
+                error = await _work(groups, rooms, dispatcher, runner, outbox, stop)
     await _settle_lost(row, rooms, books, locator)
     return await _end(plan, row, rooms, books, error, stop)
 
@@ -79,17 +80,21 @@ async def _announce_earlier(row: RunRow, rooms: Rooms, books: Books) -> None:
 
 
 async def _work(
-    groups: Sequence[MountGroup], rooms: Rooms, runner: GroupRunner, outbox: Outbox, stop: Stop
+    groups: Sequence[MountGroup],
+    rooms: Rooms,
+    dispatcher: EmbeddedDispatcher,
+    runner: GroupRunner,
+    outbox: Outbox,
+    stop: Stop,
 ) -> OrchestratorError | None:
     """Do the work; None, or what ended the process's part in it. A stop is no error."""
-    dispatcher = EmbeddedDispatcher(rooms.settings.limits, stop)
     try:
         with one_error():
             async with create_task_group() as work:
                 with stop.governs(work.cancel_scope):
                     work.start_soon(keep_alive, rooms.session, rooms.settings.keep_alive, rooms.emit, rooms.clock)
                     work.start_soon(stop.enforce_grace, rooms.settings.grace)
-                    await dispatcher.dispatch(groups, lambda group: _restore(group, runner, outbox))
+                    await dispatcher.dispatch(groups, lambda group, turn: _restore(group, turn, runner, outbox))
                     work.cancel_scope.cancel()
     except OrchestratorError as error:
         if error.exit_code is ExitCode.STATE:
@@ -98,8 +103,8 @@ async def _work(
     return None
 
 
-async def _restore(group: MountGroup, runner: GroupRunner, outbox: Outbox) -> None:
-    await runner.restore(group, outbox.clone(), _chooser(group))
+async def _restore(group: MountGroup, turn: Turn, runner: GroupRunner, outbox: Outbox) -> bool:
+    return await runner.restore(group, turn, outbox.clone(), _chooser(group))
 
 
 def _chooser(group: MountGroup) -> Callable[[Selection], Selector]:

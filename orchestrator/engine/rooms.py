@@ -29,7 +29,8 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """Durations in seconds. `reach` gives the shares of a backup server, None when the config has no entry."""
+    """Durations in seconds, `reserve` in bytes. `reach` gives the shares of a backup server, None when the config has
+    no entry. `failure_rate` (0 to 1) of files failed stops a run once `failure_floor` have."""
 
     limits: Limits
     reach: Callable[[str], Reach | None]
@@ -39,8 +40,13 @@ class EngineSettings:
     unmount_timeout: float = 600.0
     keep_alive: float = 240.0
     grace: float = 30.0
-    poll_first: float = 0.1
-    poll_most: float = 5.0
+    poll_first: float = 1.0
+    poll_most: float = 10.0
+    stall: float = 300.0
+    reserve: int = 256 << 20
+    space_wait: float = 1800.0
+    failure_rate: float = 0.5
+    failure_floor: int = 1000
 
 
 @dataclass(frozen=True, slots=True)

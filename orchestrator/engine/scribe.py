@@ -7,10 +7,11 @@ from anyio import fail_after
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from orchestrator.core.entries import Outcome, Verdict
-from orchestrator.core.events import FileProblem, FilesDone
+from orchestrator.core.events import FileProblem, FilesDone, Notice
 from orchestrator.core.ledger import Totals
 from orchestrator.engine.books import Books
-from orchestrator.engine.ports import Clock, Emit, OutcomeLedger
+from orchestrator.engine.rooms import Rooms
+from orchestrator.engine.stopping import Stop
 
 Outbox = MemoryObjectSendStream[Sequence[Outcome]]
 
@@ -33,12 +34,15 @@ def totals_of(outcomes: Sequence[Outcome]) -> Totals:
 class Scribe:
     """Writes until every sender has closed its end. `run` is the run's id."""
 
-    def __init__(self, ledger: OutcomeLedger, books: Books, run: str, emit: Emit, clock: Clock) -> None:
-        self._ledger = ledger
+    def __init__(self, rooms: Rooms, books: Books, run: str, stop: Stop) -> None:
+        self._ledger = rooms.outcomes
         self._books = books
         self._run = run
-        self._emit = emit
-        self._clock = clock
+        self._emit = rooms.emit
+        self._clock = rooms.clock
+        self._settings = rooms.settings
+        self._stop = stop
+        self._totals = Totals()
 
     async def write(self, inbox: MemoryObjectReceiveStream[Sequence[Outcome]]) -> None:
         """Everything that waits is written in one transaction, so a slow disk makes larger batches, not more."""
@@ -49,6 +53,17 @@ class Scribe:
                     batch.extend(inbox.receive_nowait())
                 await self._books.ask(self._ledger.record, self._run, batch)
                 self._announce(batch)
+                self._stop_if_hopeless(batch)
+
+    def _stop_if_hopeless(self, batch: Sequence[Outcome]) -> None:
+        """A run that only produces errors is stopped: it would lock backup files for nothing."""
+        self._totals = self._totals + totals_of(batch)
+        failed, files = self._totals.failed, self._totals.files
+        hopeless = failed >= self._settings.failure_floor and failed > files * self._settings.failure_rate
+        if hopeless and not self._stop.draining:
+            message = f"{failed:,} of {files:,} files failed (limits.failure_rate); the run stops, see the report"
+            self._emit(Notice(self._clock(), message))
+            self._stop.drain()
 
     def _announce(self, batch: Sequence[Outcome]) -> None:
         now = self._clock()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from anyio import CapacityLimiter, create_memory_object_stream, create_task_group, to_thread
+from anyio import CapacityLimiter, create_memory_object_stream, create_task_group, move_on_after, sleep, to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from orchestrator.core.entries import EntryKind, Outcome, Verdict
@@ -13,16 +13,24 @@ from orchestrator.core.plan import MountGroup
 from orchestrator.core.reasons import Reason
 from orchestrator.engine.copying import Copier
 from orchestrator.engine.gathering import one_error
-from orchestrator.engine.rooms import Rooms
+from orchestrator.engine.pulse import Pulse
+from orchestrator.engine.rooms import EngineSettings, Rooms
 from orchestrator.engine.scribe import Outbox, hand_over
+from orchestrator.engine.space import SpaceGuard
 from orchestrator.engine.stopping import Stop
 from orchestrator.engine.walking import Batch, Walk, Work, next_batch
 
-TRY_AGAIN = frozenset({Reason.LOCKED, Reason.VANISHED, Reason.CHANGED, Reason.READ_ERROR, Reason.STALLED})
+TRY_AGAIN = frozenset(
+    {Reason.LOCKED, Reason.VANISHED, Reason.CHANGED, Reason.READ_ERROR, Reason.STALLED, Reason.NO_SPACE}
+)
 """Failures that may pass: such a file is tried once more after the walk, never on the spot."""
 
 TRY_AGAIN_AT_MOST = 10_000
 """A group in which more files than this fail has another trouble than files; the rest fail at once."""
+
+
+ABANDON_AFTER = 5.0
+"""Seconds that a cancelled thread gets to notice; a read that hangs is left behind, and can change nothing visible."""
 
 
 class Ledgered(Protocol):
@@ -44,6 +52,7 @@ class Stages:
         self._run = run
         self._stop = stop
         self._copying = CapacityLimiter(rooms.settings.copies)
+        self._space = SpaceGuard(rooms, stop)
         self._walking = CapacityLimiter(max(4, min(rooms.settings.limits.mounts, 16)))
 
     async def run(self, stages: Sequence[Sequence[Walk]], course: Ledgered, outbox: Outbox) -> bool:
@@ -56,7 +65,7 @@ class Stages:
         )  # fmt: skip
         count = _Count(course, lambda files, size, complete: self._scanned(group, files, size, complete))
         for walks in stages:
-            stage = _Stage(copier, course, outbox, self._copying, self._rooms.settings.copies)
+            stage = _Stage(copier, course, outbox, self._copying, self._space, self._rooms.settings)
             await self._stage(stage, walks, count)
             if self._stop.draining:
                 return False
@@ -69,14 +78,17 @@ class Stages:
     async def _stage(self, stage: "_Stage", walks: Sequence[Walk], count: "_Count") -> None:
         send, receive = create_memory_object_stream[Batch](stage.width)
         with one_error():
-            async with create_task_group() as tasks:
-                async with receive:
-                    for _ in range(stage.width):
-                        tasks.start_soon(stage.copy, receive.clone())
-                async with send:
-                    for walk in walks:
-                        await self._walk(walk, send, stage, count)
-        await stage.again()
+            async with create_task_group() as watched:
+                watched.start_soon(stage.watch)
+                async with create_task_group() as tasks:
+                    async with receive:
+                        for _ in range(stage.width):
+                            tasks.start_soon(stage.copy, receive.clone())
+                    async with send:
+                        for walk in walks:
+                            await self._walk(walk, send, stage, count)
+                await stage.again()
+                watched.cancel_scope.cancel()
         if not self._stop.draining:
             await to_thread.run_sync(stage.finish_folders, self._rooms, limiter=self._copying)
 
@@ -118,12 +130,23 @@ class _Tell(Protocol):
 class _Stage:
     """The copiers of one stage, what they put off, and the folders to be finished at its end."""
 
-    def __init__(self, copier: Copier, course: Ledgered, outbox: Outbox, threads: CapacityLimiter, width: int) -> None:
+    def __init__(
+        self,
+        copier: Copier,
+        course: Ledgered,
+        outbox: Outbox,
+        threads: CapacityLimiter,
+        space: SpaceGuard,
+        settings: EngineSettings,
+    ) -> None:
         self._copier = copier
         self._course = course
         self._outbox = outbox
         self._threads = threads
-        self.width = width
+        self._space = space
+        self._stall = settings.stall
+        self._pulses: set[Pulse] = set()
+        self.width = settings.copies
         self.folders: list[Work] = []
         self._put_off: list[tuple[Batch, Work]] = []
 
@@ -139,13 +162,51 @@ class _Stage:
             await self._perform(Batch(batch.selection, batch.volume, (work,)), last=True)
         self._put_off = []
 
+    async def watch(self) -> None:
+        """Give up the wait for threads that do not move."""
+        while True:
+            await sleep(self._stall / 4)
+            for pulse in self._pulses:
+                pulse.give_up_if_stalled(self._stall)
+
     async def _perform(self, batch: Batch, last: bool) -> None:
+        """One batch, and what is left of it after a file that stalled."""
+        rest: Batch | None = batch
+        while rest is not None:
+            if not await self._space.room_for(rest.selection.destination, rest.bytes):
+                return
+            rest = await self._in_thread(rest, last)
+
+    async def _in_thread(self, batch: Batch, last: bool) -> Batch | None:
+        """Deal with a batch in a thread; what follows the file that stalled, if one did. What the thread has done is
+        handed over however this ends."""
         done: list[Outcome] = []
+        pulse = Pulse()
+        self._pulses.add(pulse)
         try:
-            await to_thread.run_sync(self._copier.perform, batch, done, limiter=self._threads)
+            with pulse.scope:
+                await to_thread.run_sync(
+                    self._copier.perform, batch, done, pulse, limiter=self._threads, abandon_on_cancel=True
+                )
         finally:
-            kept = done if last else self._keep(batch, done)
-            await hand_over(self._outbox, self._course.fresh(kept))
+            self._pulses.discard(pulse)
+            await self._until_over(pulse)
+            outcomes = list(done)
+            work = pulse.current if pulse.stalled and not pulse.over else None
+            if work is not None:
+                outcomes.append(self._copier.stalled(work, self._stall))
+            await hand_over(self._outbox, self._course.fresh(outcomes if last else self._keep(batch, outcomes)))
+        if work is None:
+            return None
+        left = batch.works[batch.works.index(work) + 1 :]
+        return Batch(batch.selection, batch.volume, left) if left else None
+
+    async def _until_over(self, pulse: Pulse) -> None:
+        """Wait for a cancelled thread to notice, but not for one that hangs in a read."""
+        with move_on_after(ABANDON_AFTER, shield=True):
+            # A thread that the loop no longer waits for can set a flag and nothing else.
+            while pulse.current is not None and not pulse.over:  # noqa: ASYNC110
+                await sleep(0.005)
 
     def _keep(self, batch: Batch, done: Sequence[Outcome]) -> list[Outcome]:
         """The outcomes that are final; the others are put off with their work."""

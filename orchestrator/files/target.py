@@ -121,6 +121,10 @@ class LocalTarget:
         with Translating(Side.TARGET, target.relative):
             self._folder(target.root, target.relative, make=False).set_times(entry.mtime_ns)
 
+    def free_space(self, root: str) -> int:
+        """Bytes free for this account where `root` is or will be; FileError when that cannot be told."""
+        return free_space(root)
+
     def _staged(
         self,
         source: SourcePath,
@@ -143,7 +147,7 @@ class LocalTarget:
             try:
                 self._fill(reading, writing, folder, partial, entry, digest, check)
                 with Translating(Side.TARGET, relative):
-                    folder.rename(partial, name, replace=replace)
+                    _rename(folder, partial, name, replace)
             except BaseException:
                 with suppress(OSError):
                     folder.remove(partial)
@@ -263,6 +267,14 @@ def _refuse_taken(folder: Folder, name: str) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
+
+
+def _rename(folder: Folder, partial: str, name: str, replace: bool) -> None:
+    try:
+        folder.rename(partial, name, replace=replace)
+    except FileExistsError:
+        _refuse_taken(folder, name)
+        raise
 
 
 def _create(folder: Folder, partial: str, mode: int) -> int:
