@@ -1,0 +1,134 @@
+"""The contract of the port Source."""
+
+import pytest
+
+from orchestrator.core.catalog import Listed
+from orchestrator.core.entries import Entry, EntryKind
+from orchestrator.core.paths import SourcePath
+from tests.contract.conftest import Ground
+
+SECOND = 1_000_000_000
+
+
+def everything(ground: Ground, start: str = "", *, but: str | None = None) -> list[Entry]:
+    batches = ground.source.scan(SourcePath(ground.root, start), lambda folder: folder != but)
+    return [entry for batch in batches for entry in batch]
+
+
+def test_a_share_lists_its_folders_and_nothing_else(ground: Ground) -> None:
+    ground.make("fs01_3c75de11")
+    ground.make(".hidden")
+    ground.put("readme.txt", b"", 0)
+    found = ground.source.folders(ground.root)
+    assert [folder.name for folder in found] == [".hidden", "fs01_3c75de11"]
+    assert all(folder.created_ns > 1_600_000_000 * SECOND for folder in found)
+
+
+def test_a_share_that_is_not_there_is_an_oserror(ground: Ground) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        ground.source.folders(ground.root + "/gone")
+    with pytest.raises(OSError, match="No such file"):
+        ground.source.listing(SourcePath(ground.root, "gone"))
+
+
+def test_a_listing_has_kinds_sizes_and_whole_seconds(ground: Ground) -> None:
+    ground.make("v/Folder")
+    ground.put("v/naïve.txt", b"12345", 1_700_000_000 * SECOND + 999_999_999)
+    found = ground.source.listing(SourcePath(ground.root, "v"))
+    assert found["naïve.txt"] == Listed(False, 5, 1_700_000_000)
+    assert found["Folder"].folder
+    assert found["Folder"].size is None
+    assert len(found) == 2
+
+
+def test_an_entry_is_found_under_its_very_name(ground: Ground) -> None:
+    ground.put("Shares/Plan.xlsx", b"12345", 7 * SECOND + 5)
+    found = ground.source.look(SourcePath(ground.root, "Shares/Plan.xlsx"))
+    assert found == Entry("Shares/Plan.xlsx", EntryKind.FILE, 5, 7 * SECOND + 5, 0o644)
+    folder = ground.source.look(SourcePath(ground.root, "Shares"))
+    assert folder is not None
+    assert (folder.relative, folder.kind, folder.size) == ("Shares", EntryKind.FOLDER, 0)
+
+
+def test_the_root_itself_is_a_folder_and_a_root_that_is_gone_is_nothing(ground: Ground) -> None:
+    found = ground.source.look(SourcePath(ground.root, ""))
+    assert found is not None
+    assert (found.relative, found.kind) == ("", EntryKind.FOLDER)
+    assert ground.source.look(SourcePath(ground.root + "/gone", "")) is None
+    assert ground.source.look(SourcePath(ground.root + "/gone", "a")) is None
+
+
+@pytest.mark.parametrize("asked", ["shares/PLAN.XLSX", "SHARES/plan.xlsx", "Shares/plan.xlsx"])
+def test_another_letter_case_finds_the_entry_and_names_it_as_it_is(ground: Ground, asked: str) -> None:
+    ground.put("Shares/Plan.xlsx", b"12345", 0)
+    found = ground.source.look(SourcePath(ground.root, asked))
+    assert found is not None
+    assert found.relative == "Shares/Plan.xlsx"
+
+
+def test_accents_are_found_whether_composed_or_not(ground: Ground) -> None:
+    ground.put("cafe\u0301/Zu\u0308rich", b"", 0)
+    found = ground.source.look(SourcePath(ground.root, "caf\u00e9/Z\u00dcRICH"))
+    assert found is not None
+    assert found.relative == "cafe\u0301/Zu\u0308rich"
+
+
+def test_of_two_names_that_differ_in_case_only_the_exact_one_is_found(ground: Ground) -> None:
+    ground.put("Plan", b"upper", 0)
+    ground.put("plan", b"lo", 0)
+    for exact, size in (("Plan", 5), ("plan", 2)):
+        found = ground.source.look(SourcePath(ground.root, exact))
+        assert found is not None
+        assert (found.relative, found.size) == (exact, size)
+    assert ground.source.look(SourcePath(ground.root, "PLAN")) is None
+
+
+@pytest.mark.parametrize("asked", ["gone", "Shares/gone", "Shares/Plan.xlsx/below", "..", "Shares/../Shares", "a\x00b"])
+def test_what_is_not_there_or_would_leave_the_root_is_nothing(ground: Ground, asked: str) -> None:
+    ground.put("Shares/Plan.xlsx", b"12345", 0)
+    assert ground.source.look(SourcePath(ground.root, asked)) is None
+
+
+def test_a_scan_gives_everything_sorted_and_folders_before_their_content(ground: Ground) -> None:
+    for relative in ("v/b/2", "v/b/1", "v/a/x/y", "v/c", ".v/no", "v/.hidden"):
+        ground.put(relative, relative.encode(), 5)
+    found = everything(ground, "v")
+    assert [entry.relative for entry in found] == [
+        "v/.hidden",
+        "v/a",
+        "v/b",
+        "v/c",
+        "v/a/x",
+        "v/a/x/y",
+        "v/b/1",
+        "v/b/2",
+    ]
+    assert found[0] == Entry("v/.hidden", EntryKind.FILE, 9, 5, 0o644)
+    assert [entry.kind for entry in found if entry.relative in ("v/a", "v/b")] == [EntryKind.FOLDER] * 2
+
+
+def test_a_folder_that_is_not_to_be_entered_is_left_out_altogether(ground: Ground) -> None:
+    for relative in ("a/keep", "b/drop/x", "b/keep"):
+        ground.put(relative, b"", 0)
+    assert [entry.relative for entry in everything(ground, but="b/drop")] == ["a", "b", "a/keep", "b/keep"]
+
+
+def test_large_folders_come_in_bounded_batches(ground: Ground) -> None:
+    for number in range(700):
+        ground.put(f"{number:04d}", b"", 0)
+    batches = list(ground.source.scan(SourcePath(ground.root, ""), lambda _: True))
+    assert max(map(len, batches)) <= 256
+    assert [entry.relative for batch in batches for entry in batch] == [f"{number:04d}" for number in range(700)]
+
+
+def test_an_empty_folder_has_no_batches(ground: Ground) -> None:
+    assert everything(ground) == []
+
+
+def test_a_start_that_is_gone_or_no_folder_is_one_unreadable_entry(ground: Ground) -> None:
+    ground.put("file", b"", 0)
+    for start in ("gone", "file"):
+        (found,) = everything(ground, start)
+        assert (found.relative, found.kind) == (start, EntryKind.UNREADABLE)
+        assert found.reason is not None
+        assert found.message
