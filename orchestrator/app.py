@@ -86,6 +86,7 @@ class App:
         return Rooms(
             catalogue=self.client,
             mounts=self.client,
+            browser=self.client,
             session=self.client,
             reviver=self.client,
             source=LocalSource(),

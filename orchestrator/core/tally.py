@@ -38,11 +38,12 @@ class GroupTally:
     totals: Totals = field(default_factory=Totals)
     passed: int = 0
     started: datetime | None = None
+    ended: bool = False
 
 
 @dataclass(slots=True)
 class Tally:
-    """A running fold over events; `add` is the only way in."""
+    """A running fold over events; `add` is the only way in, and costs the same however many groups there are."""
 
     run: str = ""
     job: str = ""
@@ -56,6 +57,11 @@ class Tally:
     renewals: int = 0
     started: datetime | None = None
     exit_code: int | None = None
+    totals: Totals = field(default_factory=Totals)
+    files_found: int = 0
+    bytes_found: int = 0
+    _passed: int = 0
+    _in_flight: int = 0
     _samples: deque[tuple[datetime, int, int]] = field(default_factory=deque)
     _ahead: dict[str, int] = field(default_factory=dict)
 
@@ -100,36 +106,33 @@ class Tally:
                 tally.files += files
                 tally.bytes += size
                 tally.scanned = tally.scanned or complete
+                self.files_found += files
+                self.bytes_found += size
             case BytesCopied(bytes=size):
                 # Counted again when the file itself is done, so the part that was ahead is taken off then.
-                self._ahead[event.group] = self._ahead.get(event.group, 0) + size
+                self._set_ahead(event.group, self._ahead.get(event.group, 0) + size)
                 self._sample(event.at)
             case FilesDone(totals=totals, passed=passed):
                 tally.totals = tally.totals + totals
                 tally.passed += passed
-                self._ahead[event.group] = max(0, self._ahead.get(event.group, 0) - passed)
+                self.totals = self.totals + totals
+                self._passed += passed
+                self._set_ahead(event.group, max(0, self._ahead.get(event.group, 0) - passed))
                 self._sample(event.at)
-            case GroupEnded(state=state, totals=totals):
+            case GroupEnded(state=state):
                 self.ended += 1
                 tally.state = state
-                self._ahead.pop(event.group, None)
+                tally.ended = True
+                self._set_ahead(event.group, 0)
+
+    def _set_ahead(self, group: str, size: int) -> None:
+        self._in_flight += size - self._ahead.get(group, 0)
+        self._ahead[group] = size
 
     def _sample(self, at: datetime) -> None:
         self._samples.append((at, self.files_done, self.bytes_done))
         while (at - self._samples[0][0]).total_seconds() > RATE_WINDOW and len(self._samples) > 2:
             self._samples.popleft()
-
-    @property
-    def totals(self) -> Totals:
-        return sum((group.totals for group in self.groups.values()), Totals())
-
-    @property
-    def files_found(self) -> int:
-        return sum(group.files for group in self.groups.values())
-
-    @property
-    def bytes_found(self) -> int:
-        return sum(group.bytes for group in self.groups.values())
 
     @property
     def files_done(self) -> int:
@@ -138,7 +141,7 @@ class Tally:
     @property
     def bytes_done(self) -> int:
         """Bytes that are through, whatever became of them, with what is copied of files in flight."""
-        return sum(group.passed for group in self.groups.values()) + sum(self._ahead.values())
+        return self._passed + self._in_flight
 
     def group_bytes_done(self, group: str) -> int:
         """The same for one group."""
@@ -157,17 +160,19 @@ class Tally:
     def eta(self, now: datetime) -> float | None:
         """Seconds still to go, or None while that cannot be said honestly.
 
-        What is not listed yet is estimated from the groups that are: every open group counts as the mean of those
-        whose walk is complete. None before the first walk is complete or while nothing moves.
+        What is not listed yet is estimated from the groups that are: every group still to come or to be listed counts
+        as the mean of those whose walk is complete; a group that has ended is not waited for, however it ended. None
+        before the first walk is complete or while nothing moves.
         """
         complete = [group for group in self.groups.values() if group.scanned]
         files_rate, bytes_rate = self.rate(now)
         if not complete or files_rate <= 0:
             return None
-        unknown = max(0, self.planned - len(complete))
+        listed = [group for group in complete if not group.ended]
+        unknown = max(0, self.planned - self.ended - len(listed))
         mean_files = sum(group.files for group in complete) / len(complete)
         mean_bytes = sum(group.bytes for group in complete) / len(complete)
-        files_left = sum(group.files - group.totals.files for group in complete) + unknown * mean_files
-        bytes_left = sum(group.bytes - group.passed for group in complete) + unknown * mean_bytes
+        files_left = sum(group.files - group.totals.files for group in listed) + unknown * mean_files
+        bytes_left = sum(group.bytes - group.passed for group in listed) + unknown * mean_bytes
         by_bytes = bytes_left / bytes_rate if bytes_rate > 0 else 0.0
         return max(0.0, files_left / files_rate, by_bytes)

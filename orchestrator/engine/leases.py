@@ -33,7 +33,7 @@ from orchestrator.engine.ports import Mounts
 from orchestrator.engine.rooms import Rooms
 
 SETTLE = 30.0
-"""Seconds that a mount may take to show up after a POST whose answer never came."""
+"""Seconds that a mount or its task may take to show up after a POST whose answer never came."""
 
 RECORD_WITHIN = 300.0
 """Seconds that the POST and its record may take under the shield: one request, its time limit, one journal write."""
@@ -63,6 +63,7 @@ class Leases:
         self._rooms = rooms
         self._books = books
         self._run = run
+        self._tasks: set[str] = set()
 
     @asynccontextmanager
     async def hold(self, group: MountGroup) -> AsyncIterator[Lease]:
@@ -122,6 +123,7 @@ class Leases:
                 if not isinstance(error, SessionEnded):
                     await self._record(lease, LeaseStep.NOTHING, note=str(error))
                 raise
+            self._tasks.add(task.href)
             await self._record(lease, LeaseStep.REQUESTED, task_href=task.href)
             return task
         raise MountTimedOut(vm=group.vm, seconds=RECORD_WITHIN)
@@ -155,15 +157,27 @@ class Leases:
         return new[0]
 
     async def _await_new(self, lease: Lease, deadline: float) -> list[str]:
-        """The mounts of the point that are new since before the POST; waits up to SETTLE for the first."""
-        until = min(deadline, current_time() + SETTLE)
+        """The mounts of the point that are new since before the POST.
+
+        Waits for the first until `deadline` while EM runs a mount task that nobody else owns, and SETTLE seconds
+        when there is none.
+        """
+        begun = current_time()
         pause = self._rooms.settings.poll_first
         while True:
             new = sorted(await lease.mounts.existing(lease.row.point, lease.generation) - set(lease.row.before))
-            if new or current_time() + pause > until:
+            if new:
                 return new
+            until = deadline if await self._task_unaccounted_for(lease) else min(deadline, begun + SETTLE)
+            if current_time() + pause > until:
+                return []
             await sleep(pause)
             pause = min(pause * 1.5, self._rooms.settings.poll_most)
+
+    async def _task_unaccounted_for(self, lease: Lease) -> bool:
+        """Whether EM is at work on a mount that is none of our other leases': it may be the one asked for."""
+        tasks = await lease.mounts.tasks(lease.generation)
+        return any(task.phase is not TaskPhase.FINISHED and task.href not in self._tasks for task in tasks)
 
     async def release(self, lease: Lease) -> None:
         """End the lease: shielded, bounded, and journalled whatever comes of it. Never raises an EmError."""

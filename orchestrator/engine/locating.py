@@ -9,7 +9,7 @@ from orchestrator.core.catalog import Listing, Mount, MountRoot, ShareFolder
 from orchestrator.core.errors import Blast, EmError, FolderAmbiguous, FolderNotFound, ShareUnreadable, VolumeUnmatched
 from orchestrator.core.locate import Seen, Volume, join_share, match_roots, new_folders, root_in_guest, unmatched_text
 from orchestrator.core.paths import SourcePath
-from orchestrator.engine.ports import Mounts, Source
+from orchestrator.engine.ports import Browser, Source
 from orchestrator.engine.rooms import EngineSettings, Reach
 
 
@@ -26,9 +26,9 @@ class Located:
 class Locator:
     """Lists shares and matches what it sees with what EM says. Share listings run in threads."""
 
-    def __init__(self, source: Source, mounts: Mounts, settings: EngineSettings) -> None:
+    def __init__(self, source: Source, browser: Browser, settings: EngineSettings) -> None:
         self._source = source
-        self._mounts = mounts
+        self._browser = browser
         self._settings = settings
         self._threads = CapacityLimiter(8)
 
@@ -85,7 +85,7 @@ class Locator:
         listings, unlisted = {}, {}
         for root in roots:
             try:
-                listings[root.name] = await self._mounts.listing(root, generation)
+                listings[root.name] = await self._browser.listing(root, generation)
             except EmError as error:
                 if error.transient or error.blast is not Blast.MOUNT:
                     raise

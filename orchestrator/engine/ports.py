@@ -66,12 +66,20 @@ class Mounts(Protocol):
         """The mount with its roots. NotFound when it is gone."""
         ...
 
-    async def listing(self, root: MountRoot, generation: int) -> Listing:
-        """The direct children of a root, all pages."""
+    async def tasks(self, generation: int) -> list[Task]:
+        """The tasks of this session that make a mount, finished or not."""
         ...
 
     async def delete(self, href: str, generation: int) -> Task | None:
         """DELETE once. None when the mount is gone (200, 204, 404), the task to poll when EM answers with one."""
+        ...
+
+
+class Browser(Protocol):
+    """EM's own view of a mount's content; `generation` as with Mounts."""
+
+    async def listing(self, root: MountRoot, generation: int) -> Listing:
+        """The direct children of a root, all pages."""
         ...
 
 

@@ -41,7 +41,7 @@ async def run_job(plan: Plan, row: RunRow, rooms: Rooms, books: Books, stop: Sto
 
     Raises StateError when the journal fails; everything else is in the Ending.
     """
-    locator = Locator(rooms.source, rooms.mounts, rooms.settings)
+    locator = Locator(rooms.source, rooms.browser, rooms.settings)
     groups, resumed = await _begin(plan, row, rooms, books)
     rooms.emit(RunStarted(rooms.clock(), row.id, row.job, len(plan.groups), resumed))
     await _announce_earlier(row, rooms, books)

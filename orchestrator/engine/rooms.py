@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.core.limits import Limits
 from orchestrator.engine.ports import (
+    Browser,
     Catalogue,
     Clock,
     Emit,
@@ -55,6 +56,7 @@ class Rooms:
 
     catalogue: Catalogue
     mounts: Mounts
+    browser: Browser
     session: Session
     reviver: Reviver
     source: Source

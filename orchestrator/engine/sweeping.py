@@ -42,7 +42,7 @@ async def _sweep_session(
             lease = Lease(row, 0, revived.mounts)
             await leases[row.run].release(lease)
             after.append(lease.row)
-    prover = Prover(rooms, books, Locator(rooms.source, rooms.mounts, rooms.settings))
+    prover = Prover(rooms, books, Locator(rooms.source, rooms.browser, rooms.settings))
     after = [await prover.settle(row, within) if row.state in OPEN_STATES else row for row in after or rows]
     if all(row.state not in OPEN_STATES for row in after):
         if revived is not None:

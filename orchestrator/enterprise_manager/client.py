@@ -12,6 +12,7 @@ from orchestrator.core.catalog import FlrState, Question, RestorePoint
 from orchestrator.core.errors import Forbidden, SessionEnded
 from orchestrator.enterprise_manager.masking import Mask
 from orchestrator.enterprise_manager.mounts import MountCalls
+from orchestrator.enterprise_manager.pacing import Pacer
 from orchestrator.enterprise_manager.past import PastSession
 from orchestrator.enterprise_manager.retrying import Random, Retrying, Sleep
 from orchestrator.enterprise_manager.seal import Entropy, Seal
@@ -56,6 +57,7 @@ class Client(MountCalls):
             settings,
             trust=ssl,
             retrying=Retrying(settings.retry_for, clock=clock, monotonic=monotonic, random=random, sleep=sleep),
+            pacer=Pacer(settings.requests_per_second, monotonic=monotonic, sleep=sleep),
             monotonic=monotonic,
             observer=on_request,
             mask=mask,

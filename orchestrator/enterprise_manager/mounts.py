@@ -66,6 +66,14 @@ class MountCalls:
         reply = await self._ask(request, generation)
         return self._read(lambda root: records.task(root, self._base, href), reply, request)
 
+    async def tasks(self, generation: int) -> list[Task]:
+        """The tasks of this session that make a mount, finished or not; empty when EM answers 404."""
+        request = requests.tasks()
+        reply = await self._ask(request, generation)
+        if reply.status == 404:
+            return []
+        return self._read(lambda root: records.mount_tasks(root, self._base), reply, request)
+
     async def mount(self, href: str, generation: int) -> Mount:
         """The mount with its roots; NotFound when it is gone."""
         request = requests.mount(href)

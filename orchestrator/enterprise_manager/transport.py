@@ -10,6 +10,7 @@ from yarl import URL
 from orchestrator.config import EnterpriseManagerSettings
 from orchestrator.core.errors import AnswerUnreadable, EmBusy, OutcomeUnknown
 from orchestrator.enterprise_manager.masking import Mask
+from orchestrator.enterprise_manager.pacing import Pacer
 from orchestrator.enterprise_manager.retrying import Retrying
 from orchestrator.enterprise_manager.translate import FOREIGN, failure, fingerprint_in, presentable, refusal, untrusted
 from orchestrator.enterprise_manager.trust import Trust, shown_fingerprint
@@ -34,6 +35,7 @@ class Transport:
         *,
         trust: Trust,
         retrying: Retrying,
+        pacer: Pacer,
         monotonic: Callable[[], float],
         observer: Observer | None,
         mask: Mask,
@@ -43,6 +45,7 @@ class Transport:
         self._settings = settings
         self._trust = trust
         self._retrying = retrying
+        self._pacer = pacer
         self._monotonic = monotonic
         self._observer = observer
         self._http: aiohttp.ClientSession | None = None
@@ -89,7 +92,8 @@ class Transport:
         return await self._retrying.repeat(attempt)
 
     async def _exchange(self, request: Request, token: str, authorization: str) -> Reply:
-        """One exchange, translated and observed."""
+        """One exchange, paced, translated and observed."""
+        await self._pacer.turn()
         progress, begun = SimpleNamespace(sent=False), self._monotonic()
         status: int | None = None
         try:

@@ -97,6 +97,11 @@ def task(href: str) -> Request:
     return Request("GET", href, "task", f"the task {href}", repeatable=True)
 
 
+def tasks() -> Request:
+    """The tasks of the own session (page "GET /tasks")."""
+    return Request("GET", "/api/tasks", "tasks", "the list of tasks", repeatable=True)
+
+
 def mount(href: str) -> Request:
     return Request("GET", href, "mount", f"the mount {href}", repeatable=True)
 
