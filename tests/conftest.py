@@ -1,0 +1,13 @@
+"""What holds for every test."""
+
+from collections.abc import Iterator
+
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+
+
+@pytest.fixture(autouse=True)
+def nothing_blocks_the_event_loop() -> Iterator[BlockBuster]:
+    """A blocking call of the package on an event loop fails the test that met it; threads may block."""
+    with blockbuster_ctx("orchestrator") as watcher:
+        yield watcher

@@ -1,0 +1,224 @@
+"""Exit codes 5, 6 and 7: state folders, signals, kills, and mounts that will not go."""
+
+import os
+import signal
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from orchestrator.simulator import Estate, Fault, Hang, SlowTask, Status
+from tests.support.flow import PARTIAL, Command, Flow, flow, seeded, small
+
+pytestmark = pytest.mark.flow
+
+BIG = 192 << 20
+"""Bytes of a file that is copied long enough to be met in the middle; it is all holes at the source."""
+
+
+def with_a_big_file(folder: Path) -> Estate:
+    """Three machines on one backup server; one of them has a file that takes long."""
+    estate = small(folder)
+    huge = estate.add_machine("big01", points=[{"C:": {"Data/small.txt": b"small", "Data/huge.bin": b""}}])
+    file = estate.content(huge.points[0], "C:") / "Data/huge.bin"
+    os.truncate(file, BIG)
+    os.utime(file, ns=(1_600_000_000_123_456_700, 1_600_000_000_123_456_700))
+    return estate
+
+
+async def in_the_middle_of_the_big_file(em: Flow, *words: str) -> Command:
+    """A run that is stopped by SIGSTOP, so that nothing hurries the test, with a half-copied file."""
+    running = await em.start(*words)
+    huge = em.target / "big01/C/Data"
+    await running.until(lambda: huge.is_dir() and any(PARTIAL in name for name in os.listdir(huge)))
+    running.signal(signal.SIGSTOP)
+    assert not (huge / "huge.bin").exists(), "too late: the file was already whole"
+    return running
+
+
+async def test_a_state_folder_that_is_a_file_ends_with_5(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        em.state.write_text("not a folder")
+        done = await em.run("run", em.job())
+        assert done.code == 5, done.everything
+        assert str(em.state) in done.err
+        em.assert_untouched()
+
+
+async def test_a_damaged_journal_ends_with_5_and_stays_as_it_is(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        assert (await em.run("run", em.job())).code == 0
+        [journal] = em.state.glob("*.db")
+        journal.write_bytes(b"Not a database at all. " * 4096)
+        made = em.simulator.mounts_made
+        for words in (["run", "job.toml"], ["status"]):
+            done = await em.run(*words)
+            assert done.code == 5, done.everything
+            assert journal.name in done.err
+            assert "move it away" in done.err
+        assert em.simulator.mounts_made == made
+        assert journal.read_bytes().startswith(b"Not a database")
+
+
+async def test_a_second_orchestrator_on_the_same_state_folder_ends_with_5_and_the_first_goes_on(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        first = await em.start("run", em.job())
+        await first.event("mount_opened")
+        first.signal(signal.SIGSTOP)
+        for words in (["run", "job.toml"], ["resume"], ["sweep"]):
+            second = await em.run(*words)
+            assert second.code == 5, second.everything
+            assert f"process {first.process.pid}" in second.err
+            assert "state.folder" in second.err
+        assert em.count("logon") == 1
+        first.signal(signal.SIGCONT)
+        assert (await first.done()).code == 0
+        assert em.restored() == em.expected()
+        em.assert_nothing_left()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_the_first_signal_drains_and_resume_completes(tmp_path: Path, number: signal.Signals) -> None:
+    async with flow(tmp_path, seeded(machines=6, files=300, backup_servers=1)) as em:
+        em.configure(limits={"mounts": 1})
+        running = await em.start("run", em.job())
+        await running.event("files_located")
+        running.signal(number)
+        stopped = await running.done()
+        assert stopped.code == 6, stopped.everything
+        assert [one["how"] for one in running.events() if one["event"] == "stopping"] == ["drain"]
+        assert "orchestrator resume" in stopped.everything
+        em.assert_nothing_left()
+        assert em.simulator.mounts_made < 6
+        resumed = await em.run("resume")
+        assert resumed.code == 0, resumed.everything
+        assert em.restored() == em.expected()
+        em.assert_nothing_left()
+        assert em.simulator.peak_mounts() == 1
+        nothing = await em.run("resume")
+        assert nothing.code == 2
+        assert "no unfinished run" in nothing.err
+
+
+async def test_a_drain_finishes_the_file_in_flight(tmp_path: Path) -> None:
+    async with flow(tmp_path, with_a_big_file) as em:
+        em.configure(limits={"mounts": 1})
+        running = await in_the_middle_of_the_big_file(em, "run", em.job())
+        running.signal(signal.SIGINT, signal.SIGCONT)
+        stopped = await running.done()
+        assert stopped.code in (0, 6), stopped.everything
+        assert em.restored()["big01/C/Data/huge.bin"] == em.expected(em.machine("big01"))["big01/C/Data/huge.bin"]
+        em.assert_nothing_left()
+
+
+async def test_two_signals_give_up_the_file_in_flight_and_resume_completes(tmp_path: Path) -> None:
+    async with flow(tmp_path, with_a_big_file) as em:
+        running = await in_the_middle_of_the_big_file(em, "run", em.job())
+        running.signal(signal.SIGINT, signal.SIGTERM, signal.SIGCONT)
+        stopped = await running.done()
+        assert stopped.code == 6, stopped.everything
+        assert [one["how"] for one in running.events() if one["event"] == "stopping"] == ["drain", "cancel"]
+        assert not (em.target / "big01/C/Data/huge.bin").exists()
+        em.assert_nothing_left()
+        assert (await em.run("resume")).code == 0
+        assert em.restored() == em.expected()
+        em.assert_nothing_left()
+
+
+async def test_two_signals_while_a_mount_is_being_made_leave_none(tmp_path: Path) -> None:
+    async with flow(tmp_path, small, Fault("mount_post", action=SlowTask(0.5))) as em:
+        em.configure(limits={"mounts": 1})
+        running = await em.start("run", em.job())
+        await running.until(lambda: em.count("mount_post"))
+        running.signal(signal.SIGSTOP, signal.SIGINT, signal.SIGTERM, signal.SIGCONT)
+        stopped = await running.done()
+        assert stopped.code == 6, stopped.everything
+        assert em.simulator.mounts_made == 1
+        em.assert_nothing_left()
+        assert em.restored() == {}
+        assert (await em.run("resume")).code == 0
+        assert em.restored() == em.expected()
+        em.assert_nothing_left()
+
+
+async def test_after_a_kill_in_the_middle_of_copying_resume_sweeps_and_completes(tmp_path: Path) -> None:
+    async with flow(tmp_path, with_a_big_file) as em:
+        running = await in_the_middle_of_the_big_file(em, "run", em.job())
+        running.signal(signal.SIGKILL)
+        assert (await running.done()).code == -signal.SIGKILL
+        left = [(one.machine, one.session) for one in em.simulator.open_mounts()]
+        assert ("big01", "session-1") in left
+        assert [one.label for one in em.simulator.open_sessions()] == ["session-1"]
+        assert any(PARTIAL in path for path in em.restored())
+        assert _sessions(em) == 1
+        em.simulator.log.clear()
+        resumed = await em.run("resume")
+        assert resumed.code == 0, resumed.everything
+        swept = [entry.route for entry in em.requests() if entry.session == "session-1"]
+        assert swept.count("mount_delete") == len(left)
+        assert swept[-1] == "logoff"
+        assert em.restored() == em.expected()
+        em.assert_nothing_left()
+        assert _sessions(em) == 0
+        assert "left 0" in resumed.out.rstrip().splitlines()[-1]
+
+
+async def test_after_a_kill_a_new_run_sweeps_before_it_mounts(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        running = await em.start("run", em.job())
+        await running.event("mount_opened")
+        running.signal(signal.SIGKILL)
+        await running.done()
+        em.simulator.log.clear()
+        assert (await em.run("run", "job.toml")).code == 0
+        routes = [entry.route for entry in em.requests()]
+        assert routes.index("mount_delete") < routes.index("mount_post")
+        assert em.restored() == em.expected()
+        em.assert_nothing_left()
+
+
+def _sessions(em: Flow) -> int:
+    """How many sealed sessions the journal holds."""
+    [file] = em.state.glob("*.db")
+    with sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True) as connection:
+        count = connection.execute("SELECT count(*) FROM sessions").fetchone()[0]
+    connection.close()
+    return int(count)
+
+
+@pytest.mark.parametrize("action", [Status(500), Hang()])
+async def test_a_mount_that_cannot_be_deleted_ends_with_7_until_it_is_swept(
+    tmp_path: Path, action: Status | Hang
+) -> None:
+    async with flow(tmp_path, small, Fault("mount_delete", action=action, times=10_000)) as em:
+        em.configure(limits={"unmount_timeout": 0.5})
+        done = await em.run("run", em.job(em_entry(em)))
+        assert done.code == 7, done.everything
+        assert done.out.rstrip().splitlines()[-1] == "mounts opened 1, deleted 0, left 1"
+        assert "orchestrator sweep" in done.out
+        [left] = em.report()["mounts_left"]
+        uid = em.machine("fs01").points[-1].uid
+        assert (left["vm"], left["restore_point"].endswith(uid), left["backup_server"]) == ("fs01", True, "vbr01")
+        assert left["href"].endswith(f"/{uid}/mounts/1")
+        assert left["folder"] == em.simulator.open_mounts()[0].folder
+        assert em.restored() == em.expected(em.machine("fs01"))
+        still = await em.run("sweep", "--within", "0.1")
+        assert still.code == 7, still.everything
+        assert "fs01" in still.out
+        em.lift_faults()
+        swept = await em.run("--json", "sweep")
+        assert swept.code == 0, swept.everything
+        assert swept.json == {"cleared": 1, "mounts_left": []}
+        em.assert_nothing_left()
+        assert _sessions(em) == 0
+
+
+def em_entry(em: Flow) -> dict[str, object]:
+    return {"vm": "fs01", "paths": ["C:\\", "D:\\"]}
+
+
+async def test_sweep_with_nothing_to_do_says_so(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        done = await em.run("sweep")
+        assert (done.code, done.out) == (0, "mounts cleared 0, left 0\n")
+        em.assert_untouched()
