@@ -31,6 +31,7 @@ from orchestrator.core.ledger import LeaseRow, RunRow, RunState
 from orchestrator.core.limits import Limits
 from orchestrator.core.plan import Plan, plan, plan_from_json, plan_to_json, questions, without
 from orchestrator.core.report import PROBLEMS_SHOWN, LeftMount, Report, left_mount, make_report
+from orchestrator.core.residual import residual_job
 from orchestrator.engine.books import Books
 from orchestrator.engine.preflight import preflight
 from orchestrator.engine.restore import Ending, leave, run_job
@@ -172,12 +173,21 @@ def reading(config: Config) -> Iterator[Journal]:
 
 
 @asynccontextmanager
-async def stopped_by_signals(listen: Listen) -> AsyncIterator[Stop]:
-    """A Stop that SIGINT and SIGTERM ask for."""
+async def stopped_from_outside(listen: Listen, state: Path) -> AsyncIterator[Stop]:
+    """A Stop that SIGINT, SIGTERM and a file named `stop` in the state folder ask for."""
     stop = Stop(listen, now)
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with obeying(stop, signals):
+        async with obeying(stop, signals, lambda: _take_stop_file(state)):
             yield stop
+
+
+def _take_stop_file(state: Path) -> bool:
+    """Remove `stop` from the state folder; whether it was there. A file that cannot be removed asks only once."""
+    try:
+        (state / "stop").unlink()
+    except OSError:
+        return False
+    return True
 
 
 async def _find_plan(client: Client, config: Config, named: NamedJob, run: str, history: Mapping[str, float]) -> Plan:
@@ -282,7 +292,7 @@ async def verify_run(config: Config, journal: Journal, run: str, tell: Callable[
 async def _working(app: App, rooms: Rooms) -> AsyncIterator[tuple[Books, Stop]]:
     """Logged on, leftovers swept, signals obeyed; logged off at the end unless a mount is left."""
     books = _books(rooms)
-    async with app.client, stopped_by_signals(app.listen) as stop:
+    async with app.client, stopped_from_outside(app.listen, app.config.state.folder) as stop:
         await app.client.open()
         try:
             await _sweep_before(app, rooms, books)
@@ -361,6 +371,9 @@ def write_artefacts(journal: Journal, config: Config, run: str) -> Report:
         write_manifest(Path(files["manifest"]), rows, config.copying.checksum)
         write_text_atomically(Path(files["report"]), report_json(report) + "\n")
         write_text_atomically(Path(files["html"]), report_html(report))
+        if "residual" in files:
+            text = residual_job(plan_from_json(journal.run(run).plan), journal.problems(run))
+            write_text_atomically(Path(files["residual"]), text or "")
     except OSError as cause:
         raise StateUnusable(folder=config.state.folder, cause=cause.strerror or cause) from cause
     return report
@@ -376,10 +389,10 @@ def read_report(journal: Journal, config: Config, run: str) -> Report:
         "manifest": str(folder / f"manifest.{config.copying.checksum}"),
         "job": str(folder / "job.toml"),
     }
-    problems = journal.problems(run, PROBLEMS_SHOWN)
-    return make_report(
-        plan_from_json(row.plan), row, journal.groups(run), journal.leases(run), journal.totals(run), problems, files
-    )
+    planned, problems = plan_from_json(row.plan), journal.problems(run, PROBLEMS_SHOWN)
+    if residual_job(planned, problems) is not None:
+        files["residual"] = str(folder / "residual.toml")
+    return make_report(planned, row, journal.groups(run), journal.leases(run), journal.totals(run), problems, files)
 
 
 def exit_code(finished: Sequence[Finished]) -> ExitCode:

@@ -12,6 +12,7 @@ import structlog
 
 from orchestrator.app import Listen, now
 from orchestrator.cli.progress import make_progress
+from orchestrator.cli.service import service_notifier
 from orchestrator.core.errors import WordsError
 from orchestrator.core.events import Event
 from orchestrator.views import event_json, log_line
@@ -45,6 +46,9 @@ def listening(*, quiet: bool, json_log: bool, events_file: Path | None) -> Itera
             takers.append(_to_log(sys.stderr))
         else:
             takers.append(stack.enter_context(make_progress(sys.stderr.isatty(), quiet, now, sys.stderr)).add)
+
+        if notifier := service_notifier():
+            takers.append(notifier)
 
         def listen(event: Event) -> None:
             for take in takers:

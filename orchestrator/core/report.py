@@ -93,6 +93,9 @@ class Report:
     mounts_deleted: int
     mounts_left: tuple[LeftMount, ...]
     sessions: int = 1
+    """Logon sessions used: one more for each time EM ended it, or the run was resumed."""
+    remounts: int = 0
+    """How often a restore point had to be mounted again."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Where the run's artefacts are: report, manifest and so on, by kind."""
 
@@ -136,6 +139,7 @@ def make_report(
         mounts_deleted=sum(1 for lease in real if lease.state in (LeaseState.RELEASED, LeaseState.CONFIRMED)),
         mounts_left=tuple(left_mount(lease) for lease in leases if lease.state in OPEN_STATES),
         sessions=max(1, len({lease.session for lease in leases})),
+        remounts=sum(count - 1 for count in Counter(lease.group for lease in real if lease.mount_href).values()),
         files=files or {},
     )
 

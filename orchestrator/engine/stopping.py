@@ -1,12 +1,15 @@
 """Stopping: the first request drains, the second cancels. Either leaves a resumable journal and no mount."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from anyio import CancelScope, Event, create_task_group, sleep
+from anyio import CancelScope, Event, create_task_group, sleep, to_thread
 
 from orchestrator.core.events import Stopping
 from orchestrator.engine.ports import Clock, Emit
+
+STOP_FILE_EVERY = 1.0
+"""Seconds between two looks for a stop file."""
 
 
 class Stop:
@@ -65,12 +68,22 @@ class Stop:
 
 
 @asynccontextmanager
-async def obeying(stop: Stop, signals: AsyncIterator[object]) -> AsyncIterator[None]:
-    """While this is open, every signal is one request to stop."""
+async def obeying(stop: Stop, signals: AsyncIterator[object], take_file: Callable[[], bool]) -> AsyncIterator[None]:
+    """While this is open, every signal and every stop file is one request to stop. `take_file` removes the file and
+    says whether it was there; it blocks."""
     async with create_task_group() as tasks:
         tasks.start_soon(_obey, stop, signals)
+        tasks.start_soon(obey_file, stop, take_file)
         yield
         tasks.cancel_scope.cancel()
+
+
+async def obey_file(stop: Stop, take: Callable[[], bool], every: float = STOP_FILE_EVERY) -> None:
+    """Where signals do not exist, a file asks. `take` removes it and says whether it was there."""
+    while True:
+        if await to_thread.run_sync(take):
+            stop.ask()
+        await sleep(every)
 
 
 async def _obey(stop: Stop, signals: AsyncIterator[object]) -> None:

@@ -37,6 +37,7 @@ def report_json(report: Report) -> str:
             "mounts_deleted": report.mounts_deleted,
             "mounts_left": [_left(mount) for mount in report.mounts_left],
             "sessions": report.sessions,
+            "remounts": report.remounts,
             "files": dict(report.files),
         },
         indent=2,

@@ -1,0 +1,90 @@
+"""What a run left undone, as a job again: the same format, ready to be run or dropped.
+
+Entries are grouped by machine and reason, each with the reason's cause and next action as a comment. They name the
+restore point by its id, so that the same version is restored however long that takes.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import tomli_w
+
+from orchestrator.core.entries import Outcome
+from orchestrator.core.paths import GuestPath, PathRefused, parse_guest_path
+from orchestrator.core.plan import MountGroup, Plan, Selection
+from orchestrator.core.reasons import Reason
+
+NOT_REPEATED = frozenset({Reason.LINK_SKIPPED, Reason.SPECIAL, Reason.NOTHING_MATCHED, Reason.PLAN})
+"""Reasons that another run of the same job cannot cure; they are counted in a comment."""
+
+
+def residual_job(plan: Plan, problems: Iterable[Outcome]) -> str | None:
+    """The text of a job file with everything that was refused or failed; None when nothing is worth repeating."""
+    groups = {group.id: group for group in plan.groups}
+    entries: dict[tuple[str, int, Reason], list[str]] = {}
+    left_out: Counter[str] = Counter()
+    for outcome in problems:
+        found = _entry(outcome, groups)
+        if found is None:
+            left_out[outcome.reason.slug if outcome.reason else "unknown"] += 1
+        else:
+            entries.setdefault(found, []).append(outcome.guest_path)
+    if not entries:
+        return None
+    lines = [f"# What run {plan.run} did not restore. Run it again with: orchestrator run <this file>"]
+    lines += [f"# Not repeated here: {count} x {slug}" for slug, count in sorted(left_out.items())]
+    lines += ["", tomli_w.dumps({"name": _name(plan.job)}).rstrip()]
+    for group, number, reason in sorted(entries, key=lambda key: (key[0], key[1], key[2].slug)):
+        one = groups[group]
+        lines += ["", f"# {reason.slug}: {reason.cause}. {reason.owner}: {reason.action}"]
+        lines.append(
+            tomli_w.dumps({"restore": [_table(one, one.selections[number], entries[group, number, reason])]}).rstrip()
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _entry(outcome: Outcome, groups: Mapping[str, MountGroup]) -> tuple[str, int, Reason] | None:
+    """(group, selection, reason) of one problem; None when a job cannot say it, or repeating it is no use."""
+    group, reason = groups.get(outcome.group), outcome.reason
+    if group is None or reason is None or reason in NOT_REPEATED or not _is_unicode(outcome.guest_path):
+        return None
+    try:
+        path = parse_guest_path(outcome.guest_path)
+    except PathRefused:
+        return None
+    number = _selection(group, path)
+    return None if number is None else (group.id, number, reason)
+
+
+def _selection(group: MountGroup, path: GuestPath) -> int | None:
+    for number, selection in enumerate(group.selections):
+        if any(wanted.holds(path) for wanted in selection.paths):
+            return number
+    return None
+
+
+def _table(group: MountGroup, selection: Selection, paths: list[str]) -> dict[str, object]:
+    table: dict[str, object] = {
+        "vm": group.vm,
+        "restore_point": group.point.uid,
+        "backup_server": group.point.backup_server,
+        "paths": paths,
+        "to": selection.destination,
+        "on_conflict": selection.on_conflict.value,
+    }
+    if group.os is not None:
+        table["os"] = group.os.value
+    # A folder among the paths was asked for with patterns; a file has already passed them and passes again.
+    if selection.include:
+        table["include"] = list(selection.include)
+    if selection.exclude:
+        table["exclude"] = list(selection.exclude)
+    return table
+
+
+def _name(job: str) -> str:
+    return job if job.endswith("-residual") else f"{job[:55]}-residual"
+
+
+def _is_unicode(text: str) -> bool:
+    return text.isprintable() or not any(0xD800 <= ord(character) <= 0xDFFF for character in text)
