@@ -586,6 +586,7 @@ async def test_a_mount_whose_fate_is_unknown_is_never_asked_for_twice(em, reply)
         (400, EmFault),
         (405, EmFault),
         (415, EmFault),
+        (429, EmBusy),
         (501, EmFault),
     ],
 )
@@ -595,6 +596,7 @@ async def test_a_mount_that_em_refuses_is_known_not_to_be_made(em, status, raise
         with pytest.raises(raised, match="because"):
             await client.request(POINT, None, 1)
         assert len(server.calls("POST", MOUNTS)) == 1
+        assert client.time.naps == []
 
 
 async def test_a_mount_that_never_left_this_machine_is_known_not_to_be_made(identity):
@@ -1048,3 +1050,5 @@ def test_verification_is_on_with_and_without_a_ca_file(identity):
         assert context.verify_mode is ssl.CERT_REQUIRED
         assert context.check_hostname
         assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+        assert context.verify_flags & ssl.VERIFY_X509_PARTIAL_CHAIN
+        assert not context.verify_flags & ssl.VERIFY_X509_STRICT
