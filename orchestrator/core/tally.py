@@ -1,7 +1,7 @@
 """Progress, folded from events: how much is done, how fast, and how long it will still take."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from orchestrator.core.events import (
@@ -63,6 +63,7 @@ class Tally:
     _passed: int = 0
     _in_flight: int = 0
     _samples: deque[tuple[datetime, int, int]] = field(default_factory=deque)
+    _settled: dict[str, tuple[Totals, int]] = field(default_factory=dict)
     _ahead: dict[str, int] = field(default_factory=dict)
 
     def add(self, event: Event) -> None:
@@ -71,7 +72,7 @@ class Tally:
             case RunStarted(at, run, job, groups):
                 self.run, self.job, self.planned, self.started = run, job, groups, at
             case GroupStarted(at, _, group, vm, server):
-                self.groups[group] = GroupTally(vm, server, started=at)
+                self._start(group, GroupTally(vm, server, started=at))
             case MountOpened(group=group):
                 self.mounts_open += 1
                 self.mounts_opened += 1
@@ -93,6 +94,20 @@ class Tally:
             case _:
                 pass
 
+    def _start(self, name: str, group: GroupTally) -> None:
+        """What an earlier process, or an earlier turn of this group, has settled stays; the rest is done again."""
+        before = self.groups.get(name)
+        if before is not None:
+            self.files_found -= before.files
+            self.bytes_found -= before.bytes
+            self.ended -= before.ended
+            again = Totals(refused=before.totals.refused, failed=before.totals.failed)
+            group.totals, group.passed = _less(before.totals, again), before.passed
+            self.totals = _less(self.totals, again)
+        elif name in self._settled:
+            group.totals, group.passed = self._settled.pop(name)
+        self.groups[name] = group
+
     def _in(self, group: str, state: str) -> None:
         if group in self.groups:
             self.groups[group].state = state
@@ -100,6 +115,8 @@ class Tally:
     def _add_work(self, event: FilesScanned | FilesDone | BytesCopied | GroupEnded) -> None:
         tally = self.groups.get(event.group)
         if tally is None:
+            if isinstance(event, FilesDone):
+                self._settle(event)
             return
         match event:
             case FilesScanned(files=files, bytes=size, complete=complete):
@@ -124,6 +141,13 @@ class Tally:
                 tally.state = state
                 tally.ended = True
                 self._set_ahead(event.group, 0)
+
+    def _settle(self, event: FilesDone) -> None:
+        """A resumed run begins with what is done already; that is progress, but it says nothing of the rate."""
+        totals, passed = self._settled.get(event.group, (Totals(), 0))
+        self._settled[event.group] = totals + event.totals, passed + event.passed
+        self.totals = self.totals + event.totals
+        self._passed += event.passed
 
     def _set_ahead(self, group: str, size: int) -> None:
         self._in_flight += size - self._ahead.get(group, 0)
@@ -176,3 +200,7 @@ class Tally:
         bytes_left = sum(group.bytes - group.passed for group in listed) + unknown * mean_bytes
         by_bytes = bytes_left / bytes_rate if bytes_rate > 0 else 0.0
         return max(0.0, files_left / files_rate, by_bytes)
+
+
+def _less(totals: Totals, again: Totals) -> Totals:
+    return replace(totals, refused=totals.refused - again.refused, failed=totals.failed - again.failed)

@@ -1,0 +1,55 @@
+"""Which mount group may start next."""
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.core.limits import Limits, next_group
+from orchestrator.core.plan import MountGroup
+from tests.core.values import group
+
+MACHINES = st.sampled_from(["fs01", "FS01", "fs02", "web"])
+SERVERS = st.sampled_from(["vbr01", "vbr02"])
+GROUPS = st.lists(st.builds(group, MACHINES, SERVERS, st.uuids().map(str)), max_size=12)
+
+
+@given(GROUPS, st.integers(1, 6), st.integers(1, 3), st.integers(1, 3))
+def test_the_limits_are_never_passed_and_points_of_one_machine_never_mounted_together(
+    waiting: list[MountGroup], total: int, one: int, default: int
+) -> None:
+    limits = Limits(total, {"vbr01": one}, default)
+    running: list[MountGroup] = []
+    while (chosen := next_group(waiting, running, limits)) is not None:
+        waiting = [other for other in waiting if other is not chosen]
+        running.append(chosen)
+        assert len(running) <= total
+        per_server = Counter(other.point.backup_server for other in running)
+        assert per_server["vbr01"] <= one
+        assert per_server["vbr02"] <= default
+        machines = [(other.point.backup_server, other.vm.casefold()) for other in running]
+        assert len(machines) == len(set(machines))
+    if not running:
+        assert not waiting
+
+
+def test_the_first_group_of_the_plan_that_has_room_goes_next() -> None:
+    first, blocked, third = group("fs01"), group("fs02"), group("web", "vbr02")
+    limits = Limits(10, {"vbr01": 1})
+    assert next_group([first, blocked, third], [], limits) is first
+    assert next_group([blocked, third], [first], limits) is third
+
+
+def test_a_paused_backup_server_gets_nothing_and_the_others_go_on() -> None:
+    first, other = group("fs01"), group("web", "vbr02")
+    assert next_group([first, other], [], Limits(10), paused={"vbr01"}) is other
+    assert next_group([first], [], Limits(10), paused={"vbr01"}) is None
+
+
+def test_one_machine_on_two_backup_servers_may_be_mounted_twice() -> None:
+    assert next_group([group("fs01", "vbr02")], [group("fs01")], Limits(10)) is not None
+
+
+def test_nothing_waiting_or_no_seat_left_gives_none() -> None:
+    assert next_group([], [], Limits(10)) is None
+    assert next_group([group("web")], [group("fs01")], Limits(1)) is None
