@@ -1,5 +1,6 @@
 """What a run did, as one value: for a person, an auditor and a program. Views only print it."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -69,8 +70,9 @@ class LeftMount:
     @property
     def remedy(self) -> str:
         """The vendor's own command, for the backup server's PowerShell."""
+        name = re.sub(r"[][*?`]", r"`\g<0>", self.vm).replace("'", "''")
         return (
-            f"Get-VBRRestoreSession | ? {{ $_.Name -like '*{self.vm}*' -and $_.State -eq 'Working' }}; "
+            f"Get-VBRRestoreSession | ? {{ $_.Name -like '*{name}*' -and $_.State -eq 'Working' }}; "
             "Stop-VBRWindowsFileRestore"
         )
 
@@ -121,6 +123,7 @@ def make_report(
     """The report of `run` from what the journal holds. `problems` may be cut off; the counts never are."""
     rows = {row.group: row for row in groups}
     vms = {group.id: group.vm for group in plan.groups}
+    reasons = Counter({Reason.PLAN.slug: len(plan.problems)}) + Counter(_slug(one) for one in problems)
     listed = [_planning_problem(one.entry, str(one)) for one in plan.problems]
     listed += [_problem(one, vms.get(one.group, "")) for one in problems[:PROBLEMS_SHOWN]]
     real = [lease for lease in leases if lease.mount_href or lease.state in OPEN_STATES]
@@ -134,7 +137,7 @@ def make_report(
         totals=sum(totals.values(), Totals()),
         groups=tuple(_group(group, rows.get(group.id), real, totals.get(group.id, Totals())) for group in plan.groups),
         problems=tuple(listed),
-        problems_by_reason=dict(Counter(one.reason for one in listed).most_common()),
+        problems_by_reason=dict(reasons.most_common()),
         mounts_opened=sum(1 for lease in real if lease.mount_href),
         mounts_deleted=sum(1 for lease in real if lease.state in (LeaseState.RELEASED, LeaseState.CONFIRMED)),
         mounts_left=tuple(left_mount(lease) for lease in leases if lease.state in OPEN_STATES),
@@ -182,8 +185,11 @@ def _group(group: MountGroup, row: GroupRow | None, leases: Sequence[LeaseRow], 
 
 
 def _problem(outcome: Outcome, vm: str) -> Problem:
-    reason = outcome.reason.slug if outcome.reason else ""
-    return Problem(vm, outcome.guest_path, outcome.target_path, outcome.verdict.value, reason, outcome.message)
+    return Problem(vm, outcome.guest_path, outcome.target_path, outcome.verdict.value, _slug(outcome), outcome.message)
+
+
+def _slug(outcome: Outcome) -> str:
+    return outcome.reason.slug if outcome.reason else ""
 
 
 def _planning_problem(entry: int, message: str) -> Problem:
