@@ -100,6 +100,7 @@ class App:
             new_id=_new_id,
             em_url=config.enterprise_manager.url,
             settings=engine_settings(config),
+            flush=self.target.flush if config.copying.durable == "batch" else None,
         )
 
 
@@ -148,7 +149,9 @@ def opened(config: Config, listen: Listen) -> Iterator[App]:
         watch = SessionWatch(listen, now)
         client = _client(config, watch)
         journal = stack.enter_context(closing(open_journal(config.state.folder)))
-        target = stack.enter_context(closing(LocalTarget(config.targets.allow, config.copying.checksum)))
+        durable = config.copying.durable == "file"
+        target = LocalTarget(config.targets.allow, config.copying.checksum, durable=durable)
+        stack.enter_context(closing(target))
         yield App(config, client, journal, target, listen, watch)
 
 

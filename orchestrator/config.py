@@ -120,6 +120,11 @@ class CopySettings(BaseModel):
 
     model_config = _STRICT
     checksum: Literal["blake3", "sha256"] = Field(default="blake3", description="blake3 or sha256.")
+    durable: Literal["none", "batch", "file"] = Field(
+        default="batch",
+        description="What counts as restored after a power cut: none; a batch flushed before the journal says so; "
+        "every file flushed by itself.",
+    )
 
 
 class StateSettings(BaseModel):

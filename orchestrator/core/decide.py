@@ -59,6 +59,8 @@ def decide(entry: Entry, found: Found, policy: Conflict) -> Decision:
         return Refuse(Reason.TARGET_KIND)
     if same_file(entry, found):
         return Skip(Reason.UNCHANGED)
+    if torn(entry, found):
+        return Copy(replace=True)
     match policy:
         case Conflict.SKIP:
             return Skip(Reason.EXISTS)
@@ -68,6 +70,12 @@ def decide(entry: Entry, found: Found, policy: Conflict) -> Decision:
             return Copy(replace=True) if entry.mtime_ns > found.mtime_ns else Skip(Reason.TARGET_NEWER)
         case Conflict.RENAME:
             return Renamed()
+
+
+def torn(entry: Entry, found: Found) -> bool:
+    """Whether the target is our own copy that a power cut has cut short: nobody else's file has the very nanosecond
+    of the backed-up one and fewer bytes."""
+    return found.size < entry.size and found.mtime_ns == entry.mtime_ns and entry.mtime_ns % 1_000_000_000 != 0
 
 
 def same_file(entry: Entry, found: Found) -> bool:

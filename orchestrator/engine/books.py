@@ -54,6 +54,7 @@ class Books:
                 await self.ask(self._leases.erase_session, session)
                 del self._known_sessions[generation]
 
-    def holds_something(self, generation: int) -> bool:
-        """Whether the session `generation` still held a mount when settled sessions were last erased."""
-        return generation in self._known_sessions
+    async def holds_something(self, generation: int) -> bool:
+        """Whether EM may still hold a mount of the session `generation`."""
+        session = self._known_sessions.get(generation)
+        return any(row.session == session for row in await self.ask(self._leases.open_leases))

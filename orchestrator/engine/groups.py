@@ -195,6 +195,8 @@ class GroupRunner:
 
     async def _failed(self, course: Course, outbox: Outbox, message: str) -> str:
         """Everything the group was asked for becomes an outcome, so that nothing is missing from the report."""
+        if course.group.os is None and any(path.linux for one in course.group.selections for path in one.paths):
+            message += ' For a Linux guest say os = "linux": EM assumes Windows.'
         paths = dict.fromkeys(str(path) for one in course.group.selections for path in one.paths)
         outcomes = [
             Outcome(course.group.id, path, "", Verdict.FAILED, reason=Reason.MOUNT_FAILED, message=message)

@@ -145,7 +145,7 @@ class Leases:
         """The href of our mount: from the finished task, else the one mount that is new since before the POST."""
         vm = lease.row.point.vm
         if task is not None and task.success is False:
-            raise MountFailed(vm=vm, cause=task.message or "EM gives no reason")
+            raise MountFailed(vm=vm, cause=task.message.rstrip(". ") or "EM gives no reason")
         ours = [href for href in (task.mounts if task else ()) if href not in lease.row.before]
         if len(ours) == 1:
             return ours[0]

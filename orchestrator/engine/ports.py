@@ -231,8 +231,8 @@ class LeaseLedger(Protocol):
         """Keep a sealed session."""
         ...
 
-    def session(self, session: str) -> SessionRow | None:
-        """The sealed session, None once it has been erased."""
+    def sessions(self) -> list[SessionRow]:
+        """Every sealed session that has not been erased, oldest first."""
         ...
 
     def erase_session(self, session: str) -> None:

@@ -140,9 +140,12 @@ async def _end(
 
 
 async def leave(rooms: Rooms, books: Books) -> None:
-    """Erase the tokens of sessions that hold nothing and log off. A session that still holds a mount is kept, token
-    and all, so that `orchestrator sweep` can delete the mount under it."""
-    await books.erase_settled_sessions()
-    if not books.holds_something(rooms.session.generation):
-        with move_on_after(LOG_OFF_WITHIN, shield=True):
-            await rooms.session.close()
+    """Log off, then erase the tokens of sessions that hold nothing: a process that dies in between leaves a token
+    under which the next one finds nothing to do. A session that still holds a mount is kept, token and all, so that
+    `orchestrator sweep` can delete the mount under it."""
+    try:
+        if not await books.holds_something(rooms.session.generation):
+            with move_on_after(LOG_OFF_WITHIN, shield=True):
+                await rooms.session.close()
+    finally:
+        await books.erase_settled_sessions()

@@ -69,3 +69,5 @@ class Rooms:
     new_id: Callable[[], str]
     em_url: str
     settings: EngineSettings
+    flush: Callable[[], None] | None = None
+    """Called in a thread before outcomes are written, when they must be true even after a power cut."""

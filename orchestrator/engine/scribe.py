@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from anyio import fail_after
+from anyio import fail_after, to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from orchestrator.core.entries import Outcome, Verdict
@@ -41,6 +41,7 @@ class Scribe:
         self._emit = rooms.emit
         self._clock = rooms.clock
         self._settings = rooms.settings
+        self._flush = rooms.flush
         self._stop = stop
         self._totals = Totals()
 
@@ -51,6 +52,8 @@ class Scribe:
                 batch = list(outcomes)
                 while inbox.statistics().current_buffer_used:
                     batch.extend(inbox.receive_nowait())
+                if self._flush is not None:
+                    await to_thread.run_sync(self._flush)
                 await self._books.ask(self._ledger.record, self._run, batch)
                 self._announce(batch)
                 self._stop_if_hopeless(batch)

@@ -4,12 +4,10 @@ Touches only what the journal proves to be ours.
 """
 
 from collections.abc import Sequence
-from itertools import groupby
-from operator import attrgetter
 
 from orchestrator.core.errors import EmError, SealBroken, SessionEnded
 from orchestrator.core.events import Notice
-from orchestrator.core.ledger import LeaseRow
+from orchestrator.core.ledger import LeaseRow, SessionRow
 from orchestrator.core.lifecycle import OPEN_STATES
 from orchestrator.engine.books import Books
 from orchestrator.engine.leases import Lease, Leases
@@ -20,21 +18,28 @@ from orchestrator.engine.rooms import Rooms
 
 
 async def sweep(rooms: Rooms, books: Books, within: float) -> tuple[list[LeaseRow], list[LeaseRow]]:
-    """(cleared, left): every open lease of the journal, deleted or proved gone within `within` seconds each, or not."""
-    open_leases = await books.ask(rooms.leases.open_leases)
+    """(cleared, left): every open lease of the journal, deleted or proved gone within `within` seconds each, or not.
+
+    A session that holds nothing any more, because its process died between its last mount and its log-off, is logged
+    off too.
+    """
+    kept = {row.id: row for row in await books.ask(rooms.leases.sessions)}
+    held: dict[str, list[LeaseRow]] = {session: [] for session in kept}
+    for row in await books.ask(rooms.leases.open_leases):
+        held.setdefault(row.session, []).append(row)
     cleared: list[LeaseRow] = []
     left: list[LeaseRow] = []
-    for session, rows in groupby(sorted(open_leases, key=attrgetter("session")), key=attrgetter("session")):
-        for row in await _sweep_session(rooms, books, session, list(rows), within):
+    for session, rows in held.items():
+        for row in await _sweep_session(rooms, books, session, kept.get(session), rows, within):
             (left if row.state in OPEN_STATES else cleared).append(row)
     return cleared, left
 
 
 async def _sweep_session(
-    rooms: Rooms, books: Books, session: str, rows: Sequence[LeaseRow], within: float
+    rooms: Rooms, books: Books, session: str, kept: SessionRow | None, rows: Sequence[LeaseRow], within: float
 ) -> list[LeaseRow]:
     """The rows of one dead session as they are afterwards. Its token is erased once it holds nothing."""
-    revived = await _revive(rooms, books, session)
+    revived = await _revive(rooms, kept)
     after = []
     if revived is not None:
         leases = {run: Leases(rooms, books, run) for run in {row.run for row in rows}}
@@ -51,9 +56,8 @@ async def _sweep_session(
     return after
 
 
-async def _revive(rooms: Rooms, books: Books, session: str) -> Revived | None:
+async def _revive(rooms: Rooms, kept: SessionRow | None) -> Revived | None:
     """The dead run's session, or None when it can no longer be used; then only proof from outside is left."""
-    kept = await books.ask(rooms.leases.session, session)
     if kept is None:
         return None
     try:

@@ -39,16 +39,23 @@ def open_source(source: SourcePath, relative: str) -> int:
 
 
 def copy_bytes(
-    source: int, target: int, buffer: bytearray, entry: Entry, digest: Digest, check: Callable[[int], None]
+    source: int,
+    target: int,
+    buffer: bytearray,
+    entry: Entry,
+    digest: Digest,
+    check: Callable[[int], None],
+    done: int = 0,
 ) -> None:
-    """Copy to the end of the source. `check` is called with the bytes of each chunk, after they are written.
+    """Copy to the end of the source, of which `done` bytes have been copied before. `check` is called with the bytes
+    of each chunk, after they are written.
 
     FileError with CHANGED when the source holds more or less than `entry.size` bytes; reading stops at once when it
     has grown beyond that.
     """
     relative, size = entry.relative, entry.size
     view = memoryview(buffer)
-    copied = 0
+    copied = done
     while True:
         try:
             count = read_into(source, buffer)

@@ -16,7 +16,7 @@ import stat
 from typing import Protocol, Self
 
 from orchestrator.files.rename import rename_new
-from orchestrator.files.system import NEW_FILE, NO_FOLLOW, READ_FOLDER, WINDOWS, is_link, system_path
+from orchestrator.files.system import NEW_FILE, NO_FOLLOW, OLD_FILE, READ_FOLDER, WINDOWS, is_link, system_path
 
 
 class Folder(Protocol):
@@ -36,6 +36,10 @@ class Folder(Protocol):
 
     def create(self, name: str, mode: int) -> int:
         """A descriptor for writing a new file, `mode` less the umask. FileExistsError if the name is taken."""
+        ...
+
+    def reopen(self, name: str) -> int:
+        """A descriptor for reading and writing a file that is there; a link is not followed."""
         ...
 
     def remove(self, name: str) -> None:
@@ -109,6 +113,9 @@ class HeldFolder:
     def create(self, name: str, mode: int) -> int:
         return os.open(name, NEW_FILE, mode, dir_fd=self._descriptor)
 
+    def reopen(self, name: str) -> int:
+        return os.open(name, OLD_FILE, dir_fd=self._descriptor)
+
     def remove(self, name: str) -> None:
         os.unlink(name, dir_fd=self._descriptor)
 
@@ -166,6 +173,9 @@ class NamedFolder:
 
     def create(self, name: str, mode: int) -> int:
         return os.open(self._at(name), NEW_FILE, mode)
+
+    def reopen(self, name: str) -> int:
+        return os.open(self._at(name), OLD_FILE)
 
     def remove(self, name: str) -> None:
         os.unlink(self._at(name))

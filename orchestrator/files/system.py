@@ -1,5 +1,6 @@
 """Where POSIX and Windows differ when files are opened, read and told apart."""
 
+import ctypes
 import errno
 import os
 import stat
@@ -18,6 +19,7 @@ _FOLDER: int = getattr(os, "O_DIRECTORY", 0)
 # O_NONBLOCK: a file that has become a pipe since it was listed must not hang the copy.
 READ_FILE: int = os.O_RDONLY | NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | _COMMON
 NEW_FILE: int = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW | _COMMON
+OLD_FILE: int = os.O_RDWR | NO_FOLLOW | _COMMON
 READ_FOLDER: int = os.O_RDONLY | _FOLDER | _COMMON
 
 _REPARSE_POINT = 0x400
@@ -132,3 +134,19 @@ def set_mode(descriptor: int, now: int, wanted: int) -> None:
     # File systems without mode bits (FAT, many shares) refuse; the content is no worse for it.
     with suppress(OSError):
         os.fchmod(descriptor, wanted)
+
+
+def flush_file_system(path: str) -> None:
+    """Return when the file system that holds `path` has written everything it was given (syncfs(2) where there is
+    one, else all file systems). OSError."""
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None) if not WINDOWS else None
+    if syncfs is None:
+        getattr(os, "sync", lambda: None)()
+        return
+    descriptor = os.open(path, READ_FOLDER)
+    try:
+        if syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), path)
+    finally:
+        os.close(descriptor)

@@ -19,9 +19,10 @@ from orchestrator.core.errors import FileError
 from orchestrator.core.paths import SourcePath, TargetPath, lies_below
 from orchestrator.core.reasons import Reason
 from orchestrator.files.checksums import Algorithm, Digest, new_digest
+from orchestrator.files.continuing import BLOCK, FROM_SIZE, leave_behind, take_up, worth_keeping
 from orchestrator.files.copying import BUFFER, copy_bytes, open_source, own_buffer, taken
 from orchestrator.files.folders import Folder, checked_name, open_root
-from orchestrator.files.system import kind_of, set_mode
+from orchestrator.files.system import flush_file_system, kind_of, set_mode
 from orchestrator.files.translate import Side, Translating, file_error
 
 PARTIAL_SUFFIX = ".orchestrator-partial"
@@ -39,14 +40,24 @@ class _Own(threading.local):
 class LocalTarget:
     """Writes below the folders `allow`, which the config names. Every method may be called in many threads at once.
 
-    `checksum` is "blake3" or "sha256". `durable` also flushes each file and its folder to the disk, which a run that
-    is resumed does not need: what a power cut took is copied again.
+    `checksum` is "blake3" or "sha256". `durable` also flushes each file and its folder to the disk. Files from
+    `continue_from` bytes on are continued after an interruption, in whole blocks of `block` bytes.
     """
 
-    def __init__(self, allow: Sequence[str], checksum: Algorithm = "blake3", *, durable: bool = False) -> None:
+    def __init__(
+        self,
+        allow: Sequence[str],
+        checksum: Algorithm = "blake3",
+        *,
+        durable: bool = False,
+        continue_from: int = FROM_SIZE,
+        block: int = BLOCK,
+    ) -> None:
         self._allow = tuple(os.path.normpath(root) for root in allow)
         self._new_digest = new_digest(checksum)
         self._durable = durable
+        self._continue_from = continue_from
+        self._block = block
         self._own = _Own()
         self._busy: set[tuple[str, str]] = set()
         self._busy_lock = threading.Lock()
@@ -97,7 +108,8 @@ class LocalTarget:
         """Copy one file as the module says. `check` is called with the bytes of each chunk (at most 1 MiB).
 
         Owner may read and write the copy, everybody may do what the source lets them read and execute; times are the
-        entry's. FileError, or whatever `check` raises; then nothing is left of the copy. Two copies of one file at
+        entry's. FileError, or whatever `check` raises; then nothing is left of the copy, but of a large file that was
+        interrupted its whole blocks stay under the partial name and are gone on with. Two copies of one file at
         the same time: the second is refused with EXISTS.
         """
         with Translating(Side.TARGET, entry.relative):
@@ -123,7 +135,14 @@ class LocalTarget:
 
     def free_space(self, root: str) -> int:
         """Bytes free for this account where `root` is or will be; FileError when that cannot be told."""
-        return free_space(root)
+        with Translating(Side.TARGET, root):
+            return free_space(root)
+
+    def flush(self) -> None:
+        """Return when everything written below the allowed roots so far would survive a power cut."""
+        with Translating(Side.TARGET, ", ".join(self._allow)):
+            for root in self._allow:
+                flush_file_system(_nearest_existing(root))
 
     def _staged(
         self,
@@ -137,20 +156,20 @@ class LocalTarget:
         relative = entry.relative
         partial = partial_name(name)
         mode = 0o600 | entry.mode & 0o555
-        digest = self._new_digest()
         reading = open_source(source, relative)
         try:
             with Translating(Side.TARGET, relative):
                 if not replace and entry.size > BUFFER:
                     _refuse_taken(folder, name)
-                writing = _create(folder, partial, mode)
+            kept = self._kept(folder, partial, entry, reading, check)
+            with Translating(Side.TARGET, relative):
+                writing, digest, done = kept or (_create(folder, partial, mode), self._new_digest(), 0)
             try:
-                self._fill(reading, writing, folder, partial, entry, digest, check)
+                self._fill(reading, writing, folder, partial, entry, digest, check, done)
                 with Translating(Side.TARGET, relative):
                     _rename(folder, partial, name, replace)
-            except BaseException:
-                with suppress(OSError):
-                    folder.remove(partial)
+            except BaseException as error:
+                self._drop(folder, partial, entry, error)
                 raise
         finally:
             os.close(reading)
@@ -158,6 +177,21 @@ class LocalTarget:
             with Translating(Side.TARGET, relative):
                 folder.sync()
         return Placed(entry.size, digest.hexdigest())
+
+    def _kept(
+        self, folder: Folder, partial: str, entry: Entry, reading: int, check: Callable[[int], None]
+    ) -> tuple[int, Digest, int] | None:
+        """What an interrupted copy of a large file has left to go on with."""
+        if entry.size < self._continue_from:
+            return None
+        return take_up(folder, partial, entry, reading, self._new_digest, self._block, check)
+
+    def _drop(self, folder: Folder, partial: str, entry: Entry, error: BaseException) -> None:
+        """Remove a partial file, or keep what is proved of a large one."""
+        with suppress(OSError):
+            large = entry.size >= self._continue_from and worth_keeping(error)
+            if not (large and leave_behind(folder, partial, entry, self._block)):
+                folder.remove(partial)
 
     def _fill(
         self,
@@ -168,11 +202,12 @@ class LocalTarget:
         entry: Entry,
         digest: Digest,
         check: Callable[[int], None],
+        done: int,
     ) -> None:
         """Make the partial file complete, with its mode and times, and close it."""
         relative = entry.relative
         try:
-            copy_bytes(reading, writing, own_buffer(), entry, digest, check)
+            copy_bytes(reading, writing, own_buffer(), entry, digest, check, done)
             with Translating(Side.TARGET, relative):
                 _prove(writing, entry, partial)
                 folder.set_file_times(partial, writing, entry.mtime_ns)

@@ -31,10 +31,9 @@ class Leases:
         """Keep a sealed session."""
         self._store.write("write_session", from_session(row))
 
-    def session(self, session: str) -> SessionRow | None:
-        """The sealed session, None once it has been erased."""
-        found = self._store.rows("session", id=session)
-        return to_session(found[0]) if found else None
+    def sessions(self) -> list[SessionRow]:
+        """Every sealed session that has not been erased, oldest first."""
+        return [to_session(row) for row in self._store.rows("sessions")]
 
     def erase_session(self, session: str) -> None:
         """Erase a sealed token, so that no byte of it is left in any file; nothing happens when there is none."""

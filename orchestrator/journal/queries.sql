@@ -81,9 +81,9 @@ INSERT INTO sessions (id, generation, em_url, started, sealed) VALUES (:id, :gen
 ON CONFLICT (id) DO UPDATE SET
     generation = excluded.generation, em_url = excluded.em_url, started = excluded.started, sealed = excluded.sealed;
 
--- name: session
--- One sealed session.
-SELECT id, generation, em_url, started, sealed FROM sessions WHERE id = :id;
+-- name: sessions
+-- Every sealed session, oldest first.
+SELECT id, generation, em_url, started, sealed FROM sessions ORDER BY started, id;
 
 -- name: erase_session
 -- Forget a session; secure_delete overwrites what was there.

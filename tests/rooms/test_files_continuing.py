@@ -1,0 +1,121 @@
+"""A large file that was interrupted goes on after its last proven block."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from orchestrator.core.entries import Entry, EntryKind
+from orchestrator.core.errors import FileError
+from orchestrator.core.paths import SourcePath, TargetPath
+from orchestrator.files import LocalTarget
+
+BLOCK = 1 << 20
+SIZE = 5 * BLOCK + 123
+
+
+class Interrupted(BaseException):
+    """Stands for a cancel."""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "share"
+    folder.mkdir()
+    file = folder / "big.vhdx"
+    file.write_bytes(os.urandom(SIZE))
+    os.utime(file, ns=(1_700_000_000_123_456_789, 1_700_000_000_123_456_789))
+    return file
+
+
+def place(source: Path, tmp_path: Path, stop_after: int | None = None) -> tuple[int, str]:
+    """Copy; returns (bytes that were counted, checksum). Raises Interrupted after `stop_after` bytes."""
+    counted = 0
+
+    def check(count: int) -> None:
+        nonlocal counted
+        counted += count
+        if stop_after is not None and counted >= stop_after:
+            raise Interrupted
+
+    status = source.stat()
+    entry = Entry("big.vhdx", EntryKind.FILE, status.st_size, status.st_mtime_ns)
+    target = LocalTarget([str(tmp_path / "out")], "sha256", continue_from=2 * BLOCK, block=BLOCK)
+    source_path, target_path = SourcePath(str(source.parent), "big.vhdx"), TargetPath(str(tmp_path / "out"), "big.vhdx")
+    placed = target.place(source_path, entry, target_path, False, check)
+    target.close()
+    return counted, placed.checksum
+
+
+def reads_of(source: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The offsets at which the share's file is read from now on, by lseek."""
+    seen: list[int] = []
+    real = os.lseek
+
+    def lseek(descriptor: int, offset: int, how: int) -> int:
+        if os.readlink(f"/proc/self/fd/{descriptor}") == str(source):
+            seen.append(offset)
+        return real(descriptor, offset, how)
+
+    monkeypatch.setattr(os, "lseek", lseek)
+    return seen
+
+
+def test_an_interrupted_file_goes_on_after_its_last_whole_block(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Interrupted):
+        place(source, tmp_path, stop_after=3 * BLOCK)
+    assert not (tmp_path / "out" / "big.vhdx").exists()
+    offsets = reads_of(source, monkeypatch)
+    _, checksum = place(source, tmp_path)
+    assert offsets == [2 * BLOCK, 3 * BLOCK]  # the last proven block is compared, the rest is copied
+    restored = (tmp_path / "out" / "big.vhdx").read_bytes()
+    assert restored == source.read_bytes()
+    assert checksum == hashlib.sha256(restored).hexdigest()
+    assert (tmp_path / "out" / "big.vhdx").stat().st_mtime_ns == source.stat().st_mtime_ns
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["big.vhdx"]
+
+
+def test_a_partial_file_of_another_content_is_not_gone_on_with(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        place(source, tmp_path, stop_after=3 * BLOCK)
+    times = source.stat().st_mtime_ns
+    source.write_bytes(os.urandom(SIZE))
+    os.utime(source, ns=(times, times))
+    place(source, tmp_path)
+    assert (tmp_path / "out" / "big.vhdx").read_bytes() == source.read_bytes()
+
+
+def test_a_partial_file_that_a_killed_process_was_writing_is_not_trusted(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        place(source, tmp_path, stop_after=3 * BLOCK)
+    (partial,) = (tmp_path / "out").iterdir()
+    with partial.open("r+b") as file:
+        file.write(b"torn" * 100)  # as after a power cut; the time is now that of the writing
+    place(source, tmp_path)
+    assert (tmp_path / "out" / "big.vhdx").read_bytes() == source.read_bytes()
+
+
+def test_a_file_that_changed_under_the_copy_leaves_no_partial_file(source: Path, tmp_path: Path) -> None:
+    status = source.stat()
+    entry = Entry("big.vhdx", EntryKind.FILE, status.st_size + 1, status.st_mtime_ns)
+    target = LocalTarget([str(tmp_path / "out")], continue_from=2 * BLOCK, block=BLOCK)
+    with pytest.raises(FileError):
+        target.place(
+            SourcePath(str(source.parent), "big.vhdx"),
+            entry,
+            TargetPath(str(tmp_path / "out"), "big.vhdx"),
+            False,
+            lambda _: None,
+        )
+    target.close()
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_flushing_reaches_every_allowed_root_even_one_that_is_not_made_yet(tmp_path: Path) -> None:
+    target = LocalTarget([str(tmp_path), str(tmp_path / "not" / "yet")])
+    target.flush()
+    target.close()
+    assert not (tmp_path / "not").exists()
