@@ -13,7 +13,7 @@ from orchestrator.core.entries import Verdict
 from orchestrator.core.events import Event, FileProblem, FilesDone, FilesLocated, Notice
 from orchestrator.core.ledger import Totals
 from orchestrator.views import event_json, plan_json_view, report_json
-from tests.views.golden import assert_golden
+from tests.views.golden_files import assert_golden
 from tests.views.samples import HOSTILE, NOT_UNICODE, START, sample_plan, sample_report
 
 PROMISED = {"run", "job", "started", "ended", "exit_code", "totals", "groups", "problems", "mounts_left"}

@@ -248,7 +248,12 @@ def test_a_paused_terminal_does_not_hold_up_the_run(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("orchestrator.cli.progress.CLOSING_SECONDS", 0.05)
     stream = Stuck()
     progress = LiveProgress(FakeClock(), stream, width=100)
-    adder = threading.Thread(target=lambda: [progress.add(problem("C:\\a")) for _ in range(1000)])
+
+    def add_many() -> None:
+        for _ in range(1000):
+            progress.add(problem("C:\\a"))
+
+    adder = threading.Thread(target=add_many)
     try:
         with progress:
             assert stream.entered.wait(10)

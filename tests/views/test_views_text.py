@@ -9,7 +9,7 @@ from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, Run
 from orchestrator.core.lifecycle import LeaseState
 from orchestrator.core.report import Report
 from orchestrator.views import plan_text, report_text, runs_text, status_text
-from tests.views.golden import assert_golden
+from tests.views.golden_files import assert_golden
 from tests.views.samples import HOSTILE, START, clean_report, point, sample_plan, sample_report
 
 RUN = RunRow("r1", "incident-4711", RunState.RUNNING, START, "{}")
