@@ -164,9 +164,10 @@ class LocalTarget:
             kept = self._kept(folder, partial, entry, reading, check)
             with Translating(Side.TARGET, relative):
                 writing, digest, done = kept or (_create(folder, partial, mode), self._new_digest(), 0)
+            self._fill(reading, writing, folder, partial, entry, digest, check, done)
             try:
-                self._fill(reading, writing, folder, partial, entry, digest, check, done)
                 with Translating(Side.TARGET, relative):
+                    os.close(writing)
                     _rename(folder, partial, name, replace)
             except BaseException as error:
                 self._drop(folder, partial, entry, error)
@@ -204,7 +205,7 @@ class LocalTarget:
         check: Callable[[int], None],
         done: int,
     ) -> None:
-        """Make the partial file complete, with its mode and times, and close it."""
+        """Make the partial file complete, with its mode and times; after an exception it is closed and dropped."""
         relative = entry.relative
         try:
             copy_bytes(reading, writing, own_buffer(), entry, digest, check, done)
@@ -213,13 +214,17 @@ class LocalTarget:
                 folder.set_file_times(partial, writing, entry.mtime_ns)
                 if self._durable:
                     os.fsync(writing)
-        except BaseException:
-            # The error that is on its way says more than one of closing would.
+        except BaseException as error:
+            # The error that is on its way says more than one of closing would. What another orchestrator has put
+            # under the partial name meanwhile is not ours to drop.
+            ours = False
+            with suppress(OSError):
+                ours = os.fstat(writing).st_nlink > 0
             with suppress(OSError):
                 os.close(writing)
+            if ours:
+                self._drop(folder, partial, entry, error)
             raise
-        with Translating(Side.TARGET, relative):
-            os.close(writing)
 
     def _claim(self, key: tuple[str, str]) -> bool:
         """Whether this is the only copy of this process that writes the target `key`."""
@@ -232,11 +237,9 @@ class LocalTarget:
         """The folder `relative` below `root`, from those this thread holds or entered name by name."""
         held = self._own.folders
         folder = held.get((root, relative))
-        if folder is not None:
-            if folder.current():
-                held.move_to_end((root, relative))
-                return folder
-            held.clear()
+        if folder is not None and folder.current():
+            held.move_to_end((root, relative))
+            return folder
         above, _, name = relative.rpartition("/")
         parent = held.get((root, above)) if relative else None
         if parent is not None and parent.current():

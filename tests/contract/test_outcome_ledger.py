@@ -74,13 +74,14 @@ def test_problems_come_by_group_and_path_up_to_a_limit(journal: Ledger) -> None:
             ("g2", "a", Verdict.FAILED),
             ("g1", "b", Verdict.REFUSED),
             ("g1", "\udc80", Verdict.FAILED),
+            ("g1", "🎉", Verdict.FAILED),
             ("g1", "é", Verdict.FAILED),
             ("g1", "0", Verdict.SKIPPED),
         )
     ]
     journal.record("r1", rows)
     found = [(one.group, one.guest_path) for one in journal.problems("r1")]
-    assert found == [("g1", "b"), ("g1", "é"), ("g1", "\udc80"), ("g2", "a")]
+    assert found == [("g1", "b"), ("g1", "é"), ("g1", "\udc80"), ("g1", "🎉"), ("g2", "a")]
     assert [one.guest_path for one in journal.problems("r1", 2)] == ["b", "é"]
     assert journal.problems("r1", 0) == []
 
@@ -90,6 +91,8 @@ def test_restored_files_come_by_target_path_however_many(journal: Ledger) -> Non
     names = [f"{number:05d}" for number in range(1201)]
     journal.record("r1", [make_outcome(name, target_path=f"/restore/{name}") for name in reversed(names)])
     assert restored_paths(journal) == names
+    journal.record("r1", [make_outcome("0", target_path="/z"), make_outcome("z", target_path="/0")])
+    assert restored_paths(journal) == ["z", *names, "0"]
 
 
 def test_restored_files_can_be_read_while_others_are_recorded(journal: Ledger) -> None:

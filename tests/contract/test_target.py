@@ -62,6 +62,14 @@ def test_without_replace_an_existing_file_is_left(landing: Landing) -> None:
     assert landing.read() == {"a": None, "a/file": b"old"}
 
 
+def test_that_a_large_file_is_there_already_is_told_before_it_is_copied(landing: Landing) -> None:
+    place(landing, "file", b"old")
+    told: list[int] = []
+    with refused(Reason.EXISTS):
+        place(landing, "file", b"n" * 3_000_000, check=told.append)
+    assert told == []
+
+
 def test_with_replace_an_existing_file_is_replaced(landing: Landing) -> None:
     place(landing, "file", b"old")
     place(landing, "file", b"new", replace=True)

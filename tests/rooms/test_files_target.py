@@ -338,6 +338,28 @@ def test_two_orchestrators_at_one_file_do_not_mix_their_bytes(root: Path, one: P
     assert tree(root) == {"file": b"the other content"}
 
 
+def test_an_orchestrator_that_lost_its_partial_file_leaves_that_of_the_other(
+    root: Path, one: Path, tmp_path: Path
+) -> None:
+    other = put(tmp_path / "share" / "other", b"the other content")
+
+    def lose(_: int) -> None:
+        (root / partial_name("file")).unlink()
+        put(root / partial_name("file"), b"the other con")
+
+    def lose_and_stop(count: int) -> None:
+        lose(count)
+        raise TimeoutError
+
+    with refused(Reason.LOCKED):
+        place(LocalTarget([str(root)]), one, root, "file", lose)
+    with pytest.raises(TimeoutError):
+        place(LocalTarget([str(root)]), one, root, "file", lose_and_stop)
+    assert tree(root) == {partial_name("file"): b"the other con"}
+    place(LocalTarget([str(root)]), other, root, "file")
+    assert tree(root) == {"file": b"the other content"}
+
+
 # Disks
 
 
@@ -470,6 +492,7 @@ def test_a_destination_without_mode_bits_is_still_written(
     finally:
         os.umask(old)
     assert tree(root) == {"file": b"content"}
+    assert (root / "file").stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize(

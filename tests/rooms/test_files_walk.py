@@ -89,6 +89,12 @@ def test_a_folder_that_contains_itself_ends(share: Path) -> None:
     assert "contains itself" in found[-1].message
 
 
+def test_a_folder_that_is_there_twice_is_walked_twice(share: Path) -> None:
+    put(share / "a" / "file")
+    with mounted(share / "b" / "again", "--bind", str(share / "a")):
+        assert kinds(scan(share))["b/again/file"] is EntryKind.FILE
+
+
 def test_a_start_that_is_a_link_or_a_mount_point_is_entered(share: Path, tmp_path: Path) -> None:
     put(tmp_path / "elsewhere" / "file")
     (share / "Volume1").symlink_to(tmp_path / "elsewhere")

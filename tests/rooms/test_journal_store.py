@@ -157,9 +157,11 @@ def test_an_erased_token_that_a_reader_still_sees_is_gone_after_closing(
             reading = reader.restored("r1")
             next(reading)
             writer.erase_session("s1")
-            assert writer.session("s1") is None
+            assert writer.sessions() == []
+            assert any(token in path.read_bytes() for path in folder.iterdir())
             reading.close()
-    assert not any(token in path.read_bytes() for path in folder.iterdir())
+            writer.close()
+            assert not any(token in path.read_bytes() for path in folder.iterdir())
 
 
 def test_a_token_can_be_erased_while_restored_files_are_read(journal: Journal) -> None:
@@ -358,6 +360,7 @@ def test_times_are_text_that_a_person_can_read(journal: Journal) -> None:
     journal.write_lease(make_lease())
     connection = journal._store._connection
     assert connection.execute("SELECT started FROM runs").fetchone() == ("2026-11-20T06:00:00.500000+00:00",)
+    assert connection.execute("SELECT opened FROM leases").fetchone() == ("2026-11-20T06:00:00.000000+00:00",)
     point = json.loads(connection.execute("SELECT point FROM leases").fetchone()[0])
     assert point["created"] == "2026-11-20T04:59:59.750000+00:00"
 

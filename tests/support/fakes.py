@@ -64,8 +64,8 @@ class MemoryJournal:
     def write_session(self, row: SessionRow) -> None:
         self.session_rows[row.id] = row
 
-    def session(self, session: str) -> SessionRow | None:
-        return self.session_rows.get(session)
+    def sessions(self) -> list[SessionRow]:
+        return sorted(self.session_rows.values(), key=lambda row: (row.started, row.id))
 
     def erase_session(self, session: str) -> None:
         self.session_rows.pop(session, None)
