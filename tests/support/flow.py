@@ -177,7 +177,7 @@ class Flow:
                 "retry_for": 2,
             },
             "backup_servers": [{"name": name, "shares": [str(at)]} for name, at in self.estate.shares.items()],
-            "limits": {"folder_timeout": 5, "unmount_timeout": 10, "mount_timeout": 10},
+            "limits": {"folder_timeout": 5, "unmount_timeout": 10, "mount_timeout": 10, "poll_interval": 0.05},
             "targets": {"allow": [str(self.target)]},
             "state": {"folder": "state"},
         }
@@ -240,6 +240,11 @@ class Flow:
         """From now on nothing goes wrong; every fault so far must have fired."""
         assert self.simulator.unfired() == []
         self.simulator._script = FaultScript(())
+
+    async def settled(self) -> None:
+        """Wait until the disks of mounts that were given back are off; the timeout of the test is the deadline."""
+        while self.simulator.open_mounts():  # noqa: ASYNC110 - the simulator is watched from outside
+            await anyio.sleep(GLANCE)
 
     def assert_nothing_left(self) -> None:
         """No mount, no session, no folder on a share, no partial file."""

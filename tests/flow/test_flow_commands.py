@@ -1,0 +1,198 @@
+"""The other commands, and what stands on which stream."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.simulator import EndSession, Fault
+from tests.support.flow import flow, seeded, small
+
+pytestmark = pytest.mark.flow
+
+COMMANDS = ("run", "resume", "plan", "validate", "status", "report", "verify", "sweep", "schema", "simulate", "demo")
+
+
+async def test_a_plan_names_points_and_destinations_and_mounts_nothing(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        job = em.job()
+        text = await em.run("plan", job)
+        assert text.code == 0, text.everything
+        for word in ("fs01", "lx01", "vbr01", "C:\\", "2026-11-20 02:00", str(em.target / "fs01")):
+            assert word in text.out
+        as_json = (await em.run("--json", "plan", job)).json
+        points = {group["vm"]: group["restore_point"] for group in as_json["groups"]}
+        assert {vm: uid.rpartition(":")[2] for vm, uid in points.items()} == {
+            one.name: one.points[-1].uid for one in em.estate.machines
+        }
+        assert as_json["destinations"] == [str(em.target / "fs01"), str(em.target / "lx01")]
+        assert as_json["problems"] == []
+        assert {entry.route for entry in em.requests()} == {"logon", "query", "logoff"}
+        assert not em.state.exists()
+        em.assert_untouched()
+
+
+async def test_a_plan_shows_what_cannot_be_planned_beside_what_can_and_ends_with_2(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        done = await em.run("plan", em.job({"vm": "fs01", "paths": ["*"]}, {"vm": "fs99", "paths": ["*"]}))
+        assert done.code == 2
+        assert "restore[2].vm: there is no machine 'fs99'" in done.out
+        assert str(em.target / "fs01") in done.out
+        em.assert_untouched()
+
+
+async def test_validate_asks_enterprise_manager_nothing(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        done = await em.run("validate", em.job())
+        assert (done.code, done.err) == (0, "")
+        assert "job.toml: ok, 2 restore entries" in done.out
+        em.job({"vm": "fs01", "paths": ["Shares"]}, name="bad")
+        bad = await em.run("validate", "job.toml", "bad.toml")
+        assert bad.code == 2
+        assert "bad.toml: restore[1].paths: 'Shares' is not an absolute guest path" in bad.err
+        assert em.requests() == []
+
+
+async def test_status_report_and_verify_tell_of_a_run_while_it_goes_on_and_afterwards(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        nothing = await em.run("status")
+        assert nothing.code in (0, 5), nothing.everything
+        running = await em.start("run", em.job())
+        run = (await running.event("run_started"))["run"]
+        await running.event("mount_opened")
+        running.signal(signal.SIGSTOP)
+        listed = await em.run("status")
+        assert listed.code == 0, listed.everything
+        assert any(run in line and "running" in line for line in listed.out.splitlines())
+        shown = await em.run("status", run)
+        assert shown.code == 0, shown.everything
+        assert "fs01" in shown.out
+        running.signal(signal.SIGCONT)
+        assert (await running.done()).code == 0
+
+        [row] = (await em.run("--json", "status")).json
+        assert (row["run"], row["state"], row["exit_code"]) == (run, "finished", 0)
+        again = await em.run("--json", "report", run)
+        assert again.json == em.report()
+        assert (await em.run("report", run)).out.rstrip().endswith("mounts opened 2, deleted 2, left 0")
+        assert (await em.run("report", "no-such-run")).code == 2
+
+        count = again.json["totals"]["restored"]
+        fine = await em.run("verify", run)
+        assert (fine.code, fine.out) == (0, f"verified {count} files, {again.json['totals']['bytes']} B; 0 differ\n")
+        flip_a_bit(em.target / "fs01/C/Shares/plan.txt")
+        differing = await em.run("verify", run)
+        assert differing.code == 3, differing.everything
+        assert f"differs: {em.target}/fs01/C/Shares/plan.txt" in differing.out
+        (em.target / "lx01/etc/hosts").unlink()
+        as_json = await em.run("--json", "verify", run)
+        assert as_json.code == 3
+        assert sorted(Path(one["target_path"]).name for one in as_json.json["differences"]) == ["hosts", "plan.txt"]
+
+
+def flip_a_bit(file: Path) -> None:
+    """Same size, same time, another content: only a checksum can tell."""
+    status = file.stat()
+    content = bytearray(file.read_bytes())
+    content[0] ^= 1
+    file.write_bytes(content)
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@pytest.mark.parametrize("of", ["job", "config"])
+async def test_schemas_describe_every_key_that_is_accepted(tmp_path: Path, of: str) -> None:
+    async with flow(tmp_path, small) as em:
+        done = await em.run("schema", of)
+        schema = done.json
+        assert (done.code, schema["type"], schema["additionalProperties"]) == (0, "object", False)
+        keys = {"name", "defaults", "restore"}
+        if of == "config":
+            keys = {"enterprise_manager", "backup_servers", "limits", "targets", "copy", "state"}
+        assert schema["properties"].keys() == keys
+        tables = [schema, *schema["$defs"].values()]
+        described = [one for table in tables for one in table.get("properties", {}).values()]
+        assert all(name.startswith("#/$defs/") and name[8:] in schema["$defs"] for name in references(described))
+
+
+def references(node: Any) -> list[str]:
+    """Every `$ref` in a JSON document."""
+    if isinstance(node, dict):
+        here = [node["$ref"]] if "$ref" in node else []
+        return here + [one for inner in node.values() for one in references(inner)]
+    return [one for inner in node for one in references(inner)] if isinstance(node, list) else []
+
+
+async def test_machine_output_stands_alone_on_stdout_and_logs_are_json_lines_without_secrets(tmp_path: Path) -> None:
+    faults = [Fault("browse", action=EndSession())]
+    async with flow(tmp_path, small, *faults) as em:
+        em.configure(limits={"mounts": 1})
+        words = ["--json", "--log-format", "json", "run", "--events", str(tmp_path / "events.jsonl"), em.job()]
+        done = await em.run(*words)
+        assert done.code == 0, done.everything
+        assert done.json["exit_code"] == 0
+        lines = [json.loads(line) for line in done.err.splitlines()]
+        assert all({"timestamp", "level", "event"} <= line.keys() for line in lines)
+        assert [line["event"] for line in lines].count("mount deleted") == 2
+        assert "session renewed" in [line["event"] for line in lines]
+        text = (tmp_path / "events.jsonl").read_text()
+        em.said.append(text)
+        events = [json.loads(line) for line in text.splitlines()]
+        assert (events[0]["event"], events[-1]["event"]) == ("run_started", "run_ended")
+        assert all("at" in event for event in events)
+        assert len(em.simulator.enterprise.sessions.all) == 2
+        em.assert_nothing_left()
+
+
+async def test_two_jobs_run_one_after_the_other_and_quiet_says_nothing_on_stderr(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        one = em.job({"vm": "fs01", "paths": ["*"]}, name="one")
+        two = em.job({"vm": "lx01", "os": "linux", "paths": ["/"]}, name="two")
+        done = await em.run("--json", "--quiet", "run", one, two)
+        assert (done.code, done.err) == (0, "")
+        assert [report["job"] for report in done.json] == ["one", "two"]
+        assert em.count("logon") == em.count("logoff") == 1
+        assert em.restored() == em.expected()
+
+
+async def test_the_demo_ends_well_and_says_where_everything_is(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        done = await em.run("demo", "--machines", "3", "--files", "60", "--folder", str(tmp_path / "demo"))
+        assert done.code == 0, done.everything
+        assert done.out.count("mounts opened 3, deleted 3, left 0") == 2
+        assert "; 0 differ" in done.out
+        reports = [Path(line.split()[1]) for line in done.out.splitlines() if line.startswith("Report:")]
+        assert [file.suffix for file in reports if file.is_file()] == [".html"]
+        precious = tmp_path / "precious"
+        precious.mkdir()
+        (precious / "thesis.txt").touch()
+        refused = await em.run("demo", "--folder", str(precious))
+        assert refused.code == 2
+        assert (precious / "thesis.txt").exists()
+
+
+async def test_the_help_of_every_command_has_an_example(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        started = [(command, await em.start(command, "--help", events=False)) for command in COMMANDS]
+        helps = {command: await one.done() for command, one in started}
+        for command, done in helps.items():
+            assert done.code == 0
+            lines = [line.strip() for line in done.out.splitlines()]
+            assert any(is_example(line, command) for line in lines), done.out
+        listed = await em.run("--help")
+        assert [command for command in COMMANDS if f" {command} " not in listed.out] == []
+
+
+def is_example(line: str, command: str) -> bool:
+    return line.startswith("orchestrator ") and command in line.split()
+
+
+async def test_the_main_job_reports_odd_names_whole(tmp_path: Path) -> None:
+    async with flow(tmp_path, seeded(machines=1, files=60)) as em:
+        done = await em.run("--json", "run", em.job())
+        assert done.code == 0, done.everything
+        manifest = Path(done.json["files"]["manifest"]).read_text()
+        for name in ("日本語の書類.txt", "📊 chart.png", "~$plan.xlsx", "100% done.txt"):
+            assert name in manifest
