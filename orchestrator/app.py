@@ -15,13 +15,13 @@ from pathlib import Path
 
 import anyio
 
+from orchestrator.artefacts import keep_job, write_artefacts
 from orchestrator.config import BackupServerSettings, Config, read_password
 from orchestrator.core.errors import (
     ExitCode,
     JobInvalid,
     OrchestratorError,
     StateError,
-    StateUnusable,
     WordsError,
     worst,
 )
@@ -30,8 +30,7 @@ from orchestrator.core.job import Job
 from orchestrator.core.ledger import LeaseRow, RunRow, RunState
 from orchestrator.core.limits import Limits
 from orchestrator.core.plan import Plan, plan, plan_from_json, plan_to_json, questions, without
-from orchestrator.core.report import PROBLEMS_SHOWN, LeftMount, Report, left_mount, make_report
-from orchestrator.core.residual import residual_job
+from orchestrator.core.report import LeftMount, Report, left_mount
 from orchestrator.engine.books import Books
 from orchestrator.engine.preflight import preflight
 from orchestrator.engine.restore import Ending, leave, run_job
@@ -41,9 +40,8 @@ from orchestrator.engine.stopping import Stop, obeying
 from orchestrator.engine.sweeping import sweep
 from orchestrator.engine.verifying import Verified, verify
 from orchestrator.enterprise_manager import Client, ssl_context
-from orchestrator.files import LocalSource, LocalTarget, verify_file, write_manifest, write_text_atomically
+from orchestrator.files import LocalSource, LocalTarget, verify_file
 from orchestrator.journal import Journal, open_journal
-from orchestrator.views import report_html, report_json
 
 Listen = Callable[[Event], None]
 
@@ -199,9 +197,9 @@ async def _find_plan(client: Client, config: Config, named: NamedJob, run: str, 
     return plan(named.job, catalog, run=run, allow=config.targets.allow, history=history)
 
 
-async def _checked_plan(app: App, rooms: Rooms, named: NamedJob, run: str, keep_going: bool) -> Plan:
+async def _checked_plan(app: App, rooms: Rooms, books: Books, named: NamedJob, run: str, keep_going: bool) -> Plan:
     """A plan that can be run. JobInvalid or ShareUnreadable unless `keep_going`, which leaves out what cannot be."""
-    history = await anyio.to_thread.run_sync(app.journal.vm_seconds)
+    history = await books.ask(app.journal.vm_seconds)
     found = await _find_plan(app.client, app.config, named, run, history)
     checked = await preflight(found, rooms.target, rooms.source, rooms.settings)
     usable = without(found, checked.destinations, checked.unknown_servers)
@@ -248,11 +246,11 @@ async def run_jobs(app: App, jobs: Sequence[NamedJob], keep_going: bool) -> list
         plans = []
         for named in jobs:
             run = await books.ask(_new_run, app.journal, named.job.name)
-            plans.append(await _checked_plan(app, rooms, named, run, keep_going))
+            plans.append(await _checked_plan(app, rooms, books, named, run, keep_going))
         finished = []
         for named, one in zip(jobs, plans, strict=True):
             row = RunRow(one.run, one.job, RunState.RUNNING, now(), plan_to_json(one))
-            await books.ask(_keep_job, app.config, row.id, named.content)
+            await books.ask(keep_job, app.config, row.id, named.content)
             finished.append(await _finish(app, books, await run_job(one, row, rooms, books, stop, app.watch)))
             if stop.draining:
                 break
@@ -296,16 +294,21 @@ async def _working(app: App, rooms: Rooms) -> AsyncIterator[tuple[Books, Stop]]:
     """Logged on, leftovers swept, signals obeyed; logged off at the end unless a mount is left."""
     books = _books(rooms)
     async with app.client, stopped_from_outside(app.listen, app.config.state.folder) as stop:
-        await app.client.open()
+        generation = await app.client.open()
         try:
+            await books.session_id(generation)
             await _sweep_before(app, rooms, books)
             yield books, stop
         finally:
             with anyio.CancelScope(shield=True):
-                try:
-                    await leave(rooms, books)
-                except OrchestratorError as error:
-                    app.listen(Notice(now(), f"the session could not be logged off and will expire by itself: {error}"))
+                await _leave(app, rooms, books)
+
+
+async def _leave(app: App, rooms: Rooms, books: Books) -> None:
+    try:
+        await leave(rooms, books)
+    except (OrchestratorError, TimeoutError) as error:
+        app.listen(Notice(now(), f"the session could not be logged off and will expire by itself: {error}"))
 
 
 def _books(rooms: Rooms) -> Books:
@@ -345,57 +348,8 @@ def _resumable(journal: Journal, run: str | None) -> RunRow:
     return unfinished[0]
 
 
-def run_folder(config: Config, run: str) -> Path:
-    """Where the artefacts of a run are."""
-    return config.state.folder / "runs" / run
-
-
-def _keep_job(config: Config, run: str, content: bytes) -> None:
-    """Keep the job file beside the report: an auditor asks for it."""
-    try:
-        folder = run_folder(config, run)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "job.toml").write_bytes(content)
-    except OSError as cause:
-        raise StateUnusable(folder=config.state.folder, cause=cause.strerror or cause) from cause
-
-
 async def _finish(app: App, books: Books, ending: Ending) -> Finished:
     return Finished(await books.ask(write_artefacts, app.journal, app.config, ending.row.id), ending.error)
-
-
-def write_artefacts(journal: Journal, config: Config, run: str) -> Report:
-    """Write report.json, report.html and the checksum manifest of a run; the report. StateUnusable on failure."""
-    report = read_report(journal, config, run)
-    files = report.files
-    try:
-        run_folder(config, run).mkdir(parents=True, exist_ok=True)
-        rows = ((one.checksum, one.target_path) for one in journal.restored(run) if one.checksum)
-        write_manifest(Path(files["manifest"]), rows, config.copying.checksum)
-        write_text_atomically(Path(files["report"]), report_json(report) + "\n")
-        write_text_atomically(Path(files["html"]), report_html(report))
-        if "residual" in files:
-            text = residual_job(plan_from_json(journal.run(run).plan), journal.problems(run))
-            write_text_atomically(Path(files["residual"]), text or "")
-    except OSError as cause:
-        raise StateUnusable(folder=config.state.folder, cause=cause.strerror or cause) from cause
-    return report
-
-
-def read_report(journal: Journal, config: Config, run: str) -> Report:
-    """The report of a run as the journal knows it now."""
-    row = journal.run(run)
-    folder = run_folder(config, run)
-    files = {
-        "report": str(folder / "report.json"),
-        "html": str(folder / "report.html"),
-        "manifest": str(folder / f"manifest.{config.copying.checksum}"),
-        "job": str(folder / "job.toml"),
-    }
-    planned, problems = plan_from_json(row.plan), journal.problems(run, PROBLEMS_SHOWN)
-    if residual_job(planned, problems) is not None:
-        files["residual"] = str(folder / "residual.toml")
-    return make_report(planned, row, journal.groups(run), journal.leases(run), journal.totals(run), problems, files)
 
 
 def exit_code(finished: Sequence[Finished]) -> ExitCode:

@@ -39,10 +39,11 @@ class EnterpriseManagerSettings(BaseModel):
     @classmethod
     def _url_is_https(cls, url: str) -> str:
         parts = urlsplit(url)
+        if parts.query or parts.fragment or "@" in parts.netloc:
+            # The address is not repeated: what stands before the @ may be a password.
+            raise ValueError("must hold no user, password, query or fragment; write https://host:9398")
         if parts.scheme != "https" or not parts.hostname:
             raise ValueError(f"{url!r} must be https://host:9398; Basic credentials are never sent in the clear")
-        if parts.query or parts.fragment or parts.username:
-            raise ValueError(f"{url!r} must hold no user, query or fragment")
         return url.rstrip("/").removesuffix("/api")
 
     @field_validator("fingerprint_sha256")

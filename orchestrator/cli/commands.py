@@ -14,6 +14,7 @@ import typer
 
 import orchestrator
 from orchestrator import app as roof
+from orchestrator.artefacts import read_report, write_artefacts
 from orchestrator.cli.counting import counting
 from orchestrator.cli.demo import demonstrate
 from orchestrator.cli.listening import listening
@@ -177,7 +178,7 @@ def status(context: typer.Context, run: OptionalRun = None) -> None:
             say(json.dumps([_run_values(row) for row in runs], indent=2) if options.json else runs_text(runs))
             return
         if options.json:
-            say(report_json(roof.read_report(journal, options.config(), run)))
+            say(report_json(read_report(journal, options.config(), run)))
             return
         row, groups, leases = journal.run(run), journal.groups(run), journal.leases(run)
         say(status_text(row, groups, journal.totals(run), leases, roof.now()))
@@ -199,7 +200,7 @@ def report(
     options: Globals = context.obj
     config = options.config()
     with roof.reading(config) as journal:
-        found = (roof.write_artefacts if write else roof.read_report)(journal, config, run)
+        found = (write_artefacts if write else read_report)(journal, config, run)
     say(report_json(found) if options.json else report_text(found))
 
 

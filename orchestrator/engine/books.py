@@ -1,6 +1,6 @@
 """The journal, one caller at a time: every read and write runs in a thread of its own, never two at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar, TypeVarTuple
 
 from anyio import CancelScope, CapacityLimiter, Lock, to_thread
@@ -46,15 +46,17 @@ class Books:
                 self._known_sessions[generation] = row.id
             return self._known_sessions[generation]
 
-    async def erase_settled_sessions(self) -> None:
-        """Erase the tokens of our sessions that hold nothing any more."""
-        held = {row.session for row in await self.ask(self._leases.open_leases)}
-        for generation, session in list(self._known_sessions.items()):
-            if session not in held:
-                await self.ask(self._leases.erase_session, session)
-                del self._known_sessions[generation]
+    def owns(self, session: str) -> bool:
+        """Whether `session` is one of this process's own."""
+        return session in self._known_sessions.values()
 
-    async def holds_something(self, generation: int) -> bool:
-        """Whether EM may still hold a mount of the session `generation`."""
-        session = self._known_sessions.get(generation)
-        return any(row.session == session for row in await self.ask(self._leases.open_leases))
+    async def settled_sessions(self) -> dict[int, str]:
+        """Our sessions that hold nothing any more: the journal's id by generation."""
+        held = {row.session for row in await self.ask(self._leases.open_leases)}
+        return {number: session for number, session in self._known_sessions.items() if session not in held}
+
+    async def erase_sessions(self, sessions: Mapping[int, str]) -> None:
+        """Erase the tokens of sessions that are over."""
+        for generation, session in sessions.items():
+            await self.ask(self._leases.erase_session, session)
+            self._known_sessions.pop(generation, None)

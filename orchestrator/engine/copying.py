@@ -75,7 +75,9 @@ class Copier:
             done.append(outcome)
 
     def _mount_is_gone(self, batch: Batch) -> bool:
-        return self._source.look(SourcePath(batch.volume.folder.root, "")) is None
+        """A share that is gone shows no volume folder, a server that is gone an unreadable one."""
+        root = self._source.look(SourcePath(batch.volume.folder.root, ""))
+        return root is None or root.kind is EntryKind.UNREADABLE
 
     def _one(self, work: Work, policy: Conflict, pulse: Pulse) -> Outcome | None:
         """The outcome of one entry; None for a folder, which is not counted unless it fails."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from anyio import create_memory_object_stream, create_task_group, move_on_after
+from anyio import create_memory_object_stream, create_task_group, fail_after
 
 from orchestrator.core.entries import Outcome
 from orchestrator.core.errors import ExitCode, OrchestratorError, worst
@@ -140,12 +140,13 @@ async def _end(
 
 
 async def leave(rooms: Rooms, books: Books) -> None:
-    """Log off, then erase the tokens of sessions that hold nothing: a process that dies in between leaves a token
-    under which the next one finds nothing to do. A session that still holds a mount is kept, token and all, so that
-    `orchestrator sweep` can delete the mount under it."""
-    try:
-        if not await books.holds_something(rooms.session.generation):
-            with move_on_after(LOG_OFF_WITHIN, shield=True):
-                await rooms.session.close()
-    finally:
-        await books.erase_settled_sessions()
+    """Log off and erase the tokens of sessions that hold nothing. A session that still holds a mount is kept, token
+    and all, so that `orchestrator sweep` can delete the mount under it.
+
+    Raises what the log-off raises; then the token stays too, and the next sweep logs off.
+    """
+    settled = await books.settled_sessions()
+    if rooms.session.generation in settled:
+        with fail_after(LOG_OFF_WITHIN, shield=True):
+            await rooms.session.close()
+    await books.erase_sessions(settled)

@@ -23,7 +23,7 @@ async def sweep(rooms: Rooms, books: Books, within: float) -> tuple[list[LeaseRo
     A session that holds nothing any more, because its process died between its last mount and its log-off, is logged
     off too.
     """
-    kept = {row.id: row for row in await books.ask(rooms.leases.sessions)}
+    kept = {row.id: row for row in await books.ask(rooms.leases.sessions) if not books.owns(row.id)}
     held: dict[str, list[LeaseRow]] = {session: [] for session in kept}
     for row in await books.ask(rooms.leases.open_leases):
         held.setdefault(row.session, []).append(row)
