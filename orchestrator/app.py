@@ -244,9 +244,10 @@ async def run_jobs(app: App, jobs: Sequence[NamedJob], keep_going: bool) -> list
     rooms = app.rooms()
     async with _working(app, rooms) as (books, stop):
         plans = []
-        for named in jobs:
-            run = await books.ask(_new_run, app.journal, named.job.name)
-            plans.append(await _checked_plan(app, rooms, books, named, run, keep_going))
+        with stop.forestalls():
+            for named in jobs:
+                run = await books.ask(_new_run, app.journal, named.job.name)
+                plans.append(await _checked_plan(app, rooms, books, named, run, keep_going))
         finished = []
         for named, one in zip(jobs, plans, strict=True):
             row = RunRow(one.run, one.job, RunState.RUNNING, now(), plan_to_json(one))
@@ -294,7 +295,8 @@ async def _working(app: App, rooms: Rooms) -> AsyncIterator[tuple[Books, Stop]]:
     """Logged on, leftovers swept, signals obeyed; logged off at the end unless a mount is left."""
     books = _books(rooms)
     async with app.client, stopped_from_outside(app.listen, app.config.state.folder) as stop:
-        generation = await app.client.open()
+        with stop.forestalls():
+            generation = await app.client.open()
         try:
             await books.session_id(generation)
             await _sweep_before(app, rooms, books)

@@ -7,6 +7,7 @@ which exit code does it ask for (`exit_code`). The docstring is the message: wha
     OrchestratorError
       WordsError              2   command line, config or job
         ConfigInvalid, JobInvalid
+      StoppedEarly            6   asked to stop while planning
       EmError                 4   Enterprise Manager could not do its part
         EmUnreachable, CertificateUntrusted, LogonRefused, SessionEnded, Forbidden, NotFound, EmBusy,
         EmFault, AnswerUnreadable, OutcomeUnknown, RenewalRefused
@@ -91,6 +92,12 @@ class ConfigInvalid(WordsError):
 
 class JobInvalid(WordsError):
     """{place}: {problems}"""
+
+
+class StoppedEarly(OrchestratorError):
+    """Stopped on request before anything was mounted or written; there is nothing to resume."""
+
+    exit_code = ExitCode.STOPPED
 
 
 class EmError(OrchestratorError):

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 from anyio import CancelScope, Event, create_task_group, sleep, to_thread
 
+from orchestrator.core.errors import StoppedEarly
 from orchestrator.core.events import Stopping
 from orchestrator.engine.ports import Clock, Emit
 
@@ -20,6 +21,7 @@ class Stop:
         self._clock = clock
         self._asked = Event()
         self._scopes: list[CancelScope] = []
+        self._early: list[CancelScope] = []
         self.draining = False
         self.cancelled = False
 
@@ -35,6 +37,8 @@ class Stop:
         self.draining = True
         self._asked.set()
         self._emit(Stopping(self._clock(), "drain"))
+        for scope in self._early:
+            scope.cancel()
 
     def cancel(self) -> None:
         """Files in flight are given up; mounts are still deleted."""
@@ -54,6 +58,19 @@ class Stop:
             yield
         finally:
             self._scopes.remove(scope)
+
+    @contextmanager
+    def forestalls(self) -> Iterator[None]:
+        """The first request already gives up what is done while this is open, because nothing has begun yet. Raises
+        StoppedEarly."""
+        with CancelScope() as scope:
+            self._early.append(scope)
+            try:
+                yield
+            finally:
+                self._early.remove(scope)
+        if scope.cancelled_caught:
+            raise StoppedEarly
 
     async def requested(self) -> None:
         """Return when a stop has been asked for."""

@@ -56,10 +56,11 @@ async def test_validate_asks_enterprise_manager_nothing(tmp_path: Path) -> None:
         assert em.requests() == []
 
 
-async def test_status_report_and_verify_tell_of_a_run_while_it_goes_on_and_afterwards(tmp_path: Path) -> None:
+async def test_status_can_be_asked_before_during_and_after_a_run(tmp_path: Path) -> None:
     async with flow(tmp_path, small) as em:
         nothing = await em.run("status")
-        assert nothing.code in (0, 5), nothing.everything
+        assert nothing.code == 5, nothing.everything
+        assert "no run has been started" in nothing.err
         running = await em.start("run", em.job())
         run = (await running.event("run_started"))["run"]
         await running.event("mount_opened")
@@ -70,19 +71,36 @@ async def test_status_report_and_verify_tell_of_a_run_while_it_goes_on_and_after
         shown = await em.run("status", run)
         assert shown.code == 0, shown.everything
         assert "fs01" in shown.out
+        assert "mounts open: " in shown.out
         running.signal(signal.SIGCONT)
         assert (await running.done()).code == 0
-
         [row] = (await em.run("--json", "status")).json
         assert (row["run"], row["state"], row["exit_code"]) == (run, "finished", 0)
-        again = await em.run("--json", "report", run)
-        assert again.json == em.report()
-        assert (await em.run("report", run)).out.rstrip().endswith("mounts opened 2, deleted 2, left 0")
-        assert (await em.run("report", "no-such-run")).code == 2
 
-        count = again.json["totals"]["restored"]
+
+async def test_a_report_can_be_printed_and_written_again(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        first = await em.run("--json", "run", em.job())
+        run, html = first.json["run"], Path(first.json["files"]["html"])
+        assert first.json == em.report()
+        assert (await em.run("--json", "report", run)).json == first.json
+        html.unlink()
+        again = await em.run("report", "--write", run)
+        assert again.out.rstrip().endswith("mounts opened 2, deleted 2, left 0")
+        assert "fs01" in html.read_text()
+        unknown = await em.run("report", "no-such-run")
+        assert unknown.code == 2
+        assert "no-such-run" in unknown.err
+        assert "orchestrator status" in unknown.err
+
+
+async def test_verify_names_every_file_that_is_no_longer_what_was_restored(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        report = (await em.run("--json", "run", em.job())).json
+        run, totals = report["run"], report["totals"]
         fine = await em.run("verify", run)
-        assert (fine.code, fine.out) == (0, f"verified {count} files, {again.json['totals']['bytes']} B; 0 differ\n")
+        shown = f"verified {totals['restored']} files, {totals['bytes']} B; 0 differ\n"
+        assert (fine.code, fine.out) == (0, shown)
         flip_a_bit(em.target / "fs01/C/Shares/plan.txt")
         differing = await em.run("verify", run)
         assert differing.code == 3, differing.everything

@@ -218,12 +218,36 @@ async def test_answers_that_enterprise_manager_never_gives_end_with_4(tmp_path: 
         assert len(em.simulator.open_sessions()) == (1 if route == "logon" else 0)
 
 
-async def test_an_unreadable_answer_about_one_mount_spares_the_others_and_leaves_none(tmp_path: Path) -> None:
-    fault = Fault("mount_get", action=Garbage("half_xml"), times=9, match="/mounts/1")
-    async with flow(tmp_path, small, fault) as em:
+async def test_an_unreadable_answer_about_one_mount_spares_the_other_and_leaves_none(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        uid = em.machine("lx01").points[-1].uid
+        em.simulator.inject(Fault("mount_get", action=Garbage("half_xml"), times=9, match=uid))
         done = await em.run("run", em.job())
         assert done.code == 4, done.everything
-        assert em.simulator.mounts_made == 2
+        assert "is not what Enterprise Manager sends" in done.out
+        assert em.restored() == em.expected(em.machine("fs01"))
+        em.assert_nothing_left()
+
+
+async def test_a_mount_that_fails_once_gets_a_second_turn(tmp_path: Path) -> None:
+    async with flow(tmp_path, small, Fault("mount_post", action=FailTask("The host is busy."))) as em:
+        done = await em.run("run", em.job())
+        assert done.code == 0, done.everything
+        assert em.count("mount_post") == 3
+        assert em.restored() == em.expected()
+        em.assert_nothing_left()
+
+
+async def test_the_residual_job_restores_what_a_failed_mount_left_out(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        uid = em.machine("lx01").points[-1].uid
+        em.simulator.inject(Fault("mount_post", action=FailTask("The host is busy."), times=2, match=uid))
+        assert (await em.run("run", em.job())).code == 4
+        residual = em.report()["files"]["residual"]
+        done = await em.run("run", residual)
+        assert done.code == 0, done.everything
+        assert em.restored() == em.expected()
+        assert em.report()["totals"]["skipped"] == 0
         em.assert_nothing_left()
 
 
@@ -274,3 +298,19 @@ async def test_the_password_may_come_from_a_file(tmp_path: Path) -> None:
         em.configure(enterprise_manager={"password_env": None, "password_file": "em-password"})
         done = await em.run("run", em.job(), env={"EM_PASSWORD": ""})
         assert done.code == 0, done.everything
+
+
+async def test_a_linux_machine_without_os_is_told_what_to_write(tmp_path: Path) -> None:
+    async with flow(tmp_path, small, os_mismatch="empty") as em:
+        done = await em.run("run", em.job({"vm": "lx01", "paths": ["/"]}))
+        assert done.code == 3, done.everything
+        assert 'For a Linux guest say os = "linux".' in done.out
+        em.assert_nothing_left()
+
+
+async def test_an_events_file_that_cannot_be_written_ends_with_2(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        done = await em.run("run", em.job(), "--events", str(tmp_path / "no folder" / "events.jsonl"))
+        assert done.code == 2, done.everything
+        assert str(tmp_path / "no folder" / "events.jsonl") in done.err
+        em.assert_untouched()

@@ -100,6 +100,23 @@ async def test_the_first_signal_drains_and_resume_completes(tmp_path: Path, numb
         assert "no unfinished run" in nothing.err
 
 
+@pytest.mark.parametrize("route", ["logon", "query"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_one_signal_is_enough_while_enterprise_manager_keeps_the_plan_waiting(
+    tmp_path: Path, route: str, number: signal.Signals
+) -> None:
+    async with flow(tmp_path, small, Fault(route, action=Hang())) as em:
+        running = await em.start("run", em.job())
+        await running.until(lambda: em.count(route))
+        running.signal(number)
+        done = await running.done()
+        assert done.code == 6, done.everything
+        assert "before anything was mounted or written" in done.err
+        em.assert_untouched()
+        assert (await em.run("run", "job.toml")).code == 0
+        assert em.restored() == em.expected()
+
+
 async def test_a_drain_finishes_the_file_in_flight(tmp_path: Path) -> None:
     async with flow(tmp_path, with_a_big_file) as em:
         em.configure(limits={"mounts": 1})
@@ -154,13 +171,27 @@ async def test_after_a_kill_in_the_middle_of_copying_resume_sweeps_and_completes
         em.simulator.log.clear()
         resumed = await em.run("resume")
         assert resumed.code == 0, resumed.everything
-        swept = [entry.route for entry in em.requests() if entry.session == "session-1"]
-        assert swept.count("mount_delete") == len(left)
-        assert swept[-1] == "logoff"
+        swept = [(entry.route, entry.status) for entry in em.requests() if entry.session == "session-1"]
+        assert swept.count(("mount_delete", 204)) == len(left)
+        assert swept[-1] == ("logoff", 204)
         assert em.restored() == em.expected()
         em.assert_nothing_left()
         assert _sessions(em) == 0
         assert "left 0" in resumed.out.rstrip().splitlines()[-1]
+
+
+async def test_after_a_kill_while_a_mount_is_being_made_resume_waits_for_it_and_deletes_it(tmp_path: Path) -> None:
+    async with flow(tmp_path, small, Fault("mount_post", action=SlowTask(1.5))) as em:
+        em.configure(limits={"mounts": 1})
+        running = await em.start("run", em.job())
+        await running.until(lambda: em.count("mount_post"))
+        running.signal(signal.SIGKILL)
+        await running.done()
+        resumed = await em.run("resume")
+        assert resumed.code == 0, resumed.everything
+        assert em.simulator.mounts_made == 3
+        assert em.restored() == em.expected()
+        em.assert_nothing_left()
 
 
 async def test_after_a_kill_a_new_run_sweeps_before_it_mounts(tmp_path: Path) -> None:
