@@ -1,0 +1,117 @@
+"""The example config and the example jobs are true: they load, and they show every key with its default."""
+
+import re
+import tomllib
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from orchestrator.config import (
+    BackupServerSettings,
+    Config,
+    CopySettings,
+    EnterpriseManagerSettings,
+    LimitSettings,
+    StateSettings,
+    TargetSettings,
+    load_config,
+)
+from orchestrator.core.catalog import Question, RestorePoint
+from orchestrator.core.job import Conflict, Restore, read_job
+from orchestrator.core.plan import plan, question_of, questions
+from tests.docs.reading import ROOT, keys_of
+
+EXAMPLE = ROOT / "config.example.toml"
+JOBS = sorted((ROOT / "jobs" / "examples").glob("*.toml"))
+SECTIONS: dict[str, type[BaseModel]] = {
+    "enterprise_manager": EnterpriseManagerSettings,
+    "backup_servers": BackupServerSettings,
+    "limits": LimitSettings,
+    "targets": TargetSettings,
+    "copy": CopySettings,
+    "state": StateSettings,
+}
+VALUES: dict[str, Any] = tomllib.loads(EXAMPLE.read_text("utf-8"))
+
+
+def _text_of(section: str) -> str:
+    found = re.search(rf"^\[+{section}\]+$(.*?)(?=^\[|\Z)", EXAMPLE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert found, section
+    return found[1]
+
+
+def _values_of(section: str) -> dict[str, Any]:
+    values = VALUES[section]
+    return values[0] if isinstance(values, list) else values
+
+
+def test_the_example_config_loads() -> None:
+    assert load_config(EXAMPLE).backup_server("vbr01") is not None
+
+
+def test_the_example_config_has_every_section_of_the_config() -> None:
+    assert set(SECTIONS) == keys_of(Config) == set(VALUES)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_section_of_the_example_config_has_every_key_set_or_commented_out(section: str) -> None:
+    text = _text_of(section)
+    shown = set(re.findall(r"^(?:# )?([a-z0-9_]+) = ", text, re.MULTILINE))
+    assert shown == keys_of(SECTIONS[section])
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_example_config_shows_the_defaults(section: str) -> None:
+    values = _values_of(section)
+    for name, field in SECTIONS[section].model_fields.items():
+        if field.is_required() or (default := field.get_default(call_default_factory=True)) is None:
+            continue
+        key = field.alias or name
+        shown = Path(values[key]) if isinstance(default, Path) else values[key]
+        assert shown == default, f"[{section}] {key}"
+
+
+def test_every_key_of_the_example_config_is_explained_by_a_comment_above_it() -> None:
+    lines = EXAMPLE.read_text("utf-8").splitlines()
+    for above, line in pairwise(lines):
+        if re.match(r"[a-z0-9_]+ = ", line):
+            assert above.startswith("#"), line
+
+
+@pytest.mark.parametrize("file", JOBS, ids=lambda file: file.stem)
+def test_an_example_job_loads(file: Path) -> None:
+    assert read_job(file.read_bytes(), file.name).restore
+
+
+@pytest.mark.parametrize("file", JOBS, ids=lambda file: file.stem)
+def test_an_example_job_begins_with_a_comment(file: Path) -> None:
+    assert file.read_text("utf-8").startswith("# ")
+
+
+@pytest.mark.parametrize("file", JOBS, ids=lambda file: file.stem)
+def test_an_example_job_can_be_planned_below_the_destinations_of_the_example_config(file: Path) -> None:
+    job = read_job(file.read_bytes(), file.name)
+    asked = {question_of(entry): entry for entry in job.restore}
+    catalog = {question: [_point(question, asked[question])] for question in questions(job)}
+    planned = plan(job, catalog, run="run", allow=load_config(EXAMPLE).targets.allow)
+    assert planned.groups
+    assert not planned.problems
+
+
+def _point(question: Question, entry: Restore) -> RestorePoint:
+    """A restore point that answers `question`."""
+    vm = (entry.vm or "fs01").replace("*", "01")
+    created = question.until or datetime(2026, 11, 20, 2, 0, 26, tzinfo=UTC)
+    return RestorePoint(question.uid or f"uid-{vm}", vm, created, "vbr01", "/api/mounts", "/api/mounts?action=create")
+
+
+def test_the_example_jobs_together_use_every_key_and_every_conflict_policy() -> None:
+    text = "\n".join(file.read_text("utf-8") for file in JOBS)
+    for key in keys_of(Restore):
+        assert re.search(rf"^{key} = ", text, re.MULTILINE), key
+    for policy in Conflict:
+        assert f'on_conflict = "{policy.value}"' in text, policy

@@ -1,0 +1,139 @@
+"""The reference says what the code does: keys, reasons, exit codes, events, commands, options."""
+
+import re
+from dataclasses import fields
+from types import UnionType
+from typing import get_args
+
+import pytest
+from pydantic import BaseModel
+
+from orchestrator.cli.commands import SchemaOf
+from orchestrator.config import (
+    BackupServerSettings,
+    CopySettings,
+    EnterpriseManagerSettings,
+    LimitSettings,
+    StateSettings,
+    TargetSettings,
+)
+from orchestrator.core import events
+from orchestrator.core.entries import Verdict
+from orchestrator.core.errors import ExitCode, worst
+from orchestrator.core.job import Conflict, Defaults, Restore
+from orchestrator.core.ledger import GroupState, RunState
+from orchestrator.core.reasons import Reason
+from orchestrator.core.report import GroupReport, LeftMount, Problem, Report
+from tests.docs.reading import COMMANDS, REFERENCE, ROOT, codes, global_options, keys_of, options_of, section, table
+
+MODELS: dict[str, type[BaseModel]] = {
+    "[enterprise_manager]": EnterpriseManagerSettings,
+    "[[backup_servers]]": BackupServerSettings,
+    "[limits]": LimitSettings,
+    "[targets]": TargetSettings,
+    "[copy]": CopySettings,
+    "[state]": StateSettings,
+    "[defaults]": Defaults,
+    "[[restore]]": Restore,
+}
+
+
+@pytest.mark.parametrize("heading", MODELS)
+def test_a_table_of_keys_has_exactly_the_keys_of_its_model(heading: str) -> None:
+    assert {codes(row[0])[0] for row in table(section(REFERENCE, heading))} == keys_of(MODELS[heading])
+
+
+@pytest.mark.parametrize("heading", MODELS)
+def test_a_table_of_keys_shows_the_defaults_of_its_model(heading: str) -> None:
+    rows = {codes(row[0])[0]: row[2] for row in table(section(REFERENCE, heading))}
+    for name, field in MODELS[heading].model_fields.items():
+        shown = rows[field.alias or name].strip("`")
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
+        if field.is_required():
+            assert shown == "required", name
+        elif isinstance(default, int | float):
+            assert float(shown) == default, name
+        elif isinstance(default, Conflict):
+            assert shown == default.value, name
+        elif default:
+            assert shown == str(default), name
+
+
+def test_the_table_of_reasons_equals_the_code() -> None:
+    expected = [(f"`{one.slug}`", one.cause, one.owner, one.action) for one in Reason]
+    assert table(section(REFERENCE, "Reasons")) == expected
+
+
+@pytest.mark.parametrize("page", ["docs/reference.md", "README.md", "docs/runbook.md"])
+def test_a_table_of_exit_codes_has_every_exit_code_in_order(page: str) -> None:
+    rows = table(section(ROOT / page, "Exit codes"))
+    assert [int(row[0]) for row in rows] == [int(code) for code in ExitCode]
+
+
+def test_the_reference_names_the_exit_codes_as_the_code_does() -> None:
+    rows = table(section(REFERENCE, "Exit codes"))
+    assert {int(row[0]): row[1] for row in rows} == {int(code): code.name for code in ExitCode}
+
+
+def test_the_reference_says_which_exit_code_wins() -> None:
+    told = re.search(r"(\d) beats (\d), then ([\d, ]+)", section(REFERENCE, "Exit codes"))
+    assert told
+    order = [ExitCode(int(code)) for code in re.findall(r"\d", told[0])]
+    assert sorted(order) == list(ExitCode)
+    for place, code in enumerate(order):
+        assert worst(*order[place:]) is code
+
+
+def test_the_tables_of_verdicts_and_policies_are_complete() -> None:
+    assert {codes(row[0])[0] for row in table(section(REFERENCE, "Conflict policies"))} == {
+        one.value for one in Conflict
+    }
+    told = set(codes(section(REFERENCE, "Report")))
+    for value in [*Verdict, *RunState, *GroupState]:
+        assert value.value in told, value
+
+
+@pytest.mark.parametrize("kind", [Report, GroupReport, Problem, LeftMount])
+def test_every_field_of_a_report_is_in_the_reference(kind: type) -> None:
+    told = set(codes(section(REFERENCE, "Report")))
+    assert {field.name for field in fields(kind)} <= told
+
+
+def test_the_table_of_events_has_every_event_with_its_keys() -> None:
+    kinds = get_args(events.Event)
+    assert isinstance(events.Event, UnionType)
+    expected = {
+        re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower(): [one.name for one in fields(kind) if one.name != "at"]
+        for kind in kinds
+    }
+    rows = table(section(REFERENCE, "Events and logs"))
+    told = {codes(row[0])[0]: codes(row[1])[: len(expected.get(codes(row[0])[0], ()))] for row in rows}
+    assert told == expected
+
+
+def test_every_command_has_a_section_in_the_order_of_the_help() -> None:
+    headings = re.findall(r"^### (\w+)$", section(REFERENCE, "Commands"), re.MULTILINE)
+    assert sorted(headings) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_a_section_of_a_command_has_exactly_its_options(command: str) -> None:
+    rows = table(section(REFERENCE, command))
+    told = {word for row in rows for code in codes(row[0]) for word in code.split() if word.startswith("-")}
+    assert told == options_of(command) - {"--help", "-h"}
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_a_section_of_a_command_has_an_example(command: str) -> None:
+    assert re.search(rf"^orchestrator .*\b{command}\b", section(REFERENCE, command), re.MULTILINE)
+
+
+def test_the_global_options_are_in_the_reference() -> None:
+    before = section(REFERENCE, "Commands").split("### ", 1)[0]
+    told = {word for row in table(before) for code in codes(row[0]) for word in code.split() if word.startswith("-")}
+    assert told == global_options()
+
+
+def test_the_schemas_that_can_be_printed_are_in_the_reference() -> None:
+    for one in SchemaOf:
+        assert f"orchestrator schema {one.value}" in section(REFERENCE, "schema")
