@@ -50,6 +50,10 @@ class Books:
         """Whether `session` is one of this process's own."""
         return session in self._known_sessions.values()
 
+    def knows(self, generation: int) -> bool:
+        """Whether that session is in the journal; one made by a late renewal never held a mount and is not."""
+        return generation in self._known_sessions
+
     async def settled_sessions(self) -> dict[int, str]:
         """Our sessions that hold nothing any more: the journal's id by generation."""
         held = {row.session for row in await self.ask(self._leases.open_leases)}

@@ -146,7 +146,7 @@ async def leave(rooms: Rooms, books: Books) -> None:
     Raises what the log-off raises; then the token stays too, and the next sweep logs off.
     """
     settled = await books.settled_sessions()
-    if rooms.session.generation in settled:
+    if rooms.session.generation in settled or not books.knows(rooms.session.generation):
         with fail_after(LOG_OFF_WITHIN, shield=True):
             await rooms.session.close()
     await books.erase_sessions(settled)
