@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.core.entries import Entry, EntryKind, Outcome, Verdict
+from orchestrator.core.errors import MountLost
 from orchestrator.core.locate import Volume
 from orchestrator.core.paths import PathRefused, SourcePath, TargetPath, target_path
 from orchestrator.core.plan import MountGroup, Selection
@@ -61,9 +62,12 @@ class Walk:
     _bytes: int = 0
 
     def batches(self) -> Iterator[Batch]:
-        """Every batch; a path that does not exist is one outcome."""
+        """Every batch; a path that does not exist is one outcome. MountLost when the whole volume is gone."""
         found = self.source.look(SourcePath(self.volume.folder.root, "/".join(self.below)))
         if found is None:
+            root = self.volume.folder.root
+            if self.source.look(SourcePath(root, "")) is None:
+                raise MountLost(vm=self.group.vm, cause=f"its files are no longer on the share ({root})")
             self._outcomes.append(self._missing())
         elif found.kind is EntryKind.FOLDER:
             yield from self._folder(found)
