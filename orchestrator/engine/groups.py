@@ -11,6 +11,7 @@ from orchestrator.core.errors import (
     Blast,
     EmError,
     Forbidden,
+    MountError,
     MountLost,
     MountNotOffered,
     NotFound,
@@ -21,7 +22,7 @@ from orchestrator.core.errors import (
 from orchestrator.core.events import FilesLocated, GroupEnded, GroupStarted
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, Totals
 from orchestrator.core.lifecycle import LeaseState
-from orchestrator.core.locate import Volume, join_share, roots_for
+from orchestrator.core.locate import Seen, Volume, join_share, roots_for
 from orchestrator.core.paths import GuestPath
 from orchestrator.core.plan import MountGroup, Selection
 from orchestrator.core.reasons import Reason
@@ -31,7 +32,7 @@ from orchestrator.engine.dispatching import Turn
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.leases import Lease, Leases
 from orchestrator.engine.locating import Located, Locator, root_names
-from orchestrator.engine.rooms import Rooms
+from orchestrator.engine.rooms import Reach, Rooms
 from orchestrator.engine.scribe import Outbox, hand_over, totals_of
 from orchestrator.engine.sessions import SessionWatch
 from orchestrator.engine.settled import Settled
@@ -221,18 +222,26 @@ class GroupRunner:
                     guarded.start_soon(self._beat, lease)
                     names = root_names(lease.held, reach)
                     walks, wanted = self._requests(course, names)
-                    located = (
-                        await self._locator.locate(
-                            lease.held, before, group.vm, server, reach, wanted, lease.generation
-                        )
-                        if wanted
-                        else Located("", "", [], {})
-                    )
+                    located = await self._locate(lease, before, reach, wanted) if wanted else Located("", "", [], {})
                     await self._announce(lease, located)
                     await self._copy_out(course, outbox, walks, located, names)
                     guarded.cancel_scope.cancel()
         if lease.row.folder and lease.row.state is LeaseState.RELEASED:
             await self._confirm(lease.row)
+
+    async def _locate(self, lease: Lease, before: Seen, reach: Reach, wanted: Sequence[str]) -> Located:
+        """Where the mount's files are. That they are not there is believed only while EM still has the mount."""
+        point = lease.row.point
+        try:
+            located = await self._locator.locate(
+                lease.held, before, point.vm, point.backup_server, reach, wanted, lease.generation
+            )
+        except MountError:
+            await self._ask_for(lease)
+            raise
+        if located.unmatched:
+            await self._ask_for(lease)
+        return located
 
     async def _confirm(self, row: LeaseRow) -> None:
         if await self._locator.gone(row.share, row.folder):
@@ -296,12 +305,19 @@ class GroupRunner:
         while True:
             await sleep(self._rooms.settings.keep_alive)
             try:
-                await self._rooms.mounts.mount(lease.held.href, lease.generation)
-            except (SessionEnded, NotFound) as error:
-                raise MountLost(vm=lease.row.point.vm, cause=str(error)) from error
+                await self._ask_for(lease)
+            except MountLost:
+                raise
             except EmError as error:
                 if error.blast is Blast.PROCESS and not error.transient:
                     raise
+
+    async def _ask_for(self, lease: Lease) -> None:
+        """MountLost when EM no longer has the mount."""
+        try:
+            await self._rooms.mounts.mount(lease.held.href, lease.generation)
+        except (SessionEnded, NotFound) as error:
+            raise MountLost(vm=lease.row.point.vm, cause=str(error)) from error
 
 
 def _no_volume(group: MountGroup, path: GuestPath, names: Sequence[str]) -> Outcome:
