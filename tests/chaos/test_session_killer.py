@@ -1,0 +1,151 @@
+"""Enterprise Manager ends the logon session again and again, or for being idle: the run goes on under a new one."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from orchestrator.core.events import MountGone, SessionRenewed
+from orchestrator.simulator import EndSession, Estate, Fault
+from tests.support.chaos import (
+    Fate,
+    House,
+    demand_everything_restored,
+    demand_nothing_held,
+    demand_nothing_more_to_do,
+    house,
+    live,
+    report_of,
+)
+
+GROUPS = 50
+FILES = 4
+EVERY = 0.3
+
+
+class SlowSource:
+    """The share, on which opening a file takes as long as `wait` says."""
+
+    def __init__(self, real: Any, wait: Callable[[str], None]) -> None:
+        self._real, self._wait = real, wait
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def place(self, source: Any, entry: Any, target: Any, replace: bool, check: Callable[[int], None]) -> Any:
+        self._wait(entry.relative)
+        return self._real.place(source, entry, target, replace, check)
+
+
+def slow(wait: Callable[[str], None]) -> Callable[[str, Any], Any]:
+    return lambda name, room: SlowSource(room, wait) if name == "target" else room
+
+
+def crowd(folder: Path) -> tuple[Estate, dict[str, dict[str, str]]]:
+    """Fifty small machines on two backup servers."""
+    estate = Estate.empty(folder, ("vbr01", "vbr02"))
+    for number in range(GROUPS):
+        files = {f"{n}/file {n}.txt": b"%d %d" % (number, n) for n in range(FILES)}
+        estate.add_machine(f"vm{number:02d}", backup_server=f"vbr0{number % 2 + 1}", points=[{"C:": files}])
+    return estate, {f"vm{number:02d}": {"C:\\": "C:"} for number in range(GROUPS)}
+
+
+async def _kill_sessions(home: House, stop: anyio.Event) -> None:
+    """End a session that has done something every EVERY seconds. One that was refused before it ever served a request
+    is another story: then the client must not log on in a loop."""
+    while not stop.is_set():
+        with anyio.move_on_after(EVERY):
+            await stop.wait()
+        served = {entry.session for entry in home.simulator.log if 200 <= entry.status < 300}
+        for session in home.simulator.open_sessions():
+            if session.label in served:
+                await home.simulator.end_session(session.label)
+
+
+async def test_fifty_groups_are_restored_while_the_session_is_ended_again_and_again(tmp_path: Path) -> None:
+    estate, wanted = await anyio.to_thread.run_sync(crowd, tmp_path / "estate")
+    stopped = anyio.Event()
+    nothing = threading.Event()
+    limits = {"mounts": 12, "copies": 8}
+    async with house(
+        estate, tmp_path / "house", wanted=wanted, limits=limits, request_latency=0.002, task_seconds=0.01
+    ) as home:
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(_kill_sessions, home, stopped)
+            ended = await live(home, wrap=slow(lambda _: nothing.wait(0.03) and None))
+            stopped.set()
+        assert report_of(ended).problems == ()
+        demand_everything_restored(home, ended)
+        assert report_of(ended).sessions > 2
+        await demand_nothing_more_to_do(home)
+
+
+@pytest.mark.parametrize(("keep_alive", "lost"), [(0.2, False), (3.0, True)])
+async def test_a_file_that_takes_longer_than_the_idle_limit_needs_the_heartbeat(
+    estate: Estate, tmp_path: Path, keep_alive: float, lost: bool
+) -> None:
+    wanted = {"fs01": {"C:\\Shares": "C:"}}
+    first = threading.Event()
+    begun = time.monotonic()
+
+    def wait(name: str) -> None:
+        """The first opening of the large file takes 1.6 s, the idle limit is 0.8 s."""
+        if name.endswith("big.bin") and not first.is_set():
+            first.set()
+            threading.Event().wait(1.6)
+
+    fate = Fate()
+    async with house(estate, tmp_path, wanted=wanted, keep_alive=keep_alive, idle_timeout=0.8) as home:
+        ended = await live(home, fate, wrap=slow(wait))
+        demand_everything_restored(home, ended)
+        assert time.monotonic() - begun > 1.6
+        assert any(isinstance(event, MountGone) for event in fate.seen) == lost
+        assert any(isinstance(event, SessionRenewed) for event in fate.seen) == lost
+        assert (report_of(ended).sessions > 1) == lost
+
+
+@pytest.mark.parametrize("route", ["mounts_list", "mount_post", "task", "mount_get", "browse", "mount_delete"])
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_session_that_ends_at_any_request_costs_nothing_but_a_new_one(
+    estate: Estate, tmp_path: Path, route: str, times: int
+) -> None:
+    wanted = {"app 1": {"/srv": "/"}}
+    faults = [Fault(route, nth, EndSession()) for nth in (1, 3)[:times]]
+    async with house(estate, tmp_path, *faults, strict=False, wanted=wanted) as home:
+        ended = await live(home)
+        demand_everything_restored(home, ended)
+        demand_nothing_held(home)
+
+
+@pytest.mark.parametrize("where", ["look", "scan", "listing"])
+async def test_files_that_vanish_with_the_session_are_not_taken_for_files_that_never_were(
+    estate: Estate, tmp_path: Path, where: str
+) -> None:
+    """The disks go when the session does, and nobody has met a 401 yet."""
+    wanted = {"app 1": {"/srv": "/"}}
+    async with house(estate, tmp_path, wanted=wanted) as home:
+        ended = await live(home, wrap=lambda name, room: EndsSession(room, home, where) if name == "source" else room)
+        demand_everything_restored(home, ended)
+        assert report_of(ended).sessions == 2
+
+
+class EndsSession:
+    """The share, on which the first call of one method comes just after the session has ended."""
+
+    def __init__(self, real: Any, home: House, where: str) -> None:
+        self._real, self._home, self._where = real, home, where
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._real, name)
+
+        def call(*arguments: Any) -> Any:
+            if name == self._where:
+                self._where = ""
+                anyio.from_thread.run(self._home.simulator.end_session)
+            return found(*arguments)
+
+        return call
