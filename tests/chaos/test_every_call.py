@@ -3,6 +3,7 @@
 The suite takes every STRIDE-th call; `make chaos` takes them all.
 """
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.support.chaos import Fate, house, live, stopped_and_resumed
 LAST = 240
 """More than the run has calls."""
 
-STRIDE = 5
+STRIDE = 5 * int(os.environ.get("CHAOS_EVERY", "1"))
 TURN = {"before": 1, "after": 3}
 """The two halves take different calls."""
 
