@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TEST_JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test chaos mutations check bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,6 +25,12 @@ demo: setup ## restore 12 machines from a simulated Enterprise Manager, end to e
 
 test: setup ## every test
 	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist worksteal
+
+chaos: setup ## the long tests: real kills, random fault scripts, a death at every call (about 20 minutes)
+	$(BIN)/python -m tests.chaos.nightly
+
+mutations: setup ## plant faults in a copy of the package and count the tests that notice
+	$(BIN)/python -m tests.chaos.mutations
 
 check: setup ## what a change must pass: style, types, import contracts, fast tests
 	$(BIN)/ruff check orchestrator tests benchmarks
