@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TEST_JOBS ?= 2
+# Without tests/flow and tests/chaos, which start processes and whole runs; `make test` has them all.
+FAST_TESTS := tests/architecture tests/contract tests/core tests/docs tests/rooms tests/views
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test chaos mutations check bench clean
@@ -37,7 +39,7 @@ check: setup ## what a change must pass: style, types, import contracts, fast te
 	$(BIN)/ruff format --check orchestrator tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist worksteal -m 'not flow'
+	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist worksteal $(FAST_TESTS)
 
 bench: setup ## what is measured, against whom; prints ratios
 	$(BIN)/python -m benchmarks

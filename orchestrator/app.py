@@ -31,6 +31,7 @@ from orchestrator.core.ledger import LeaseRow, RunRow, RunState
 from orchestrator.core.limits import Limits
 from orchestrator.core.plan import Plan, plan, plan_from_json, plan_to_json, questions, without
 from orchestrator.core.report import LeftMount, Report, left_mount
+from orchestrator.core.words import listed
 from orchestrator.engine.books import Books
 from orchestrator.engine.preflight import preflight
 from orchestrator.engine.restore import Ending, leave, run_job
@@ -98,6 +99,7 @@ class App:
             new_id=_new_id,
             em_url=config.enterprise_manager.url,
             settings=engine_settings(config),
+            folds_case=self.target.folds_case,
             flush=self.target.flush if config.copying.durable == "batch" else None,
         )
 
@@ -205,7 +207,7 @@ async def _checked_plan(app: App, rooms: Rooms, books: Books, named: NamedJob, r
     usable = without(found, checked.destinations, checked.unknown_servers)
     if usable.problems and not keep_going:
         hint = "nothing was mounted; --keep-going runs the other entries"
-        raise JobInvalid(place=named.place, problems="; ".join([*map(str, usable.problems), hint]))
+        raise JobInvalid(place=named.place, problems=listed([*map(str, usable.problems), hint]))
     if checked.unreadable_servers and not keep_going:
         raise next(iter(checked.unreadable_servers.values()))
     return without(usable, {}, {server: str(error) for server, error in checked.unreadable_servers.items()})
@@ -215,19 +217,28 @@ async def show_plans(config: Config, jobs: Sequence[NamedJob]) -> list[Plan]:
     """The plans of `jobs`, problems and all; nothing is mounted or written, and no lock is taken."""
     history = _past_seconds(config)
     client = _client(config)
-    plans = []
-    async with client:
-        await client.open()
-        try:
-            with closing(LocalTarget(config.targets.allow)) as target:
-                for named in jobs:
-                    found = await _find_plan(client, config, named, named.job.name, history)
-                    checked = await preflight(found, target, LocalSource(), engine_settings(config))
-                    unreadable = {server: str(error) for server, error in checked.unreadable_servers.items()}
-                    plans.append(without(found, checked.destinations, checked.unknown_servers | unreadable))
-        finally:
-            await _close(client)
-    return plans
+    with closing(LocalTarget(config.targets.allow)) as target:
+        async with client, stopped_from_outside(_unheard, config.state.folder) as stop:
+            try:
+                with stop.forestalls():
+                    await client.open()
+                    return [await _shown_plan(client, config, named, history, target) for named in jobs]
+            finally:
+                await _close(client)
+    raise AssertionError("a forestalled block returns or raises")
+
+
+async def _shown_plan(
+    client: Client, config: Config, named: NamedJob, history: Mapping[str, float], target: LocalTarget
+) -> Plan:
+    found = await _find_plan(client, config, named, named.job.name, history)
+    checked = await preflight(found, target, LocalSource(), engine_settings(config))
+    unreadable = {server: str(error) for server, error in checked.unreadable_servers.items()}
+    return without(found, checked.destinations, checked.unknown_servers | unreadable)
+
+
+def _unheard(_: Event) -> None:
+    """For commands that show no events."""
 
 
 def _past_seconds(config: Config) -> dict[str, float]:
@@ -243,10 +254,10 @@ async def run_jobs(app: App, jobs: Sequence[NamedJob], keep_going: bool) -> list
     """Run `jobs` one after the other. Every plan is made before the first run begins."""
     rooms = app.rooms()
     async with _working(app, rooms) as (books, stop):
-        plans = []
+        plans: list[Plan] = []
         with stop.forestalls():
             for named in jobs:
-                run = await books.ask(_new_run, app.journal, named.job.name)
+                run = await books.ask(_new_run, app.journal, named.job.name, [one.run for one in plans])
                 plans.append(await _checked_plan(app, rooms, books, named, run, keep_going))
         finished = []
         for named, one in zip(jobs, plans, strict=True):
@@ -269,15 +280,16 @@ async def resume_run(app: App, run: str | None) -> Finished:
 
 
 async def sweep_mounts(app: App, within: float) -> tuple[list[LeaseRow], list[LeaseRow]]:
-    """(cleared, left): what dead runs had left at EM."""
+    """(cleared, left): what dead runs had left at EM. A stop gives up waiting, never a DELETE that has begun."""
     rooms = app.rooms()
-    async with app.client:
-        books = _books(rooms)
-        await app.client.open()
+    async with app.client, stopped_from_outside(app.listen, app.config.state.folder) as stop:
         try:
-            return await sweep(rooms, books, within)
+            with stop.forestalls():
+                await app.client.open()
+                return await sweep(rooms, _books(rooms), within)
         finally:
             await _close(app.client)
+    raise AssertionError("a forestalled block returns or raises")
 
 
 async def verify_run(config: Config, journal: Journal, run: str, tell: Callable[[int, int], None]) -> Verified:
@@ -334,10 +346,10 @@ async def _close(client: Client) -> None:
         await client.close()
 
 
-def _new_run(journal: Journal, job: str) -> str:
-    """A run id that a person can read and that the journal does not have yet."""
+def _new_run(journal: Journal, job: str, planned: Sequence[str]) -> str:
+    """A run id that a person can read, that the journal does not have yet and that no other job of this command has."""
     stem = f"{job}-{now():%Y%m%dT%H%M%SZ}"
-    taken = {row.id for row in journal.runs()}
+    taken = {row.id for row in journal.runs()}.union(planned)
     return next(name for name in (stem, *(f"{stem}-{n}" for n in range(2, 1000))) if name not in taken)
 
 
@@ -346,7 +358,10 @@ def _resumable(journal: Journal, run: str | None) -> RunRow:
         return journal.run(run)
     unfinished = [row for row in journal.runs() if row.state is not RunState.FINISHED]
     if not unfinished:
-        raise WordsError(what="there is no unfinished run; `orchestrator status` lists the runs")
+        raise WordsError(
+            what="there is no unfinished run. To try the failed machines of a finished one again, name it: "
+            "orchestrator resume RUN; `orchestrator status` lists the runs"
+        )
     return unfinished[0]
 
 

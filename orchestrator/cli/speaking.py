@@ -2,16 +2,18 @@
 
 import functools
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+import click
 import typer
 
 from orchestrator.app import NamedJob
 from orchestrator.config import Config, load_config
-from orchestrator.core.errors import JobInvalid, OrchestratorError, WordsError
+from orchestrator.core.errors import ExitCode, JobInvalid, OrchestratorError, WordsError
 from orchestrator.core.job import read_job
 from orchestrator.views import visible
 
@@ -55,15 +57,31 @@ def plainly(function: Callable[Parameters, Result]) -> Callable[Parameters, Resu
         except OrchestratorError as error:
             complain(error)
             raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt:
+            tell("stopped on request")
+            raise typer.Exit(ExitCode.STOPPED) from None
         except BaseExceptionGroup as group:
             known, bugs = group.split(OrchestratorError)
             if bugs is not None or known is None:
-                raise
+                _confess()
+                raise typer.Exit(ExitCode.BUG) from group
             first = next(iter(_leaves(known)))
             complain(first)
             raise typer.Exit(getattr(first, "exit_code", 1)) from group
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            _confess()
+            raise typer.Exit(ExitCode.BUG) from error
 
     return command
+
+
+def _confess() -> None:
+    """A bug: everything that helps to find it, and then what it means for the operator."""
+    traceback.print_exc(file=sys.stderr)
+    tell("error: this is a bug in orchestrator; please report what stands above. A run that was going on can be")
+    tell("continued with `orchestrator resume`; `orchestrator sweep` clears what it may have left mounted.")
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterable[BaseException]:
@@ -75,8 +93,8 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterable[BaseException]
 
 
 def complain(error: BaseException) -> None:
-    """One plain line for an error."""
-    tell(f"error: {visible(str(error))}")
+    """An error in plain words: one line, or one for each problem."""
+    tell("error: " + "\n".join(visible(line.rstrip()) for line in str(error).split("\n")))
 
 
 def read_jobs(files: Sequence[Path]) -> list[NamedJob]:

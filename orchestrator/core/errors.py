@@ -75,7 +75,7 @@ class OrchestratorError(Exception):
 
     def __init__(self, **facts: object) -> None:
         template = (type(self).__doc__ or type(self).__name__).strip()
-        super().__init__(" ".join(template.format_map(facts).split()))
+        super().__init__(" ".join(template.split()).format_map(facts))
         self.facts = facts
 
 

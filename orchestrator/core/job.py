@@ -4,7 +4,7 @@ import re
 from enum import Enum
 from typing import Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from orchestrator.core.catalog import GuestOs
 from orchestrator.core.errors import JobInvalid
@@ -72,8 +72,8 @@ class Restore(BaseModel):
 
     @field_validator("include", "exclude")
     @classmethod
-    def _patterns_parse(cls, patterns: list[str]) -> list[str]:
-        Selector.check(patterns)
+    def _patterns_parse(cls, patterns: list[str], field: ValidationInfo) -> list[str]:
+        Selector.check(patterns, including=field.field_name == "include")
         return patterns
 
     @model_validator(mode="after")

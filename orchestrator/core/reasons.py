@@ -133,7 +133,6 @@ class Reason(Enum):
         "see the message; then run the residual job",
     )
     PLAN = ("plan", "the job entry could not be planned", "operator", "correct the entry")
-    STOPPED = ("stopped", "the run was stopped before this was done", "operator", "`orchestrator resume`")
 
     def __init__(self, slug: str, cause: str, owner: str, action: str) -> None:
         self.slug = slug

@@ -21,7 +21,7 @@ NOT_REPEATED = frozenset({Reason.LINK_SKIPPED, Reason.SPECIAL, Reason.NOTHING_MA
 def residual_job(plan: Plan, problems: Iterable[Outcome]) -> str | None:
     """The text of a job file with everything that was refused or failed; None when nothing is worth repeating."""
     groups = {group.id: group for group in plan.groups}
-    entries: dict[tuple[str, int, Reason], list[str]] = {}
+    entries: dict[tuple[str, int, bool, Reason], list[str]] = {}
     left_out: Counter[str] = Counter()
     for outcome in problems:
         found = _entry(outcome, groups)
@@ -34,17 +34,19 @@ def residual_job(plan: Plan, problems: Iterable[Outcome]) -> str | None:
     lines = [f"# What run {plan.run} did not restore. Run it again with: orchestrator run <this file>"]
     lines += [f"# Not repeated here: {count} x {slug}" for slug, count in sorted(left_out.items())]
     lines += ["", tomli_w.dumps({"name": _name(plan.job)}).rstrip()]
-    for group, number, reason in sorted(entries, key=lambda key: (key[0], key[1], key[2].slug)):
+    for key in sorted(entries, key=lambda key: (*key[:3], key[3].slug)):
+        group, number, requested, reason = key
         one = groups[group]
         lines += ["", f"# {reason.slug}: {reason.cause}. {reason.owner}: {reason.action}"]
         lines.append(
-            tomli_w.dumps({"restore": [_table(one, one.selections[number], entries[group, number, reason])]}).rstrip()
+            tomli_w.dumps({"restore": [_table(one, one.selections[number], entries[key], requested)]}).rstrip()
         )
     return "\n".join(lines) + "\n"
 
 
-def _entry(outcome: Outcome, groups: Mapping[str, MountGroup]) -> tuple[str, int, Reason] | None:
-    """(group, selection, reason) of one problem; None when a job cannot say it, or repeating it is no use."""
+def _entry(outcome: Outcome, groups: Mapping[str, MountGroup]) -> tuple[str, int, bool, Reason] | None:
+    """(group, selection, whether it is a path that was asked for, reason) of one problem; None when a job cannot say
+    it, or repeating it is no use."""
     group, reason = groups.get(outcome.group), outcome.reason
     if group is None or reason is None or reason in NOT_REPEATED or not _is_unicode(outcome.guest_path):
         return None
@@ -53,7 +55,7 @@ def _entry(outcome: Outcome, groups: Mapping[str, MountGroup]) -> tuple[str, int
     except PathRefused:
         return None
     number = _selection(group, path)
-    return None if number is None else (group.id, number, reason)
+    return None if number is None else (group.id, number, path in group.selections[number].paths, reason)
 
 
 def _selection(group: MountGroup, path: GuestPath) -> int | None:
@@ -63,7 +65,7 @@ def _selection(group: MountGroup, path: GuestPath) -> int | None:
     return None
 
 
-def _table(group: MountGroup, selection: Selection, paths: list[str]) -> dict[str, object]:
+def _table(group: MountGroup, selection: Selection, paths: list[str], requested: bool) -> dict[str, object]:
     table: dict[str, object] = {
         "vm": group.vm,
         "restore_point": group.point.uid,
@@ -74,10 +76,10 @@ def _table(group: MountGroup, selection: Selection, paths: list[str]) -> dict[st
     }
     if group.os is not None:
         table["os"] = group.os.value
-    # A folder among the paths was asked for with patterns; a file has already passed them and passes again.
-    if selection.include:
+    # Patterns are relative to the path that was asked for; what lies below one has already passed them.
+    if requested and selection.include:
         table["include"] = list(selection.include)
-    if selection.exclude:
+    if requested and selection.exclude:
         table["exclude"] = list(selection.exclude)
     return table
 

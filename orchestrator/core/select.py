@@ -22,13 +22,15 @@ class Selector:
         return GitIgnoreSpec.from_lines([self._fold(pattern) for pattern in patterns])
 
     @staticmethod
-    def check(patterns: Sequence[str]) -> None:
+    def check(patterns: Sequence[str], *, including: bool) -> None:
         """Raises ValueError, naming the pattern, for one that can match nothing or cannot be parsed."""
         for text in patterns:
             if not text.strip() or text.lstrip().startswith("#"):
                 raise ValueError(f"the pattern {text!r} is empty or a comment")
             if "\\" in text:
                 raise ValueError(f"the pattern {text!r} holds a backslash; write / between folders")
+            if including and text.startswith("!"):
+                raise ValueError(f"{text!r} takes nothing out of include; write {text[1:]!r} in exclude")
             GitIgnoreSpec.from_lines([text])
 
     def enters(self, folder: str) -> bool:

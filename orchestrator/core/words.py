@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -34,7 +34,12 @@ def read_model(model: type[Model], table: dict[str, Any], place: str, error: typ
     try:
         return model.model_validate(table)
     except ValidationError as cause:
-        raise error(place=place, problems="; ".join(explain(cause, model))) from cause
+        raise error(place=place, problems=listed(explain(cause, model))) from cause
+
+
+def listed(problems: Sequence[str]) -> str:
+    """One problem on the same line, several on a line each."""
+    return problems[0] if len(problems) == 1 else "".join(f"\n  {problem}" for problem in problems)
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> list[str]:

@@ -87,7 +87,7 @@ class Copier:
                 return None
             return self._file(work, policy, pulse)
         except FileError as error:
-            return self._outcome(work, Verdict.FAILED, error.reason, str(error))
+            return self._outcome(work, Verdict.FAILED, error.reason, str(error.facts.get("what", error)))
 
     def _file(self, work: Work, policy: Conflict, pulse: Pulse) -> Outcome:
         found = self._target.look(work.target)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from anyio import create_task_group, current_time, sleep
+from anyio import create_task_group, current_time, sleep, to_thread
 
 from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.errors import (
@@ -19,7 +19,7 @@ from orchestrator.core.errors import (
     SessionEnded,
     ShareUnreadable,
 )
-from orchestrator.core.events import FilesLocated, GroupEnded, GroupStarted
+from orchestrator.core.events import FilesLocated, GroupEnded, GroupStarted, Notice
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, Totals
 from orchestrator.core.lifecycle import LeaseState
 from orchestrator.core.locate import Seen, Volume, join_share, roots_for
@@ -263,6 +263,8 @@ class GroupRunner:
             return
         await self._leases.place(lease, located.share, located.folder)
         row = lease.row
+        for doubt in located.doubts:
+            self._rooms.emit(Notice(self._rooms.clock(), f"{row.point.vm}: {doubt}"))
         volumes = tuple((volume.root, volume.folder.root) for volume in located.volumes)
         where = join_share(located.share, located.folder)
         self._rooms.emit(FilesLocated(self._rooms.clock(), self._run, row.group, row.point.vm, where, volumes))
@@ -281,7 +283,7 @@ class GroupRunner:
         for number, path, root, below in requests:
             selection = course.group.selections[number]
             if root in volumes:
-                walk = self._walk(course, number, volumes[root], below)
+                walk = await self._walk(course, number, volumes[root], below)
                 stages.setdefault(selection.stage, []).append(walk)
             elif root:
                 outcomes.append(_unmatched(course.group, path, root, located.unmatched.get(root, "")))
@@ -292,9 +294,11 @@ class GroupRunner:
         if course.complete:
             await hand_over(outbox, course.fresh(_unmatched_patterns(course)))
 
-    def _walk(self, course: Course, number: int, volume: Volume, below: tuple[str, ...]) -> Walk:
-        selection = course.group.selections[number]
-        return Walk(self._rooms.source, course.group, selection, course.selectors[number], volume, below)
+    async def _walk(self, course: Course, number: int, volume: Volume, below: tuple[str, ...]) -> Walk:
+        selection, folds_case = course.group.selections[number], False
+        if self._rooms.folds_case is not None:
+            folds_case = await to_thread.run_sync(self._rooms.folds_case, selection.destination)
+        return Walk(self._rooms.source, course.group, selection, course.selectors[number], volume, below, folds_case)
 
     async def _session_ends(self, lease: Lease) -> None:
         await self._watch.ended(lease.generation)

@@ -238,7 +238,8 @@ class Leases:
         """The session ended, so the mount can be neither listed nor deleted; what is seen outside decides later."""
         await self._record(lease, LeaseStep.LOST, note=cause, ended=True)
         row = lease.row
-        self._rooms.emit(MountGone(self._rooms.clock(), row.run, row.group, row.point.vm, row.mount_href, cause))
+        if row.mount_href:
+            self._rooms.emit(MountGone(self._rooms.clock(), row.run, row.group, row.point.vm, row.mount_href, cause))
 
     async def place(self, lease: Lease, share: str, folder: str) -> None:
         """Record where the mount's files were seen, so that its end can be proved from outside."""

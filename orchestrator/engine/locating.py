@@ -15,12 +15,14 @@ from orchestrator.engine.rooms import EngineSettings, Reach
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """Where a mount's files are. `unmatched` tells why a wanted root has no volume folder."""
+    """Where a mount's files are. `unmatched` tells why a wanted root has no volume folder, `doubts` where the config
+    and the contents disagree."""
 
     share: str
     folder: str
     volumes: list[Volume]
     unmatched: dict[str, str]
+    doubts: tuple[str, ...] = ()
 
 
 class Locator:
@@ -60,8 +62,9 @@ class Locator:
         what EM raises.
         """
         names = set(wanted)
-        needed = [root for root in mount.roots if root.name in names and _override(root.name, reach) is None]
+        needed = [root for root in mount.roots if root.name in names]
         listings, unlisted = await self._root_listings(needed, generation)
+        unlisted = {root: cause for root, cause in unlisted.items() if _override(root, reach) is None}
         found: list[Located] = []
         problems: list[str] = []
         for share, folder in await self._await_folders(before, vm, backup_server, reach):
@@ -115,25 +118,31 @@ class Locator:
         names = [name for name, listed in inside.items() if listed.folder]
         known = {root: _override(root, reach) for root in root_names(mount, reach)}
         matched = {root: volume for root, volume in known.items() if volume is not None and volume in names}
-        free = [name for name in names if name not in matched.values()]
-        contents = {name: await self._listing(SourcePath(join_share(share, folder, name), "")) for name in free}
-        missing = {root: listing for root, listing in wanted.items() if root not in matched}
+        where = join_share(share, folder)
+        every = {name: await self._listing(SourcePath(join_share(where, name), "")) for name in names}
+        contents = {name: listing for name, listing in every.items() if name not in matched.values()}
+        missing = {root: listing for root, listing in wanted.items() if root not in matched and known[root] is None}
         found = match_roots(missing, contents)
         if missing.keys() - found.keys():
             others = [root for root in mount.roots if root.name not in missing and root.name not in matched]
             listings, _ = await self._root_listings(others, generation)
             found = match_roots(missing | listings, contents)
-        where = join_share(share, folder)
         unmatched = {
             root: unmatched_text(root, where, listing, contents)
             for root, listing in missing.items()
             if root not in found
         }
+        unmatched |= {
+            root: f"the config says that {root} is {volume}, but {where} holds {', '.join(names) or 'no folder'}; "
+            "correct [[backup_servers]] volumes"
+            for root, volume in known.items()
+            if volume is not None and volume not in names
+        }
         volumes = [
             Volume(root, *root_in_guest(root), SourcePath(join_share(share, folder, name), ""))
             for root, name in (matched | found).items()
         ]
-        return Located(share, folder, volumes, unmatched)
+        return Located(share, folder, volumes, unmatched, _doubts(matched, wanted, every))
 
     async def _listing(self, folder: SourcePath) -> Listing:
         try:
@@ -141,6 +150,19 @@ class Locator:
         except OSError:
             # A volume that cannot be listed matches nothing; the root it may be is then reported as unmatched.
             return {}
+
+
+def _doubts(
+    matched: Mapping[str, str], wanted: Mapping[str, Listing], contents: Mapping[str, Listing]
+) -> tuple[str, ...]:
+    """Where the config names a volume folder whose content says that it is another root's."""
+    believed = match_roots({root: wanted[root] for root in matched if root in wanted}, contents)
+    return tuple(
+        f"the config says that {root} is {matched[root]}, but {folder} looks like it; "
+        "check [[backup_servers]] volumes before you trust what is restored"
+        for root, folder in believed.items()
+        if folder != matched[root]
+    )
 
 
 def list_shares(source: Source, backup_server: str, reach: Reach) -> Seen:

@@ -55,7 +55,7 @@ async def run_job(plan: Plan, row: RunRow, rooms: Rooms, books: Books, stop: Sto
             witness.start_soon(scribe.write, inbox)
             async with outbox:
                 error = await _work(groups, rooms, dispatcher, runner, outbox, stop)
-    await _settle_lost(row, rooms, books, locator)
+    await _settle_lost(row, rooms, books, locator, stop)
     return await _end(plan, row, rooms, books, error, stop)
 
 
@@ -111,12 +111,16 @@ def _chooser(group: MountGroup) -> Callable[[Selection], Selector]:
     return lambda selection: Selector(selection.include, selection.exclude, ignore_case=group.windows)
 
 
-async def _settle_lost(row: RunRow, rooms: Rooms, books: Books, locator: Locator) -> None:
-    """Prove from outside what became of the mounts whose session ended."""
+async def _settle_lost(row: RunRow, rooms: Rooms, books: Books, locator: Locator, stop: Stop) -> None:
+    """Prove from outside what became of the mounts whose session ended, all at once; a second request to stop ends
+    the wait, and what is not proved then counts as left."""
     prover = Prover(rooms, books, locator)
-    for lease in await books.ask(rooms.leases.leases, row.id):
-        if lease.state is LeaseState.LOST:
-            await prover.settle(lease, rooms.settings.folder_timeout)
+    lost = [lease for lease in await books.ask(rooms.leases.leases, row.id) if lease.state is LeaseState.LOST]
+    with one_error():
+        async with create_task_group() as settling:
+            with stop.governs(settling.cancel_scope):
+                for lease in lost:
+                    settling.start_soon(prover.settle, lease, rooms.settings.folder_timeout)
 
 
 async def _end(

@@ -69,5 +69,7 @@ class Rooms:
     new_id: Callable[[], str]
     em_url: str
     settings: EngineSettings
+    folds_case: Callable[[str], bool] | None = None
+    """Whether a destination takes names that differ only in letter case for one. Blocks."""
     flush: Callable[[], None] | None = None
     """Called in a thread before outcomes are written, when they must be true even after a power cut."""

@@ -30,7 +30,7 @@ class SpaceGuard:
         async with lock:
             if await self._fits(destination, size):
                 return True
-            return await self._wait(destination, size)
+            return not self._stop.draining and await self._wait(destination, size)
 
     async def _fits(self, destination: str, size: int) -> bool:
         looked, free = self._free.get(destination, (float("-inf"), 0))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from orchestrator.core.entries import Entry, EntryKind, Outcome, Verdict
 from orchestrator.core.errors import MountLost
 from orchestrator.core.locate import Volume
-from orchestrator.core.paths import PathRefused, SourcePath, TargetPath, target_path
+from orchestrator.core.paths import PathRefused, SourcePath, TargetPath, fold, target_path
 from orchestrator.core.plan import MountGroup, Selection
 from orchestrator.core.reasons import Reason
 from orchestrator.core.select import Selector
@@ -57,6 +57,9 @@ class Walk:
     selector: Selector
     volume: Volume
     below: tuple[str, ...]
+    folds_case: bool = False
+    """The destination takes names that differ only in letter case for one."""
+    _siblings: tuple[str, dict[str, str]] = ("", {})
     _works: list[Work] = field(default_factory=list)
     _outcomes: list[Outcome] = field(default_factory=list)
     _bytes: int = 0
@@ -98,27 +101,33 @@ class Walk:
         elif not self.selector.wants(name):
             return
         guest = self.volume.guest(entry.relative)
+        if self.folds_case and (other := self._same_but_for_case(entry.relative)):
+            message = f"{other} is restored already, and the destination takes the two names for one"
+            self._outcomes.append(self._refused(entry, str(guest), Reason.NAME_CLASH, message))
+            return
         try:
             target = target_path(
                 self.selection.destination, self.volume.volume, "/".join((*self.volume.prefix, entry.relative))
             )
         except PathRefused as error:
-            self._outcomes.append(
-                Outcome(
-                    self.group.id,
-                    str(guest),
-                    "",
-                    Verdict.REFUSED,
-                    entry.size,
-                    entry.mtime_ns,
-                    "",
-                    error.reason,
-                    str(error),
-                )
-            )
+            self._outcomes.append(self._refused(entry, str(guest), error.reason, str(error)))
             return
         self._works.append(Work(entry, SourcePath(self.volume.folder.root, entry.relative), str(guest), target))
         self._bytes += entry.size
+
+    def _refused(self, entry: Entry, guest: str, reason: Reason, message: str) -> Outcome:
+        return Outcome(
+            self.group.id, guest, "", Verdict.REFUSED, entry.size, entry.mtime_ns, reason=reason, message=message
+        )
+
+    def _same_but_for_case(self, relative: str) -> str:
+        """The earlier sibling with the same name but for letter case, if there is one. The walk gives the children of
+        one folder together, so only one folder's names are held."""
+        parent, _, name = relative.rpartition("/")
+        if self._siblings[0] != parent:
+            self._siblings = (parent, {})
+        other = self._siblings[1].setdefault(fold(name), name)
+        return other if other != name else ""
 
     def _missing(self) -> Outcome:
         guest = str(self.volume.guest("/".join(self.below)))

@@ -138,6 +138,11 @@ class LocalTarget:
         with Translating(Side.TARGET, root):
             return free_space(root)
 
+    def folds_case(self, root: str) -> bool:
+        """Whether the file system of `root` takes names that differ only in letter case for one. Makes and removes an
+        empty file where `root` is or will be; False when that cannot be done, as then nothing can be written."""
+        return folds_case(_nearest_existing(root))
+
     def flush(self) -> None:
         """Return when everything written below the allowed roots so far would survive a power cut."""
         with Translating(Side.TARGET, ", ".join(self._allow)):
@@ -277,6 +282,19 @@ def partial_name(name: str) -> str:
     """The name a file is staged under: hidden, stable, and short whatever the length of `name`."""
     short = hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()
     return f".{short}{PARTIAL_SUFFIX}"
+
+
+def folds_case(folder: str) -> bool:
+    """Whether two spellings of one name are one file in `folder`; tried out, because no system call tells."""
+    probe = os.path.join(folder, f".case-{os.getpid()}-{threading.get_ident()}{PARTIAL_SUFFIX}")
+    try:
+        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        try:
+            return os.path.lexists(os.path.join(folder, os.path.basename(probe).upper()))
+        finally:
+            os.unlink(probe)
+    except OSError:
+        return False
 
 
 def free_space(root: str) -> int:

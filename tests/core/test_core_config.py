@@ -63,7 +63,7 @@ def test_a_fingerprint_is_read_with_and_without_colons(load: Load) -> None:
     ("text", "message"),
     [
         ("", "the file is empty"),
-        (EM, "backup_servers: missing; targets: missing"),
+        (EM, "\n  backup_servers: missing\n  targets: missing"),
         (EM.replace("https", "http") + REST, "enterprise_manager.url: 'http://em.example.com:9398/api/' must be https"),
         (EM + "ca_fil = 'x'\n" + REST, "enterprise_manager.ca_fil: unknown key; did you mean ca_file?"),
         (EM + "keep_alive = 900\n" + REST, "enterprise_manager.keep_alive: "),
