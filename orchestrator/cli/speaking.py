@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-import click
 import typer
 
 from orchestrator.app import NamedJob
@@ -68,7 +67,7 @@ def plainly(function: Callable[Parameters, Result]) -> Callable[Parameters, Resu
             first = next(iter(_leaves(known)))
             complain(first)
             raise typer.Exit(getattr(first, "exit_code", 1)) from group
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (typer.Exit, typer.Abort):
             raise
         except Exception as error:
             _confess()
