@@ -66,6 +66,8 @@ def failed(health: Health, now: float) -> Health:
     weaker = replace(health, failures=failures, share=health.share / 2)
     if health.circuit is Circuit.CLOSED and failures < TRIP_AFTER:
         return weaker
+    if health.circuit is Circuit.OPEN and now < health.until:
+        return weaker  # under way when the breaker opened: part of the same trouble, not a try of its own
     trips = health.trips + 1
     if trips > PROBES:
         return replace(weaker, trips=trips, circuit=Circuit.GIVEN_UP)

@@ -158,16 +158,19 @@ def root_in_guest(name: str) -> tuple[str, tuple[str, ...]]:
 def roots_for(path: GuestPath, roots: Iterable[str]) -> list[tuple[str, tuple[str, ...]]]:
     """(root, names below it) for a requested path: every root for `*`, else the root that holds it, or none.
 
-    A whole-guest Linux request (`/`) takes every root; a folder takes the longest root that holds it.
+    A Linux folder takes the longest root that holds it, and every root that is mounted somewhere inside it.
     """
     known = [(name, *root_in_guest(name)) for name in roots]
     if path.volume == "*":
         return [(name, ()) for name, _, _ in known]
-    if path.volume == "/" and not path.parts:
-        return [(name, ()) for name, volume, _ in known if volume == "/"]
+    inside = [
+        (name, ())
+        for name, volume, prefix in known
+        if path.linux and volume == "/" and len(prefix) > len(path.parts) and prefix[: len(path.parts)] == path.parts
+    ]
     holding = [
         (len(prefix), name, path.parts[len(prefix) :])
         for name, volume, prefix in known
         if volume.casefold() == path.volume.casefold() and path.parts[: len(prefix)] == prefix
     ]
-    return [max(holding)[1:]] if holding else []
+    return [max(holding)[1:], *inside] if holding else inside

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from orchestrator.core.catalog import GuestOs, Question, RestorePoint
 from orchestrator.core.claims import Claim, claims, meet, rivals
 from orchestrator.core.job import Conflict, Job, Restore
-from orchestrator.core.paths import GuestPath, PathRefused, expand_destination, lies_below
+from orchestrator.core.paths import GuestPath, PathRefused, components, expand_destination, lies_below
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +106,14 @@ def plan(
     """Resolve `job`. `allow` are the roots that destinations must lie below; `history` maps a machine to the
     seconds its last restore took, and puts long groups first."""
     problems: list[PlanProblem] = []
-    wanted: dict[tuple[str, GuestOs | None], list[tuple[RestorePoint, Selection]]] = {}
+    wanted: dict[_Unit, list[tuple[RestorePoint, Selection]]] = {}
     for number, entry in enumerate(job.restore, 1):
         points = _points(number, entry, catalog.get(question_of(entry), ()), problems)
         for point in points:
             selection = _selection(job, number, entry, point, run, allow, problems)
             if selection is not None:
-                wanted.setdefault((point.uid, entry.os), []).append((point, selection))
-    groups = [_group(found, os, history or {}) for (_, os), found in wanted.items()]
+                wanted.setdefault(_unit(point, entry.os, selection, wanted), []).append((point, selection))
+    groups = [_group(found, unit, history or {}) for unit, found in wanted.items()]
     clashes = _clashes(groups)
     problems.extend(clashes.values())
     groups = _drop(groups, lambda group, selection: (group.id, selection) in clashes)
@@ -225,16 +225,36 @@ def _without_nested(paths: Iterable[GuestPath]) -> tuple[GuestPath, ...]:
     return tuple(kept)
 
 
-def _group(
-    found: Sequence[tuple[RestorePoint, Selection]], os: GuestOs | None, history: Mapping[str, float]
-) -> MountGroup:
-    point = found[0][0]
+_Unit = tuple[str, GuestOs | None, int]
+"""A mount group to be: restore point, guest system, and a number that counts up where files go to two places."""
+
+
+def _unit(
+    point: RestorePoint,
+    os: GuestOs | None,
+    selection: Selection,
+    wanted: Mapping[_Unit, Sequence[tuple[RestorePoint, Selection]]],
+) -> _Unit:
+    """The first group that does not take the same files elsewhere: what becomes of a file is told once per group."""
+    numbers = range(len(wanted) + 1)
+    units = ((point.uid, os, number) for number in numbers)
+    return next(one for one in units if not any(_torn(selection, other) for _, other in wanted.get(one, ())))
+
+
+def _torn(one: Selection, other: Selection) -> bool:
+    """Whether two selections may send the same guest file to two places."""
+    apart = components(one.destination) != components(other.destination)
+    return apart and any(a.holds(b) or b.holds(a) for a in one.paths for b in other.paths)
+
+
+def _group(found: Sequence[tuple[RestorePoint, Selection]], unit: _Unit, history: Mapping[str, float]) -> MountGroup:
+    point, (_, os, number) = found[0][0], unit
     selections: list[Selection] = []
     for _, selection in found:
         stage = 1 + max((other.stage for other in selections if _overlap(selection, other)), default=-1)
         selections.append(replace(selection, stage=stage))
     weight = history.get(point.vm, 0.0) or sum(_breadth(path) for one in selections for path in one.paths)
-    return MountGroup(f"{point.uid} {os}", point, os, tuple(selections), weight)
+    return MountGroup(f"{point.uid} {os} {number}", point, os, tuple(selections), weight)
 
 
 def _claims(selection: Selection) -> tuple[Claim, ...]:
@@ -256,13 +276,15 @@ def _clashes(groups: Sequence[MountGroup]) -> dict[tuple[str, Selection], PlanPr
 
     A job entry has one problem however many machines it stands for.
     """
-    vms = {group.id: group.vm for group in groups}
-    found = rivals((claim, group.id) for group in groups for one in group.selections for claim in _claims(one))
+    owners = {group.id: f"{group.point.uid} {group.os}" for group in groups}
+    vms = {owners[group.id]: group.vm for group in groups}
+    found = rivals((claim, owners[group.id]) for group in groups for one in group.selections for claim in _claims(one))
     problems: dict[tuple[str, Selection], PlanProblem] = {}
     by_entry: dict[int, PlanProblem] = {}
     for group in groups:
         for one in group.selections:
-            other = next((vms[found[claim, group.id]] for claim in _claims(one) if (claim, group.id) in found), None)
+            owner = owners[group.id]
+            other = next((vms[found[claim, owner]] for claim in _claims(one) if (claim, owner) in found), None)
             if other is not None:
                 first, second = sorted((group.vm, other))
                 both = f"{first!r} and {second!r} would both write below {one.destination!r}"
