@@ -163,7 +163,7 @@ def roots_for(path: GuestPath, roots: Iterable[str]) -> list[tuple[str, tuple[st
     known = [(name, *root_in_guest(name)) for name in roots]
     if path.volume == "*":
         return [(name, ()) for name, _, _ in known]
-    inside = [
+    inside: list[tuple[str, tuple[str, ...]]] = [
         (name, ())
         for name, volume, prefix in known
         if path.linux and volume == "/" and len(prefix) > len(path.parts) and prefix[: len(path.parts)] == path.parts
