@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from orchestrator.core.errors import Blast, MountLost, OrchestratorError, SessionEnded
+from orchestrator.core.errors import Blast, MountLeft, MountLost, OrchestratorError, SessionEnded
 
 
 @contextmanager
 def one_error() -> Iterator[None]:
     """Raise the most telling error of an exception group instead of the group, which stays its cause.
 
-    A bug is told before anything we understand; what ends the process before a lost mount; a lost mount before the
-    file errors that it brings with it.
+    A mount that stays is told before anything; a bug before the rest that we understand; what ends the process before
+    a lost mount; a lost mount before the file errors that it brings with it.
     """
     try:
         yield
@@ -28,6 +28,8 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def _rank(error: BaseException) -> int:
+    if isinstance(error, MountLeft):
+        return -1
     if not isinstance(error, OrchestratorError):
         return 0
     if error.blast is Blast.PROCESS:

@@ -12,6 +12,7 @@ from orchestrator.core.errors import (
     EmError,
     Forbidden,
     MountError,
+    MountLeft,
     MountLost,
     MountNotOffered,
     NotFound,
@@ -33,7 +34,7 @@ from orchestrator.engine.gathering import one_error
 from orchestrator.engine.leases import Lease, Leases
 from orchestrator.engine.locating import Located, Locator, root_names
 from orchestrator.engine.rooms import Reach, Rooms
-from orchestrator.engine.scribe import Outbox, hand_over, totals_of
+from orchestrator.engine.scribe import Outbox, all_written, hand_over, totals_of
 from orchestrator.engine.sessions import SessionWatch
 from orchestrator.engine.settled import Settled
 from orchestrator.engine.stages import Stages
@@ -129,19 +130,24 @@ class GroupRunner:
             await self._settled(group),
             turn,
         )
-        state, message = GroupState.STOPPED, ""
+        state, message, journal_fails = GroupState.STOPPED, "", False
         try:
             async with outbox:
                 message = await self._until_done(course, outbox)
+                await all_written(outbox)  # a group that is done is not looked at again
             if course.again:
                 state = GroupState.WAITING
             elif message:
                 state = GroupState.FAILED
             elif course.complete:
                 state = GroupState.DONE
+        except MountLeft:
+            journal_fails = True
+            raise
         finally:
             seconds = current_time() - started
-            await self._mark(group, state, message, seconds)
+            if not journal_fails:
+                await self._mark(group, state, message, seconds)
             if not course.again:
                 self._emit_ended(course, state, seconds, message)
         return course.again

@@ -12,19 +12,22 @@ from dataclasses import dataclass, replace
 
 from anyio import CancelScope, current_time, move_on_after, sleep
 
+from orchestrator.core import events
 from orchestrator.core.catalog import Mount, Task, TaskPhase
 from orchestrator.core.errors import (
     EmError,
     MountError,
     MountFailed,
+    MountLeft,
     MountLost,
     MountNotOffered,
     MountTimedOut,
     NotFound,
     OutcomeUnknown,
     SessionEnded,
+    StateError,
 )
-from orchestrator.core.events import MountDeleted, MountGone, MountLeft, MountOpened
+from orchestrator.core.events import MountDeleted, MountGone, MountOpened
 from orchestrator.core.ledger import LeaseRow
 from orchestrator.core.lifecycle import OPEN_STATES, LeaseState, LeaseStep, advance
 from orchestrator.core.plan import MountGroup
@@ -180,7 +183,8 @@ class Leases:
         return any(task.phase is not TaskPhase.FINISHED and task.href not in self._tasks for task in tasks)
 
     async def release(self, lease: Lease) -> None:
-        """End the lease: shielded, bounded, and journalled whatever comes of it. Never raises an EmError."""
+        """End the lease: shielded, bounded, and journalled whatever comes of it. Raises no EmError but MountLeft, when
+        the journal fails too."""
         if lease.row.state not in OPEN_STATES:
             return
         cause = "the time limit for deleting passed (limits.unmount_timeout)"
@@ -194,8 +198,14 @@ class Leases:
                     return
                 except (EmError, MountError) as error:
                     cause = str(error)
-            await self._record(lease, LeaseStep.LEFT, note=cause, ended=True)
             self._emit_left(lease, cause)
+            try:
+                await self._record(lease, LeaseStep.LEFT, note=cause, ended=True)
+            except StateError as error:
+                row = lease.row
+                raise MountLeft(
+                    vm=row.point.vm, href=row.mount_href or row.task_href, cause=f"{cause}; {error}"
+                ) from error
 
     async def _delete(self, lease: Lease) -> None:
         hrefs = [lease.row.mount_href] if lease.row.mount_href else await self._made_without_us(lease)
@@ -290,4 +300,4 @@ class Leases:
     def _emit_left(self, lease: Lease, cause: str) -> None:
         row, point, now = lease.row, lease.row.point, self._rooms.clock()
         href = row.mount_href or row.task_href
-        self._rooms.emit(MountLeft(now, row.run, row.group, point.vm, point.backup_server, href, cause))
+        self._rooms.emit(events.MountLeft(now, row.run, row.group, point.vm, point.backup_server, href, cause))

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from anyio import create_memory_object_stream, create_task_group, fail_after
+from anyio import CancelScope, create_memory_object_stream, create_task_group, fail_after
 
-from orchestrator.core.entries import Outcome
 from orchestrator.core.errors import ExitCode, OrchestratorError, worst
 from orchestrator.core.events import FilesDone, RunEnded, RunStarted
 from orchestrator.core.ledger import GroupRow, GroupState, RunRow, RunState, Totals
@@ -20,7 +19,7 @@ from orchestrator.engine.groups import GroupRunner
 from orchestrator.engine.locating import Locator
 from orchestrator.engine.proving import Prover
 from orchestrator.engine.rooms import Rooms
-from orchestrator.engine.scribe import Outbox, Scribe
+from orchestrator.engine.scribe import Handed, Outbox, Scribe
 from orchestrator.engine.sessions import SessionWatch, keep_alive
 from orchestrator.engine.stopping import Stop
 
@@ -39,7 +38,7 @@ class Ending:
 async def run_job(plan: Plan, row: RunRow, rooms: Rooms, books: Books, stop: Stop, watch: SessionWatch) -> Ending:
     """Run every group of `plan` that is not done yet; all mounts are released when this returns.
 
-    Raises StateError when the journal fails; everything else is in the Ending.
+    Raises StateError when the journal fails, and MountLeft when a mount stays besides; the rest is in the Ending.
     """
     locator = Locator(rooms.source, rooms.browser, rooms.settings)
     groups, resumed = await _begin(plan, row, rooms, books)
@@ -50,7 +49,7 @@ async def run_job(plan: Plan, row: RunRow, rooms: Rooms, books: Books, stop: Sto
     error: OrchestratorError | None = None
     with one_error():
         async with create_task_group() as witness:
-            outbox, inbox = create_memory_object_stream[Sequence[Outcome]](rooms.settings.copies * 2)
+            outbox, inbox = create_memory_object_stream[Handed](rooms.settings.copies * 2)
             scribe = Scribe(rooms, books, row.id, stop)
             witness.start_soon(scribe.write, inbox)
             async with outbox:
@@ -97,7 +96,7 @@ async def _work(
                     await dispatcher.dispatch(groups, lambda group, turn: _restore(group, turn, runner, outbox))
                     work.cancel_scope.cancel()
     except OrchestratorError as error:
-        if error.exit_code is ExitCode.STATE:
+        if error.exit_code in (ExitCode.STATE, ExitCode.MOUNTS_LEFT):
             raise
         return error
     return None
@@ -116,11 +115,10 @@ async def _settle_lost(row: RunRow, rooms: Rooms, books: Books, locator: Locator
     the wait, and what is not proved then counts as left."""
     prover = Prover(rooms, books, locator)
     lost = [lease for lease in await books.ask(rooms.leases.leases, row.id) if lease.state is LeaseState.LOST]
-    with one_error():
+    with one_error(), CancelScope() as waiting, stop.governs(waiting):
         async with create_task_group() as settling:
-            with stop.governs(settling.cancel_scope):
-                for lease in lost:
-                    settling.start_soon(prover.settle, lease, rooms.settings.folder_timeout)
+            for lease in lost:
+                settling.start_soon(prover.settle, lease, rooms.settings.folder_timeout)
 
 
 async def _end(

@@ -2,21 +2,28 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 
-from anyio import fail_after, to_thread
+from anyio import BrokenResourceError, Event, get_cancelled_exc_class, move_on_after, sleep_forever, to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from orchestrator.core.entries import Outcome, Verdict
+from orchestrator.core.errors import FileError
 from orchestrator.core.events import FileProblem, FilesDone, Notice
 from orchestrator.core.ledger import Totals
+from orchestrator.core.reasons import Reason
 from orchestrator.engine.books import Books
 from orchestrator.engine.rooms import Rooms
 from orchestrator.engine.stopping import Stop
 
-Outbox = MemoryObjectSendStream[Sequence[Outcome]]
+Handed = Sequence[Outcome] | Event
+"""Outcomes to be written, or an event to be set when all that was handed over before it is."""
+
+Outbox = MemoryObjectSendStream[Handed]
 
 HANDOVER_WITHIN = 60.0
-"""Seconds that a shielded hand-over may wait for the journal."""
+"""Seconds that a hand-over may wait for the journal once it is being cancelled."""
 
 
 def totals_of(outcomes: Sequence[Outcome]) -> Totals:
@@ -45,18 +52,28 @@ class Scribe:
         self._stop = stop
         self._totals = Totals()
 
-    async def write(self, inbox: MemoryObjectReceiveStream[Sequence[Outcome]]) -> None:
+    async def write(self, inbox: MemoryObjectReceiveStream[Handed]) -> None:
         """Everything that waits is written in one transaction, so a slow disk makes larger batches, not more."""
         async with inbox:
-            async for outcomes in inbox:
-                batch = list(outcomes)
+            async for first in inbox:
+                handed = [first]
                 while inbox.statistics().current_buffer_used:
-                    batch.extend(inbox.receive_nowait())
-                if self._flush is not None:
-                    await to_thread.run_sync(self._flush)
-                await self._books.ask(self._ledger.record, self._run, batch)
-                self._announce(batch)
-                self._stop_if_hopeless(batch)
+                    handed.append(inbox.receive_nowait())
+                if batch := [outcome for one in handed if not isinstance(one, Event) for outcome in one]:
+                    await self._write(batch)
+                for one in handed:
+                    if isinstance(one, Event):
+                        one.set()
+
+    async def _write(self, batch: list[Outcome]) -> None:
+        if self._flush is not None:
+            try:
+                await to_thread.run_sync(self._flush)
+            except FileError as error:
+                batch = [_unproved(outcome, error) for outcome in batch]
+        await self._books.ask(self._ledger.record, self._run, batch)
+        self._announce(batch)
+        self._stop_if_hopeless(batch)
 
     def _stop_if_hopeless(self, batch: Sequence[Outcome]) -> None:
         """A run that only produces errors is stopped: it would lock backup files for nothing."""
@@ -82,8 +99,34 @@ class Scribe:
                 self._emit(FileProblem(now, self._run, one.group, one.guest_path, one.verdict, reason, one.message))
 
 
+def _unproved(outcome: Outcome, error: FileError) -> Outcome:
+    """A file that the disk would not say it has is not restored, whatever stands under its name."""
+    if outcome.verdict is not Verdict.RESTORED:
+        return outcome
+    message = f"copied, but the destination could not write it to its disk: {error.facts.get('what', error)}"
+    return replace(outcome, verdict=Verdict.FAILED, reason=Reason.WRITE_ERROR, message=message)
+
+
 async def hand_over(outbox: Outbox, outcomes: Sequence[Outcome]) -> None:
-    """Give finished outcomes to the scribe even while being cancelled: what was done must be written."""
-    if outcomes:
-        with fail_after(HANDOVER_WITHIN, shield=True):
+    """Give finished outcomes to the scribe, however long the journal takes; while being cancelled too, but then not
+    for ever: what was done should be written, and what is not proves itself on the disk."""
+    if not outcomes:
+        return
+    try:
+        await outbox.send(outcomes)
+    except get_cancelled_exc_class():
+        with move_on_after(HANDOVER_WITHIN, shield=True), suppress(BrokenResourceError):
             await outbox.send(outcomes)
+        raise
+    except BrokenResourceError:
+        await sleep_forever()  # the scribe has failed, and that cancels everybody
+
+
+async def all_written(outbox: Outbox) -> None:
+    """Return when everything that was handed over before is in the journal."""
+    written = Event()
+    try:
+        await outbox.send(written)
+    except BrokenResourceError:
+        await sleep_forever()
+    await written.wait()
