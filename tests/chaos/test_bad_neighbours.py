@@ -360,3 +360,23 @@ async def test_a_mount_lost_with_its_session_counts_as_gone_only_when_its_folder
         assert report.exit_code == 7
         assert report.mounts_left
         assert home.missing() == []
+
+
+async def test_in_the_durable_mode_by_batch_the_disk_is_flushed_before_the_journal_says_restored(
+    estate: Estate, tmp_path: Path
+) -> None:
+    story: list[str] = []
+
+    def wrap(name: str, room: Any) -> Any:
+        if name == "target":
+            return Wrapped(room, flush=lambda: story.append("flush"))
+        return room
+
+    async with house(estate, tmp_path) as home:
+        fate = Fate(listen=lambda event: story.append("told") if type(event).__name__ == "FilesDone" else None)
+        home.copy = {"durable": "batch"}
+        demand_everything_restored(home, await live(home, fate, wrap=wrap))
+    assert story[0] == "flush"
+    assert story.count("flush") >= 1
+    told_without_flush = [place for place, word in enumerate(story) if word == "told" and "flush" not in story[:place]]
+    assert told_without_flush == []

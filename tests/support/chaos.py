@@ -236,6 +236,7 @@ class House:
     folders: tuple[Path, ...]
     limits: Mapping[str, Any]
     keep_alive: float = 240.0
+    copy: Mapping[str, Any] = field(default_factory=lambda: {"durable": "none"})
     state: Path = Path()
     states: int = 0
     time: Time = field(default_factory=Time)
@@ -263,6 +264,8 @@ class House:
                     {"name": name, "shares": [str(share)]} for name, share in self.simulator.estate.shares.items()
                 ],
                 "limits": {**LIMITS, **self.limits},
+                # A flush waits for everything that anybody writes to the disk; its own tests are in tests/rooms.
+                "copy": dict(self.copy),
                 "targets": {"allow": [str(self.target)]},
                 "state": {"folder": self.state},
             }

@@ -178,6 +178,8 @@ class Flow:
             },
             "backup_servers": [{"name": name, "shares": [str(at)]} for name, at in self.estate.shares.items()],
             "limits": {"folder_timeout": 5, "unmount_timeout": 10, "mount_timeout": 10, "poll_interval": 0.05},
+            # A flush waits for everything that anybody writes to the disk; its own tests are in tests/rooms.
+            "copy": {"durable": "none"},
             "targets": {"allow": [str(self.target)]},
             "state": {"folder": "state"},
         }
