@@ -43,12 +43,6 @@ MUTATIONS = (
         "with CancelScope(shield=False):\n            with move_on_after(self._rooms.settings.unmount_timeout):",
     ),
     Mutation(
-        "no shield around the POST and its record",
-        "engine/leases.py",
-        "with move_on_after(RECORD_WITHIN, shield=True):",
-        "with move_on_after(RECORD_WITHIN):",
-    ),
-    Mutation(
         "no intended row",
         "engine/leases.py",
         "        await self._books.write_lease(row)\n        return Lease(row, generation, self._rooms.mounts)",

@@ -230,7 +230,7 @@ def _note_files(home: House, told: Told) -> None:
 async def call_story(estate: Estate, folder: Path, number: int, told: Told) -> None:
     """Killed at call `number`: odd ones before the call, even ones after it."""
     fate = Fate("kill", call=(number + 1) // 2, after=number % 2 == 0)
-    async with house(estate, folder) as home:
+    async with house(estate, folder, session_end_unmounts="never") as home:
         await demand_all_of_a_stop(home, fate)
         told.killed += fate.dead
 
@@ -241,7 +241,8 @@ async def call_story(estate: Estate, folder: Path, number: int, told: Told) -> N
 async def kill_story(estate: Estate, folder: Path, seed: int, told: Told) -> None:
     """A real process, killed at a random moment after its first request, and what `resume` makes of it."""
     rng = random.Random(seed)
-    async with house(estate, folder, task_seconds=0.02, request_latency=0.005) as home:
+    quirks: dict[str, Any] = {"task_seconds": 0.02, "request_latency": 0.005, "session_end_unmounts": "never"}
+    async with house(estate, folder, **quirks) as home:
         _write_words(home)
         process = await _start(home, "run", str(home.folder / "job.toml"))
         with anyio.move_on_after(20):

@@ -5,6 +5,7 @@ The suite takes every STRIDE-th call; `make chaos` takes them all.
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,9 @@ from tests.support.chaos import Fate, house, live, stopped_and_resumed
 LAST = 240
 """More than the run has calls."""
 
+STUBBORN: dict[str, Any] = {"session_end_unmounts": "never"}
+"""Here nothing goes by itself with its session: a mount that is not deleted stays."""
+
 STRIDE = 5 * int(os.environ.get("CHAOS_EVERY", "1"))
 TURN = {"before": 1, "after": 3}
 """The two halves take different calls."""
@@ -21,7 +25,7 @@ TURN = {"before": 1, "after": 3}
 
 async def test_the_numbers_reach_beyond_the_last_call(estate: Estate, tmp_path: Path) -> None:
     fate = Fate()
-    async with house(estate, tmp_path) as home:
+    async with house(estate, tmp_path, **STUBBORN) as home:
         await live(home, fate)
     assert LAST - 80 < len(fate.calls) <= LAST
 
@@ -30,7 +34,7 @@ async def test_the_numbers_reach_beyond_the_last_call(estate: Estate, tmp_path: 
 async def test_a_run_killed_before_a_call_is_swept_and_completed_by_resuming(
     estate: Estate, tmp_path: Path, number: int
 ) -> None:
-    async with house(estate, tmp_path) as home:
+    async with house(estate, tmp_path, **STUBBORN) as home:
         await stopped_and_resumed(home, Fate("kill", call=number))
 
 
@@ -38,7 +42,7 @@ async def test_a_run_killed_before_a_call_is_swept_and_completed_by_resuming(
 async def test_a_run_killed_after_a_call_is_swept_and_completed_by_resuming(
     estate: Estate, tmp_path: Path, number: int
 ) -> None:
-    async with house(estate, tmp_path) as home:
+    async with house(estate, tmp_path, **STUBBORN) as home:
         await stopped_and_resumed(home, Fate("kill", call=number, after=True))
 
 
@@ -46,5 +50,5 @@ async def test_a_run_killed_after_a_call_is_swept_and_completed_by_resuming(
 async def test_a_run_cancelled_at_a_call_leaves_no_mount_and_is_completed_by_resuming(
     estate: Estate, tmp_path: Path, number: int
 ) -> None:
-    async with house(estate, tmp_path) as home:
+    async with house(estate, tmp_path, **STUBBORN) as home:
         await stopped_and_resumed(home, Fate("cancel", call=number, after=True))

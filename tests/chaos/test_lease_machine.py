@@ -28,7 +28,7 @@ from orchestrator.core.errors import (
     SessionEnded,
 )
 from orchestrator.core.ledger import LeaseRow, RunRow, RunState
-from orchestrator.core.lifecycle import OPEN_STATES
+from orchestrator.core.lifecycle import OPEN_STATES, LeaseState
 from orchestrator.core.limits import Limits
 from orchestrator.core.plan import MountGroup
 from orchestrator.engine.books import Books
@@ -43,6 +43,9 @@ START = datetime(2026, 11, 20, tzinfo=UTC)
 POINTS = tuple(
     RestorePoint(f"uid{n}", f"vm{n}", START, "vbr01", f"/points/{n}/mounts", f"/points/{n}/mounts") for n in (1, 2)
 )
+
+
+UNSETTLED = (LeaseState.INTENDED, LeaseState.REQUESTED, LeaseState.HELD)
 
 
 class JumpingLoop(asyncio.SelectorEventLoop):
@@ -376,6 +379,9 @@ async def one_life(em: ScriptedEm, times: int, both: bool) -> None:
 async def story(em: ScriptedEm, times: int, both: bool) -> None:
     em.journal.begin(RunRow("r1", "job", RunState.RUNNING, START, "{}"))
     await one_life(em, times, both)
+    if not em.dead:
+        unsettled = [row for row in em.journal.lease_rows.values() if row.state in UNSETTLED]
+        assert not unsettled, "a process that ended in order gave no answer about a mount"
     em.dead, em.kill_at, em.cancel_at, em.script = False, 0, 0, []
     await anyio.sleep(1000)  # what EM was still at work on is done
     em.demand_journalled()
