@@ -12,6 +12,7 @@ from orchestrator.core.events import BytesCopied, FilesScanned
 from orchestrator.core.plan import MountGroup
 from orchestrator.core.reasons import Reason
 from orchestrator.engine.copying import Copier
+from orchestrator.engine.finishing import Folders
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.pulse import Pulse
 from orchestrator.engine.rooms import EngineSettings, Rooms
@@ -99,7 +100,9 @@ class Stages:
             if batch is None:
                 return
             count.add(batch)
-            stage.folders.extend(work for work in batch.works if work.entry.kind is EntryKind.FOLDER)
+            for work in batch.works:
+                if work.entry.kind is EntryKind.FOLDER:
+                    stage.folders.add(work.target, work.entry)
             await send.send(batch)
 
 
@@ -147,7 +150,7 @@ class _Stage:
         self._stall = settings.stall
         self._pulses: set[Pulse] = set()
         self.width = settings.copies
-        self.folders: list[Work] = []
+        self.folders = Folders()
         self._put_off: list[tuple[Batch, Work]] = []
 
     async def copy(self, receive: MemoryObjectReceiveStream[Batch]) -> None:
@@ -210,6 +213,8 @@ class _Stage:
 
     def _keep(self, batch: Batch, done: Sequence[Outcome]) -> list[Outcome]:
         """The outcomes that are final; the others are put off with their work."""
+        if not any(outcome.verdict is Verdict.FAILED for outcome in done):
+            return list(done)
         works = {work.guest_path: work for work in batch.works}
         kept = []
         for outcome in done:
@@ -223,9 +228,9 @@ class _Stage:
 
     def finish_folders(self, rooms: Rooms) -> None:
         """Set the times of folders, deepest first, now that nothing more is written into them. Blocks."""
-        for work in reversed(self.folders):
+        for target, entry in reversed(self.folders):
             try:
-                rooms.target.finish_folder(work.target, work.entry)
+                rooms.target.finish_folder(target, entry)
             except FileError:
                 # Its making has already been told as a failure of its own; its times are no loss beyond that.
                 continue
