@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from orchestrator.core.reasons import Reason
 
@@ -124,6 +125,7 @@ def _parts(text: str, pieces: Sequence[str]) -> tuple[str, ...]:
     return parts
 
 
+@lru_cache(maxsize=256)
 def volume_folder(volume: str) -> str:
     """The folder of a volume below a destination: `C` for `C:`, nothing for the root of a Linux guest."""
     return "" if volume == "/" else safe_component(volume.rstrip(":").strip("/") or "root")

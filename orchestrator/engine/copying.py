@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from anyio import from_thread
 
 from orchestrator.core.decide import Copy, Refuse, Renamed, Skip, decide, renamed, same_file
-from orchestrator.core.entries import EntryKind, FoundKind, Outcome, Verdict
+from orchestrator.core.entries import EntryKind, FoundKind, Outcome, Placed, Verdict
 from orchestrator.core.errors import FileError, MountLost
 from orchestrator.core.job import Conflict
 from orchestrator.core.paths import SourcePath, TargetPath
@@ -106,7 +106,7 @@ class Copier:
         placed = self._target.place(
             work.source, work.entry, work.target, overwrite, self._progress(work.entry.size, pulse)
         )
-        return replace(self._outcome(work, Verdict.RESTORED, None, ""), size=placed.size, checksum=placed.checksum)
+        return self._outcome(work, Verdict.RESTORED, None, "", placed)
 
     def _beside(self, work: Work, pulse: Pulse) -> Outcome:
         """Copy under the first free name beside the existing file, unless an earlier run has already done so."""
@@ -140,14 +140,17 @@ class Copier:
         message = f"nothing moved for {seconds:g} s (limits.stall_timeout); the share or the disk hangs"
         return self._outcome(work, Verdict.FAILED, Reason.STALLED, message)
 
-    def _outcome(self, work: Work, verdict: Verdict, reason: Reason | None, message: str) -> Outcome:
+    def _outcome(
+        self, work: Work, verdict: Verdict, reason: Reason | None, message: str, placed: Placed | None = None
+    ) -> Outcome:
         return Outcome(
             group=self._group,
             guest_path=work.guest_path,
             target_path=full_target(work.target),
             verdict=verdict,
-            size=work.entry.size,
+            size=placed.size if placed else work.entry.size,
             mtime_ns=work.entry.mtime_ns,
+            checksum=placed.checksum if placed else "",
             reason=reason,
             message=message,
         )
