@@ -1,0 +1,167 @@
+"""Copying from a local or mounted share, against `cp -a` and `rsync -a`, which neither checksum nor keep a journal."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+from anyio import create_memory_object_stream, create_task_group
+from anyio.streams.memory import MemoryObjectReceiveStream
+
+from benchmarks.engine import Durable, Share, config_of, forget, opened, plan_for, real_share, run_engine
+from benchmarks.measuring import Contestant, Rounds, mib, print_table, side_by_side
+from benchmarks.places import Places, available_memory
+from benchmarks.trees import large_files, small_files
+from orchestrator.core.entries import Outcome
+from orchestrator.core.locate import Volume
+from orchestrator.core.paths import SourcePath
+from orchestrator.core.plan import MountGroup, Plan
+from orchestrator.core.select import Selector
+from orchestrator.engine.rooms import Rooms
+from orchestrator.engine.scribe import Handed
+from orchestrator.engine.stages import Stages
+from orchestrator.engine.stopping import Stop
+from orchestrator.engine.walking import Walk
+
+COPIES = 16
+THREADS = (1, 2, 4, 8, 16)
+
+
+@dataclass(slots=True)
+class Course:
+    """What a stage keeps of a group that has neither a mount nor a past."""
+
+    group: MountGroup
+    announced: tuple[int, int] = (0, 0)
+    problems: list[Outcome] = field(default_factory=list)
+
+    def fresh(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        self.problems += [one for one in outcomes if one.reason is not None]
+        return list(outcomes)
+
+
+def local_copy(places: Places, quick: bool) -> None:
+    """Small and large files, in memory and on a disk; then how many threads are best."""
+    for kind, place in places.all():
+        _small(place, kind, quick)
+        _large(place, kind, quick)
+    for kind, place in places.all():
+        _threads(place, kind, quick)
+
+
+def _small(place: Path, kind: str, quick: bool) -> None:
+    count = 2_000 if quick else 20_000
+    tree = place / "small"
+    size = small_files(tree, count, (1 << 10, 64 << 10))
+    rounds = _against_peers(tree, place, 3)
+    _print(f"{count:,} small files, {mib(size)}, {kind} to {kind}", rounds, count, "files/s")
+    forget(tree)
+
+
+def _large(place: Path, kind: str, quick: bool) -> None:
+    size = min((32 if quick else 700) << 20, available_memory() // 12)
+    tree = place / "large"
+    total = large_files(tree, 2, size)
+    rounds = _against_peers(tree, place, 3)
+    _print(f"2 files of {mib(size)}, {kind} to {kind}", rounds, total / 1e6, "MB/s")
+    forget(tree)
+
+
+def _print(title: str, rounds: Rounds, amount: float, unit: str) -> None:
+    rows = [
+        [
+            name,
+            f"{rounds.median(name):.2f}",
+            f"{amount / rounds.median(name):,.0f}",
+            rounds.ratio(name, "cp -a"),
+            rounds.ratio(name, "rsync -a") if "rsync -a" in rounds.seconds else "not installed",
+        ]
+        for name in rounds.seconds
+    ]
+    print_table(title, ("copy", "s (median)", unit, "speed of cp -a = 1", "speed of rsync -a = 1"), rows)
+
+
+def _against_peers(tree: Path, place: Path, rounds: int) -> Rounds:
+    share = real_share(tree)
+    contestants = [
+        Contestant("cp -a", lambda to: _peer(["cp", "-a", f"{tree}/.", str(to)], to)),
+        Contestant("our copy path", lambda to: copy_path(share, to, COPIES)),
+        Contestant("our whole engine", lambda to: whole_engine(share, to, COPIES)),
+    ]
+    if shutil.which("rsync"):
+        contestants.insert(1, Contestant("rsync -a", lambda to: _peer(["rsync", "-a", f"{tree}/", str(to)], to)))
+    return side_by_side(contestants, place, rounds)
+
+
+def _threads(place: Path, kind: str, quick: bool) -> None:
+    """The whole engine with 1 to 16 copying threads."""
+    count, size = (1_000, 32 << 20) if quick else (10_000, 256 << 20)
+    rows: list[list[str]] = [[str(number)] for number in THREADS]
+    makers: list[tuple[str, Callable[[Path], int]]] = [
+        (f"{count:,} small files", lambda tree: small_files(tree, count, (1 << 10, 64 << 10))),
+        (f"4 x {mib(size)}", lambda tree: large_files(tree, 4, size)),
+    ]
+    for _, make in makers:
+        tree = place / "threads"
+        make(tree)
+        share = real_share(tree)
+        rounds = side_by_side([_with_threads(share, number) for number in THREADS], place, 3)
+        for row, number in zip(rows, THREADS, strict=True):
+            row += [f"{rounds.median(str(number)):.2f}", rounds.ratio(str(number), "16")]
+        forget(tree)
+    head = ["limits.copies"]
+    for name, _ in makers:
+        head += [f"{name}, s", "speed of 16 = 1"]
+    print_table(f"Copying threads, {kind} to {kind}", head, rows)
+
+
+def _with_threads(share: Share, number: int) -> Contestant:
+    return Contestant(str(number), lambda to: whole_engine(share, to, number))
+
+
+def whole_engine(share: Share, to: Path, copies: int, durable: Durable = "none") -> None:
+    """A run with mount, journal, report and manifest."""
+    config = config_of(share.folder, to / "target", to / "state", copies, durable)
+    report = run_engine(config, share, plan_for(to / "target"))
+    if report.exit_code != 0:
+        raise SystemExit(f"the run ended with {report.exit_code}: {report.problems[:3]}")
+
+
+def copy_path(share: Share, to: Path, copies: int) -> None:
+    """Walk, decide, copy, checksum, in threads as the engine does it, without a mount and a journal."""
+    config = config_of(share.folder, to / "target", to / "state", copies, "none")
+    with opened(config, share) as rooms:
+        share.show()
+        try:
+            anyio.run(_stages, rooms, plan_for(to / "target"), share)
+        finally:
+            share.hide()
+
+
+async def _stages(rooms: Rooms, plan: Plan, share: Share) -> None:
+    group = plan.groups[0]
+    root = SourcePath(str(share.folder / group.vm / "Volume1"), "")
+    selection = group.selections[0]
+    walk = Walk(rooms.source, group, selection, Selector((), (), ignore_case=True), Volume("C:", "C:", (), root), ())
+    course = Course(group)
+    outbox, inbox = create_memory_object_stream[Handed](rooms.settings.copies * 2)
+    async with create_task_group() as tasks:
+        tasks.start_soon(_drop, inbox)
+        async with outbox:
+            stop = Stop(rooms.emit, rooms.clock)
+            await Stages(rooms, plan.run, stop).run([[walk]], course, outbox)
+    if course.problems:
+        raise SystemExit(f"not everything was copied: {course.problems[:3]}")
+
+
+async def _drop(inbox: MemoryObjectReceiveStream[Handed]) -> None:
+    async with inbox:
+        async for _ in inbox:
+            pass
+
+
+def _peer(words: Sequence[str], to: Path) -> None:
+    to.mkdir()
+    subprocess.run(words, check=True)
