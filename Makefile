@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TEST_JOBS ?= 2
+# Memory where there is some: the journal flushes at every mount, and a busy disk would make the tests wait for others.
+TEST_TMP ?= $(shell test -w /dev/shm && echo /dev/shm || echo /tmp)
 # Without tests/flow and tests/chaos, which start processes and whole runs; `make test` has them all.
 FAST_TESTS := tests/architecture tests/contract tests/core tests/docs tests/rooms tests/views
 
@@ -26,7 +28,7 @@ demo: setup ## restore 12 machines from a simulated Enterprise Manager, end to e
 	$(BIN)/orchestrator demo
 
 test: setup ## every test
-	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist worksteal
+	TMPDIR=$(TEST_TMP) $(BIN)/python -m pytest -n $(TEST_JOBS) --dist worksteal
 
 chaos: setup ## the long tests: real kills, random fault scripts, a death at every call (about 20 minutes)
 	$(BIN)/python -m tests.chaos.nightly
@@ -39,7 +41,7 @@ check: setup ## what a change must pass: style, types, import contracts, fast te
 	$(BIN)/ruff format --check orchestrator tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist worksteal $(FAST_TESTS)
+	TMPDIR=$(TEST_TMP) $(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist worksteal $(FAST_TESTS)
 
 bench: setup ## what is measured, against whom; prints ratios
 	$(BIN)/python -m benchmarks
