@@ -73,7 +73,7 @@ async def test_a_whole_volume_without_what_is_excluded(tmp_path: Path) -> None:
         assert em.restored() == {path: file for path, file in wanted.items() if "Finance" not in path}
 
 
-async def test_every_spelling_of_a_path_is_understood_and_one_mount_serves_them_all(tmp_path: Path) -> None:
+async def test_every_spelling_of_a_path_is_understood(tmp_path: Path) -> None:
     async with flow(tmp_path, small) as em:
         machine = em.machine("fs01")
         spellings = {
@@ -97,6 +97,15 @@ async def test_every_spelling_of_a_path_is_understood_and_one_mount_serves_them_
             found = {path.replace("SHARES/finance", "Shares/Finance"): file for path, file in found.items()}
             found = {path.replace("SHARES", "Shares"): file for path, file in found.items()}
         assert found == expected
+        em.assert_nothing_left()
+
+
+async def test_one_mount_serves_every_entry_of_a_restore_point(tmp_path: Path) -> None:
+    async with flow(tmp_path, seeded(machines=1, files=60)) as em:
+        paths = [["C:\\Shares"], ["D:\\"]]
+        entries = [{"vm": "fs01", "paths": each, "to": str(em.target / str(n))} for n, each in enumerate(paths)]
+        done = await em.run("run", em.job(*entries))
+        assert done.code == 0, done.everything
         assert em.simulator.mounts_made == 1
         em.assert_nothing_left()
 
