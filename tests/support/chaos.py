@@ -611,4 +611,6 @@ async def stopped_and_resumed(house: House, fate: Fate) -> None:
     # A process that dies before its first mount has told nobody of its logon; EM ends such a session when it is idle.
     strays = int(fate.dead and not fate.ended("journal.write_session"))
     demand_everything_restored(house, again, strays)
+    if fate.how != "kill":  # what was done before an orderly stop is in the journal, every file of it
+        assert report_of(again).totals.skipped in (0, len(house.wanted))
     await demand_nothing_more_to_do(house, strays)
