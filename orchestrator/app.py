@@ -15,13 +15,14 @@ from pathlib import Path
 
 import anyio
 
-from orchestrator.artefacts import keep_job, write_artefacts
+from orchestrator.artefacts import keep_job, read_report, write_artefacts
 from orchestrator.config import BackupServerSettings, Config, read_password
 from orchestrator.core.errors import (
     ExitCode,
     JobInvalid,
     OrchestratorError,
     StateError,
+    StateUnusable,
     WordsError,
     worst,
 )
@@ -177,11 +178,17 @@ def reading(config: Config) -> Iterator[Journal]:
 
 @asynccontextmanager
 async def stopped_from_outside(listen: Listen, state: Path) -> AsyncIterator[Stop]:
-    """A Stop that SIGINT, SIGTERM and a file named `stop` in the state folder ask for."""
+    """A Stop that SIGINT, SIGTERM, a lost terminal and a file named `stop` in the state folder ask for."""
     stop = Stop(listen, now)
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with anyio.open_signal_receiver(*_stop_signals()) as signals:
         async with obeying(stop, signals, lambda: _take_stop_file(state)):
             yield stop
+
+
+def _stop_signals() -> list[signal.Signals]:
+    """A connection that breaks hangs up on the run, which must not leave its mounts behind; under nohup it may."""
+    hang_up = [one for one in signal.Signals if one.name == "SIGHUP" and signal.getsignal(one) is not signal.SIG_IGN]
+    return [signal.SIGINT, signal.SIGTERM, *hang_up]
 
 
 def _take_stop_file(state: Path) -> bool:
@@ -251,7 +258,8 @@ def _past_seconds(config: Config) -> dict[str, float]:
 
 
 async def run_jobs(app: App, jobs: Sequence[NamedJob], keep_going: bool) -> list[Finished]:
-    """Run `jobs` one after the other. Every plan is made before the first run begins."""
+    """Run `jobs` one after the other. Every plan is made before the first run begins; after a stop the others are
+    only begun, so that `resume` knows of them."""
     rooms = app.rooms()
     async with _working(app, rooms) as (books, stop):
         plans: list[Plan] = []
@@ -264,8 +272,6 @@ async def run_jobs(app: App, jobs: Sequence[NamedJob], keep_going: bool) -> list
             row = RunRow(one.run, one.job, RunState.RUNNING, now(), plan_to_json(one))
             await books.ask(keep_job, app.config, row.id, named.content)
             finished.append(await _finish(app, books, await run_job(one, row, rooms, books, stop, app.watch)))
-            if stop.draining:
-                break
         return finished
 
 
@@ -311,7 +317,8 @@ async def _working(app: App, rooms: Rooms) -> AsyncIterator[tuple[Books, Stop]]:
             generation = await app.client.open()
         try:
             await books.session_id(generation)
-            await _sweep_before(app, rooms, books)
+            with stop.forestalls():
+                await _sweep_before(app, rooms, books)
             yield books, stop
         finally:
             with anyio.CancelScope(shield=True):
@@ -366,12 +373,18 @@ def _resumable(journal: Journal, run: str | None) -> RunRow:
 
 
 async def _finish(app: App, books: Books, ending: Ending) -> Finished:
-    return Finished(await books.ask(write_artefacts, app.journal, app.config, ending.row.id), ending.error)
+    """The report, told even when its files cannot be written."""
+    try:
+        return Finished(await books.ask(write_artefacts, app.journal, app.config, ending.row.id), ending.error)
+    except StateUnusable as error:
+        report = await books.ask(read_report, app.journal, app.config, ending.row.id)
+        return Finished(replace(report, files={}), ending.error or error)
 
 
 def exit_code(finished: Sequence[Finished]) -> ExitCode:
     """The worst exit code of several runs."""
-    return worst(*(ExitCode(one.report.exit_code or 0) for one in finished))
+    codes = [ExitCode(one.report.exit_code or 0) for one in finished]
+    return worst(*codes, *(one.error.exit_code for one in finished if one.error is not None))
 
 
 def left_mounts(rows: Sequence[LeaseRow]) -> list[LeftMount]:

@@ -4,9 +4,11 @@ May touch: argv, environment, standard streams, the terminal, log set-up. Promis
 the documented exit codes, nothing but the asked-for output on stdout. Refuses: decisions; those are below.
 """
 
+import io
 import sys
 
 from orchestrator.cli.commands import cli
+from orchestrator.cli.speaking import silence
 from orchestrator.core.errors import ExitCode
 
 __all__ = ["main"]
@@ -14,7 +16,15 @@ __all__ = ["main"]
 
 def main() -> None:
     """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files need not fit the terminal's encoding
     try:
         cli()
     except KeyboardInterrupt:
         sys.exit(ExitCode.STOPPED)
+    finally:
+        try:
+            sys.stderr.flush()
+        except OSError:
+            silence(sys.stderr)

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from enum import Enum
@@ -21,9 +21,9 @@ from orchestrator.cli.listening import listening
 from orchestrator.cli.simulating import serve_simulator
 from orchestrator.cli.speaking import Globals, complain, plainly, read_jobs, say, tell
 from orchestrator.config import Config
-from orchestrator.core.errors import ExitCode
+from orchestrator.core.errors import ExitCode, WordsError, worst
 from orchestrator.core.job import Job
-from orchestrator.core.ledger import RunRow
+from orchestrator.core.ledger import RunRow, RunState
 from orchestrator.views import (
     plan_json_view,
     plan_text,
@@ -139,8 +139,7 @@ def plan(context: typer.Context, jobs: Jobs) -> None:
     options: Globals = context.obj
     named = read_jobs(jobs)
     plans = anyio.run(roof.show_plans, options.config(), named)
-    for one in plans:
-        say(plan_json_view(one) if options.json else plan_text(one))
+    say(_listed([plan_json_view(one) for one in plans]) if options.json else "\n".join(map(plan_text, plans)))
     if any(one.problems for one in plans):
         raise typer.Exit(ExitCode.WORDS)
 
@@ -246,8 +245,8 @@ def sweep(
         say(json.dumps({"cleared": len(cleared), "mounts_left": shown}, indent=2))
     else:
         for one in mounts:
-            say(f"left: {one.vm} ({one.created:%Y-%m-%d %H:%M} UTC) on {one.backup_server}: {one.cause}")
-            say(f"      on the backup server: {one.remedy}")
+            say(visible(f"left: {one.vm} ({one.created:%Y-%m-%d %H:%M} UTC) on {one.backup_server}: {one.cause}"))
+            say(visible(f"      on the backup server: {one.remedy}"))
         say(f"mounts cleared {len(cleared)}, left {len(left)}")
     if left:
         raise typer.Exit(ExitCode.MOUNTS_LEFT)
@@ -286,6 +285,11 @@ def _opened(options: Globals, config: Config, events: Path | None) -> Iterator[r
         yield app
 
 
+def _listed(texts: Sequence[str]) -> str:
+    """One JSON document alone, several as a list of them."""
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+
+
 def _run_values(row: RunRow) -> dict[str, str | int | None]:
     ended = row.ended.isoformat() if row.ended else None
     return {
@@ -300,16 +304,16 @@ def _run_values(row: RunRow) -> dict[str, str | int | None]:
 
 def _show_finished(options: Globals, finished: list[roof.Finished]) -> None:
     reports = [one.report for one in finished]
-    if options.json:
-        texts = [report_json(one) for one in reports]
-        say(texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
-    else:
-        for one in reports:
-            say(report_text(one))
+    code = roof.exit_code(finished)
+    try:
+        say(_listed([report_json(one) for one in reports]) if options.json else "\n".join(map(report_text, reports)))
+    except WordsError as error:
+        complain(error)
+        code = worst(code, error.exit_code)
     for ended in finished:
         if ended.error is not None:
             complain(ended.error)
-            tell("the run can be continued: orchestrator resume")
-    code = roof.exit_code(finished)
+            if ended.report.state != RunState.FINISHED.value:
+                tell(f"the run can be continued: orchestrator resume {ended.report.run}")
     if code is not ExitCode.OK:
         raise typer.Exit(code)

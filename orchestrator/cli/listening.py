@@ -4,7 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -13,6 +13,7 @@ import structlog
 from orchestrator.app import Listen, now
 from orchestrator.cli.progress import make_progress
 from orchestrator.cli.service import service_notifier
+from orchestrator.cli.speaking import tell
 from orchestrator.core.errors import WordsError
 from orchestrator.core.events import Event
 from orchestrator.views import event_json, log_line
@@ -41,7 +42,9 @@ def listening(*, quiet: bool, json_log: bool, events_file: Path | None) -> Itera
     with ExitStack() as stack:
         takers: list[Listen] = []
         if events_file is not None:
-            takers.append(_to_file(stack.enter_context(_opened(events_file))))
+            stream = _opened(events_file)
+            stack.callback(_close, stream)
+            takers.append(_to_file(stream, events_file))
         if json_log:
             takers.append(_to_log(sys.stderr))
         else:
@@ -64,9 +67,24 @@ def _opened(file: Path) -> TextIO:
         raise WordsError(what=f"--events {file}: cannot be written: {cause.strerror}") from cause
 
 
-def _to_file(stream: TextIO) -> Listen:
+def _close(stream: TextIO) -> None:
+    with suppress(OSError):
+        stream.close()
+
+
+def _to_file(stream: TextIO, file: Path) -> Listen:
+    """A file that cannot be written any more is told of once; it is no reason to end a run."""
+    broken = False
+
     def take(event: Event) -> None:
-        stream.write(event_json(event) + "\n")
+        nonlocal broken
+        if broken:
+            return
+        try:
+            stream.write(event_json(event) + "\n")
+        except OSError as cause:
+            broken = True
+            tell(f"--events {file}: cannot be written any more: {cause.strerror}; the run goes on without it")
 
     return take
 
@@ -85,6 +103,7 @@ def _to_log(stream: TextIO) -> Listen:
 
     def take(event: Event) -> None:
         level, message, values = log_line(event)
-        log.log(getattr(logging, level.upper()), message, **values)
+        with suppress(OSError, ValueError):  # a log that nobody takes ends the logging, never the run
+            log.log(getattr(logging, level.upper()), message, **values)
 
     return take

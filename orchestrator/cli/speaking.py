@@ -1,12 +1,15 @@
 """What the commands share: global options, reading files, and plain words for every error."""
 
+import errno
 import functools
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TextIO, TypeVar
 
 import typer
 
@@ -37,13 +40,29 @@ class Globals:
 
 
 def say(text: str) -> None:
-    """The result of a command, on stdout."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    """The result of a command, on stdout. WordsError when it cannot be written; a reader that has had enough
+    (`| head`) is no error."""
+    try:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+    except OSError as cause:
+        silence(sys.stdout)
+        if cause.errno != errno.EPIPE:
+            raise WordsError(what=f"standard output cannot be written: {cause.strerror}") from cause
 
 
 def tell(text: str) -> None:
-    """Anything else, on stderr."""
-    sys.stderr.write(text + "\n")
+    """Anything else, on stderr, if anybody takes it."""
+    with suppress(OSError):
+        sys.stderr.write(text + "\n")
+
+
+def silence(stream: TextIO) -> None:
+    """Let a stream that nobody takes end in nothing: what it still holds would spoil the exit code."""
+    with suppress(OSError, ValueError):
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, stream.fileno())
+        os.close(nothing)
 
 
 def plainly(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

@@ -95,7 +95,7 @@ class JobInvalid(WordsError):
 
 
 class StoppedEarly(OrchestratorError):
-    """Stopped on request before anything was mounted or written; there is nothing to resume."""
+    """Stopped on request before anything was mounted or written; everything is as it was."""
 
     exit_code = ExitCode.STOPPED
 

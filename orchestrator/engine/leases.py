@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 from anyio import CancelScope, current_time, move_on_after, sleep
 
-from orchestrator.core import events
 from orchestrator.core.catalog import Mount, Task, TaskPhase
 from orchestrator.core.errors import (
     EmError,
@@ -28,6 +27,7 @@ from orchestrator.core.errors import (
     StateError,
 )
 from orchestrator.core.events import MountDeleted, MountGone, MountOpened
+from orchestrator.core.events import MountLeft as MountLeftBehind
 from orchestrator.core.ledger import LeaseRow
 from orchestrator.core.lifecycle import OPEN_STATES, LeaseState, LeaseStep, advance
 from orchestrator.core.plan import MountGroup
@@ -300,4 +300,4 @@ class Leases:
     def _emit_left(self, lease: Lease, cause: str) -> None:
         row, point, now = lease.row, lease.row.point, self._rooms.clock()
         href = row.mount_href or row.task_href
-        self._rooms.emit(events.MountLeft(now, row.run, row.group, point.vm, point.backup_server, href, cause))
+        self._rooms.emit(MountLeftBehind(now, row.run, row.group, point.vm, point.backup_server, href, cause))

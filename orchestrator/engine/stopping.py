@@ -65,6 +65,8 @@ class Stop:
         StoppedEarly."""
         with CancelScope() as scope:
             self._early.append(scope)
+            if self.draining:
+                scope.cancel()
             try:
                 yield
             finally:

@@ -5,7 +5,7 @@ Touches only what the journal proves to be ours.
 
 from collections.abc import Sequence
 
-from orchestrator.core.errors import EmError, SealBroken, SessionEnded
+from orchestrator.core.errors import Blast, EmError, SealBroken, SessionEnded
 from orchestrator.core.events import Notice
 from orchestrator.core.ledger import LeaseRow, SessionRow
 from orchestrator.core.lifecycle import OPEN_STATES
@@ -57,14 +57,17 @@ async def _sweep_session(
 
 
 async def _revive(rooms: Rooms, kept: SessionRow | None) -> Revived | None:
-    """The dead run's session, or None when it can no longer be used; then only proof from outside is left."""
+    """The dead run's session, or None when it cannot be used; then only proof from outside is left. Raises what
+    keeps this process from asking EM anything."""
     if kept is None:
         return None
     try:
         return await rooms.reviver.revive(kept.sealed)
     except SessionEnded:
         return None
-    except SealBroken as error:
+    except (SealBroken, EmError) as error:
+        if isinstance(error, EmError) and error.blast is Blast.PROCESS:
+            raise
         rooms.emit(Notice(rooms.clock(), str(error)))
         return None
 

@@ -9,6 +9,7 @@ from unittest import mock
 
 import pytest
 
+from orchestrator import app as roof
 from orchestrator.cli.speaking import _leaves
 from orchestrator.core.errors import ExitCode, FileError, OrchestratorError, StateUnusable
 from orchestrator.core.events import MountLeft
@@ -150,3 +151,14 @@ async def test_a_mount_that_neither_em_nor_the_journal_lets_go_of_is_told_with_7
             errors = await end_of(home, fate)
         assert any(isinstance(event, MountLeft) for event in fate.seen)
         assert max(error.exit_code for error in errors) is ExitCode.MOUNTS_LEFT
+
+
+async def test_a_report_whose_files_cannot_be_written_is_told_all_the_same(estate: Estate, tmp_path: Path) -> None:
+    async with house(estate, tmp_path) as home:
+        with mock.patch.object(roof, "write_artefacts", mock.Mock(side_effect=FULL)):
+            ended = await live(home)
+        assert ended is not None
+        assert ended[0].error is FULL
+        assert ended[0].report.totals.restored == len(home.wanted)
+        assert (roof.exit_code(ended), ended[0].report.state) == (ExitCode.STATE, "finished")
+        assert home.simulator.open_sessions() == []
