@@ -231,7 +231,6 @@ class ShareUnreadable(MountError):
 class MountLeft(MountError):
     """The mount of {vm} ({href}) could not be deleted: {cause}. `orchestrator sweep` tries again."""
 
-    blast = Blast.PROCESS
     exit_code = ExitCode.MOUNTS_LEFT
 
 

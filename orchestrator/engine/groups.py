@@ -185,7 +185,7 @@ class GroupRunner:
                     return await self._failed(course, outbox, f"{error} Given up after {losses} losses in a row.")
                 course.settled = await self._settled(group)
             except OrchestratorError as error:
-                if error.blast is Blast.PROCESS:
+                if error.blast is Blast.PROCESS or isinstance(error, MountLeft):
                     raise
                 if not course.mounted and self._may_pass(course, error):
                     course.again = course.turn is Turn.FIRST and not self._stop.draining
