@@ -113,6 +113,8 @@ async def test_a_target_that_takes_long_to_flush_slows_the_run_and_does_not_end_
         return Wrapped(room, flush=lambda: time.sleep(0.4)) if name == "target" else room
 
     async with house(estate, tmp_path, limits={"copies": 1}) as home:
+        home.copy = {"durable": "batch"}
+        home.copy = {"durable": "batch"}
         with mock.patch.object(scribe, "HANDOVER_WITHIN", 0.05):
             demand_everything_restored(home, await live(home, wrap=wrap))
 
@@ -127,8 +129,8 @@ async def test_a_target_that_cannot_be_flushed_is_told_and_the_run_ends_in_order
         return Wrapped(room, flush=flush) if name == "target" else room
 
     async with house(estate, tmp_path) as home:
-        fate = Fate()
-        report = report_of(await live(home, fate, wrap=wrap))
+        home.copy = {"durable": "batch"}
+        report = report_of(await live(home, wrap=wrap))
         assert report.totals.restored == 0
         assert report.problems_by_reason["write-error"] == report.totals.failed > 0
         assert home.simulator.open_mounts() == []
