@@ -5,7 +5,7 @@ from pathlib import Path
 from orchestrator.config import Config
 from orchestrator.core.errors import StateUnusable
 from orchestrator.core.plan import plan_from_json
-from orchestrator.core.report import PROBLEMS_SHOWN, Report, make_report
+from orchestrator.core.report import Report, make_report
 from orchestrator.core.residual import residual_job
 from orchestrator.files import write_manifest, write_text_atomically
 from orchestrator.journal import Journal
@@ -55,7 +55,7 @@ def read_report(journal: Journal, config: Config, run: str) -> Report:
         "manifest": str(folder / f"manifest.{config.copying.checksum}"),
         "job": str(folder / "job.toml"),
     }
-    planned, problems = plan_from_json(row.plan), journal.problems(run, PROBLEMS_SHOWN)
+    planned, problems = plan_from_json(row.plan), journal.problems(run)
     if residual_job(planned, problems) is not None:
         files["residual"] = str(folder / "residual.toml")
     return make_report(planned, row, journal.groups(run), journal.leases(run), journal.totals(run), problems, files)

@@ -146,6 +146,11 @@ def _names(listing: Iterable[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") if names else "nothing"
 
 
+def reserved(root: str) -> bool:
+    """Whether a root is a partition without a drive letter (`Volume$0:`), as the system keeps for itself."""
+    return re.fullmatch(r"Volume\$\d+:?", root, re.IGNORECASE) is not None
+
+
 def root_in_guest(name: str) -> tuple[str, tuple[str, ...]]:
     """A root as EM names it, in guest terms: (`C:`, ()) or (`/`, (`srv`,))."""
     plain = name.replace("\\", "/")

@@ -70,7 +70,10 @@ class LeftMount:
     @property
     def remedy(self) -> str:
         """The vendor's own command, for the backup server's PowerShell."""
-        name = re.sub(r"[][*?`]", r"`\g<0>", self.vm).replace("'", "''")
+        name = re.sub(r"[][*?`]", r"`\g<0>", self.vm)
+        name = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", "?", name)
+        # PowerShell takes typographic quotes for plain ones, and a machine may be named by a stranger.
+        name = re.sub("['\u2018-\u201b]", r"\g<0>\g<0>", name)
         return (
             f"Get-VBRRestoreSession | ? {{ $_.Name -like '*{name}*' -and $_.State -eq 'Working' }}; "
             "Stop-VBRWindowsFileRestore"
@@ -120,7 +123,7 @@ def make_report(
     problems: Sequence[Outcome],
     files: Mapping[str, str] | None = None,
 ) -> Report:
-    """The report of `run` from what the journal holds. `problems` may be cut off; the counts never are."""
+    """The report of `run` from what the journal holds. `problems` are all there are; not all of them are shown."""
     rows = {row.group: row for row in groups}
     vms = {group.id: group.vm for group in plan.groups}
     reasons = Counter({Reason.PLAN.slug: len(plan.problems)}) + Counter(_slug(one) for one in problems)

@@ -74,6 +74,16 @@ class Copier:
                 raise MountLost(vm=self._vm, cause=f"its files are no longer on the share ({batch.volume.folder.root})")
             done.append(outcome)
 
+    def needed(self, batch: Batch) -> int:
+        """Bytes of `batch` that are not at the target already. Blocks."""
+        return sum(work.entry.size for work in batch.works if not self._is_there(work))
+
+    def _is_there(self, work: Work) -> bool:
+        try:
+            return same_file(work.entry, self._target.look(work.target))
+        except FileError:
+            return False
+
     def _mount_is_gone(self, batch: Batch) -> bool:
         """A share that is gone shows no volume folder, a server that is gone an unreadable one."""
         root = self._source.look(SourcePath(batch.volume.folder.root, ""))

@@ -291,6 +291,8 @@ class GroupRunner:
             if root in volumes:
                 walk = await self._walk(course, number, volumes[root], below)
                 stages.setdefault(selection.stage, []).append(walk)
+            elif path.volume == "*" and root in located.bare:
+                self._leave_out(course.group, root, located.bare[root])
             elif root:
                 outcomes.append(_unmatched(course.group, path, root, located.unmatched.get(root, "")))
             else:
@@ -299,6 +301,11 @@ class GroupRunner:
         course.complete = await self._stages.run([walks for _, walks in sorted(stages.items())], course, outbox)
         if course.complete:
             await hand_over(outbox, course.fresh(_unmatched_patterns(course)))
+
+    def _leave_out(self, group: MountGroup, root: str, cause: str) -> None:
+        """`*` means every volume with files in it; one that cannot be looked into is told, and fails nobody."""
+        if cause:
+            self._rooms.emit(Notice(self._rooms.clock(), f"{group.vm}: {root} is reserved and left out: {cause}"))
 
     async def _walk(self, course: Course, number: int, volume: Volume, below: tuple[str, ...]) -> Walk:
         selection, folds_case = course.group.selections[number], False

@@ -15,6 +15,7 @@ from anyio import CancelScope, current_time, move_on_after, sleep
 from orchestrator.core.catalog import Mount, Task, TaskPhase
 from orchestrator.core.errors import (
     EmError,
+    EmUnreachable,
     MountError,
     MountFailed,
     MountLeft,
@@ -81,7 +82,8 @@ class Leases:
             await self.release(lease)
 
     async def _intend(self, group: MountGroup) -> Lease:
-        generation = await self._rooms.session.open()
+        # Never a logon of its own: after a refused renewal each would bring the account closer to being locked.
+        generation = self._rooms.session.generation
         try:
             before = await self._rooms.mounts.existing(group.point, generation)
         except SessionEnded as error:
@@ -125,6 +127,9 @@ class Leases:
             except EmError as error:
                 if not isinstance(error, SessionEnded):
                     await self._record(lease, LeaseStep.NOTHING, note=str(error))
+                if isinstance(error, EmUnreachable):
+                    # Nothing was sent. The next try begins with questions that wait until EM is back, or end the run.
+                    raise MountLost(vm=group.vm, cause=str(error)) from error
                 raise
             self._tasks.add(task.href)
             await self._record(lease, LeaseStep.REQUESTED, task_href=task.href)

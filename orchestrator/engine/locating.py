@@ -1,13 +1,22 @@
 """Finding the files of a mount: which share, which folder, which volume folder is which root."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from anyio import CapacityLimiter, current_time, sleep, to_thread
 
 from orchestrator.core.catalog import Listing, Mount, MountRoot, ShareFolder
 from orchestrator.core.errors import Blast, EmError, FolderAmbiguous, FolderNotFound, ShareUnreadable, VolumeUnmatched
-from orchestrator.core.locate import Seen, Volume, join_share, match_roots, new_folders, root_in_guest, unmatched_text
+from orchestrator.core.locate import (
+    Seen,
+    Volume,
+    join_share,
+    match_roots,
+    new_folders,
+    reserved,
+    root_in_guest,
+    unmatched_text,
+)
 from orchestrator.core.paths import SourcePath
 from orchestrator.engine.ports import Browser, Source
 from orchestrator.engine.rooms import EngineSettings, Reach
@@ -16,13 +25,14 @@ from orchestrator.engine.rooms import EngineSettings, Reach
 @dataclass(frozen=True, slots=True)
 class Located:
     """Where a mount's files are. `unmatched` tells why a wanted root has no volume folder, `doubts` where the config
-    and the contents disagree."""
+    and the contents disagree. `bare` are reserved partitions in which EM shows nothing, with the cause if it cannot."""
 
     share: str
     folder: str
     volumes: list[Volume]
     unmatched: dict[str, str]
     doubts: tuple[str, ...] = ()
+    bare: Mapping[str, str] = field(default_factory=dict)
 
 
 class Locator:
@@ -79,7 +89,8 @@ class Locator:
         winners = [located for located in found if len(located.unmatched) == best]
         if len(winners) > 1:
             raise FolderAmbiguous(vm=vm, folders=", ".join(join_share(one.share, one.folder) for one in winners))
-        return winners[0]
+        bare = {root: unlisted.get(root, "") for root in names if reserved(root) and not listings.get(root)}
+        return replace(winners[0], bare=bare)
 
     async def _root_listings(
         self, roots: Iterable[MountRoot], generation: int

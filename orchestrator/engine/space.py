@@ -1,5 +1,7 @@
 """Room at the destinations: a target that fills up pauses its groups before it is at zero."""
 
+from collections.abc import Callable
+
 from anyio import Lock, current_time, sleep, to_thread
 
 from orchestrator.core.errors import FileError
@@ -23,12 +25,16 @@ class SpaceGuard:
         self._free: dict[str, tuple[float, int]] = {}
         self._locks: dict[str, Lock] = {}
 
-    async def room_for(self, destination: str, size: int) -> bool:
+    async def room_for(self, destination: str, size: int, needed: Callable[[], int]) -> bool:
         """Wait until `size` bytes fit below `destination` with the reserve untouched. False when the run is being
-        stopped, which it also is when the wait takes longer than settings.space_wait."""
+        stopped, which it also is when the wait takes longer than settings.space_wait. `needed` says how many bytes it
+        really takes, because files that are there already take none; it blocks and is asked only when room is short."""
         lock = self._locks.setdefault(destination, Lock())
         async with lock:
             if await self._fits(destination, size):
+                return True
+            size = await to_thread.run_sync(needed)
+            if size == 0 or await self._fits(destination, size):
                 return True
             return not self._stop.draining and await self._wait(destination, size)
 

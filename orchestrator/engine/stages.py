@@ -1,6 +1,7 @@
 """The stream of one group: walker, copiers and hand-over, joined by a bounded stream, stage after stage."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 from anyio import CapacityLimiter, create_memory_object_stream, create_task_group, move_on_after, sleep, to_thread
@@ -176,7 +177,8 @@ class _Stage:
         """One batch, and what is left of it after a file that stalled."""
         rest: Batch | None = batch
         while rest is not None:
-            if not await self._space.room_for(rest.selection.destination, rest.bytes):
+            needed = partial(self._copier.needed, rest)
+            if not await self._space.room_for(rest.selection.destination, rest.bytes, needed):
                 return
             rest = await self._in_thread(rest, last)
 

@@ -17,11 +17,11 @@ from orchestrator.core.ledger import LeaseRow
 from orchestrator.core.lifecycle import LeaseState
 from orchestrator.core.reasons import Reason
 from orchestrator.core.report import left_mount
-from orchestrator.simulator import Estate, EndSession, Fault, Status
+from orchestrator.simulator import EndSession, Estate, Fault, Status
 from tests.chaos.test_bad_neighbours import Wrapped
 from tests.core.values import AT, point
 from tests.support.chaos import build_estate, demand_everything_restored, demand_nothing_held, house, live, report_of
-from tests.support.flow import flow, small
+from tests.support.flow import flow
 
 
 @pytest.fixture(scope="session")
