@@ -86,10 +86,10 @@ MUTATIONS = (
         "        if False:\n",
     ),
     Mutation(
-        "work cancelled together with its witness",
+        "no shield on handing over what is done",
         "engine/scribe.py",
-        "with fail_after(HANDOVER_WITHIN, shield=True):",
-        "with fail_after(HANDOVER_WITHIN):",
+        "with move_on_after(HANDOVER_WITHIN, shield=True), suppress",
+        "with move_on_after(HANDOVER_WITHIN), suppress",
     ),
     Mutation(
         "sessions without mounts are not swept",
