@@ -5,7 +5,10 @@ the documented exit codes, nothing but the asked-for output on stdout. Refuses: 
 """
 
 import io
+import os
 import sys
+import threading
+import time
 
 from orchestrator.cli.commands import cli
 from orchestrator.cli.speaking import silence
@@ -14,17 +17,38 @@ from orchestrator.core.errors import ExitCode
 __all__ = ["main"]
 
 
+WAIT_FOR_THREADS = 2.0
+"""Seconds that threads get to end by themselves; one that still reads from a dead share never will."""
+
+
 def main() -> None:
     """The console script."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names of files need not fit the terminal's encoding
     try:
         cli()
+        code = int(ExitCode.OK)
     except KeyboardInterrupt:
-        sys.exit(ExitCode.STOPPED)
-    finally:
+        code = int(ExitCode.STOPPED)
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    for stream in (sys.stdout, sys.stderr):
         try:
-            sys.stderr.flush()
+            stream.flush()
         except OSError:
-            silence(sys.stderr)
+            silence(stream)
+    if _somebody_hangs():
+        os._exit(code)  # the interpreter would wait for ever
+    sys.exit(code)
+
+
+def _somebody_hangs() -> bool:
+    until = time.monotonic() + WAIT_FOR_THREADS
+    others = [one for one in threading.enumerate() if one is not threading.current_thread() and not one.daemon]
+    for thread in others:
+        thread.join(max(0.0, until - time.monotonic()))
+    return any(thread.is_alive() for thread in others)

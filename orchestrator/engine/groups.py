@@ -310,7 +310,7 @@ class GroupRunner:
     async def _walk(self, course: Course, number: int, volume: Volume, below: tuple[str, ...]) -> Walk:
         selection, folds_case = course.group.selections[number], False
         if self._rooms.folds_case is not None:
-            folds_case = await to_thread.run_sync(self._rooms.folds_case, selection.destination)
+            folds_case = await to_thread.run_sync(self._rooms.folds_case, selection.destination, abandon_on_cancel=True)
         return Walk(self._rooms.source, course.group, selection, course.selectors[number], volume, below, folds_case)
 
     async def _session_ends(self, lease: Lease) -> None:

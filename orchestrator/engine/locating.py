@@ -1,7 +1,8 @@
 """Finding the files of a mount: which share, which folder, which volume folder is which root."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar, TypeVarTuple
 
 from anyio import CapacityLimiter, current_time, sleep, to_thread
 
@@ -20,6 +21,9 @@ from orchestrator.core.locate import (
 from orchestrator.core.paths import SourcePath
 from orchestrator.engine.ports import Browser, Source
 from orchestrator.engine.rooms import EngineSettings, Reach
+
+Result = TypeVar("Result")
+Arguments = TypeVarTuple("Arguments")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +48,18 @@ class Locator:
         self._settings = settings
         self._threads = CapacityLimiter(8)
 
+    async def _blocking(self, function: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
+        """In a thread that a cancel does not wait for: a share that is gone may never answer."""
+        return await to_thread.run_sync(function, *arguments, limiter=self._threads, abandon_on_cancel=True)
+
     async def folders(self, backup_server: str, reach: Reach) -> Seen:
         """The folders of every share that can be listed; ShareUnreadable when none can."""
-        return await to_thread.run_sync(list_shares, self._source, backup_server, reach, limiter=self._threads)
+        return await self._blocking(list_shares, self._source, backup_server, reach)
 
     async def gone(self, share: str, folder: str) -> bool:
         """Whether a mount's folder is no longer on its share; False while the share cannot be listed."""
         try:
-            folders = await to_thread.run_sync(self._source.folders, share, limiter=self._threads)
+            folders = await self._blocking(self._source.folders, share)
         except OSError:
             return False
         return all(one.name != folder for one in folders)
@@ -157,7 +165,7 @@ class Locator:
 
     async def _listing(self, folder: SourcePath) -> Listing:
         try:
-            return await to_thread.run_sync(self._source.listing, folder, limiter=self._threads)
+            return await self._blocking(self._source.listing, folder)
         except OSError:
             # A volume that cannot be listed matches nothing; the root it may be is then reported as unmatched.
             return {}

@@ -25,7 +25,7 @@ async def preflight(plan: Plan, target: Target, source: Source, settings: Engine
     checked = Checked({}, {}, {})
     for destination in plan.destinations:
         try:
-            await to_thread.run_sync(target.check_root, destination)
+            await to_thread.run_sync(target.check_root, destination, abandon_on_cancel=True)
         except FileError as error:
             checked.destinations[destination] = str(error)
     for server in sorted({group.point.backup_server for group in plan.groups}):
@@ -37,7 +37,7 @@ async def preflight(plan: Plan, target: Target, source: Source, settings: Engine
             )
             continue
         try:
-            await to_thread.run_sync(list_shares, source, server, reach)
+            await to_thread.run_sync(list_shares, source, server, reach, abandon_on_cancel=True)
         except ShareUnreadable as error:
             checked.unreadable_servers[server] = error
     return checked

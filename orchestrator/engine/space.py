@@ -33,7 +33,7 @@ class SpaceGuard:
         async with lock:
             if await self._fits(destination, size):
                 return True
-            size = await to_thread.run_sync(needed)
+            size = await to_thread.run_sync(needed, abandon_on_cancel=True)
             if size == 0 or await self._fits(destination, size):
                 return True
             return not self._stop.draining and await self._wait(destination, size)
@@ -49,7 +49,7 @@ class SpaceGuard:
     async def _look(self, destination: str) -> int:
         """Free bytes above the reserve. A destination that cannot be asked is not held up: its writes will tell."""
         try:
-            free = await to_thread.run_sync(self._rooms.target.free_space, destination)
+            free = await to_thread.run_sync(self._rooms.target.free_space, destination, abandon_on_cancel=True)
         except FileError:
             return 1 << 62
         return free - self._rooms.settings.reserve

@@ -92,12 +92,12 @@ class Stages:
                 await stage.again()
                 watched.cancel_scope.cancel()
         if not self._stop.draining:
-            await to_thread.run_sync(stage.finish_folders, self._rooms, limiter=self._copying)
+            await to_thread.run_sync(stage.finish_folders, self._rooms, limiter=self._copying, abandon_on_cancel=True)
 
     async def _walk(self, walk: Walk, send: MemoryObjectSendStream[Batch], stage: "_Stage", count: "_Count") -> None:
         batches = walk.batches()
         while not self._stop.draining:
-            batch = await to_thread.run_sync(next_batch, batches, limiter=self._walking)
+            batch = await to_thread.run_sync(next_batch, batches, limiter=self._walking, abandon_on_cancel=True)
             if batch is None:
                 return
             count.add(batch)
