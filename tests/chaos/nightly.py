@@ -14,6 +14,7 @@ import asyncio
 import faulthandler
 import os
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -22,6 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -319,7 +321,9 @@ def tell(kind: str, seed: int) -> Told:
     faulthandler.dump_traceback_later(LONGEST * 2, exit=True)
     told, begun = Told(seed, kind), time.monotonic()
     if not _estate:
-        _estate.append(build_estate(Path(tempfile.mkdtemp(prefix="chaos-estate-"))))
+        folder = Path(tempfile.mkdtemp(prefix="chaos-estate-"))
+        Finalize(None, shutil.rmtree, (folder, True), exitpriority=1)  # atexit is not run in a pool's processes
+        _estate.append(build_estate(folder))
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         try:
             asyncio.run(_bounded(STORIES[kind](_estate[0], Path(folder), seed, told)))
