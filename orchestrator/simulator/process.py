@@ -1,13 +1,14 @@
 """Enterprise Manager as a process: build or reuse an estate, write what an operator needs, serve until stopped."""
 
-import asyncio
 import dataclasses
 import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 
-from anyio import CancelScope, to_thread
+from anyio import CancelScope, sleep_forever, to_thread
 
 from orchestrator.simulator.box import LogEntry, Simulator
 from orchestrator.simulator.estate import Estate
@@ -37,40 +38,53 @@ async def simulate(
     estate = await to_thread.run_sync(build_estate, folder, spec)
     # A server that was killed leaves its mounts in the shares; nobody holds them any more.
     await to_thread.run_sync(estate.clear)
-    lines: asyncio.Queue[LogEntry] = asyncio.Queue()
-    simulator = Simulator(estate, settings, tell=None if log_file is None else lines.put_nowait)
-    async with serving(simulator, host, port, strict=False) as server:
-        if write_config:
-            await to_thread.run_sync(_write_files, estate, settings, server)
-        announce(f"Simulated Enterprise Manager at {server.url} (CA: {server.ca_file})")
-        if write_config:
-            config, job = shlex.quote(str(folder / "config.toml")), shlex.quote(str(folder / "job.toml"))
-            announce(f"orchestrator --config {config} plan {job}")
-            announce(f"orchestrator --config {config} run {job}")
-        try:
-            await _keep_log(lines, log_file)
-        finally:
+    log = None if log_file is None else await to_thread.run_sync(_RequestLog, log_file)
+    simulator = Simulator(estate, settings, tell=None if log is None else log.tell)
+    try:
+        async with serving(simulator, host, port, strict=False) as server:
+            await _announce(estate, settings, server, write_config, announce)
+            await sleep_forever()
+    finally:
+        if log is not None:
             with CancelScope(shield=True):
-                await _write_lines(log_file, _waiting(lines))
+                await to_thread.run_sync(log.close)
 
 
-async def _keep_log(lines: asyncio.Queue[LogEntry], log_file: Path | None) -> None:
-    while True:
-        await _write_lines(log_file, [await lines.get(), *_waiting(lines)])
+async def _announce(
+    estate: Estate, settings: Settings, server: Server, write_config: bool, announce: Callable[[str], None]
+) -> None:
+    if write_config:
+        await to_thread.run_sync(_write_files, estate, settings, server)
+    announce(f"Simulated Enterprise Manager at {server.url} (CA: {server.ca_file})")
+    if write_config:
+        config, job = (shlex.quote(str(estate.folder / name)) for name in ("config.toml", "job.toml"))
+        announce(f"orchestrator --config {config} plan {job}")
+        announce(f"orchestrator --config {config} run {job}")
 
 
-def _waiting(lines: asyncio.Queue[LogEntry]) -> list[LogEntry]:
-    return [lines.get_nowait() for _ in range(lines.qsize())]
+class _RequestLog:
+    """Appends each request as a line of JSON, in a thread of its own: no request waits for the disk, and none that was
+    told is lost when the server is stopped."""
 
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._entries: SimpleQueue[LogEntry | None] = SimpleQueue()
+        self._thread = Thread(target=self._write, name="request log", daemon=True)
+        self._thread.start()
 
-async def _write_lines(log_file: Path | None, entries: list[LogEntry]) -> None:
-    if log_file is not None and entries:
-        await to_thread.run_sync(_append, log_file, "".join(f"{_as_json(entry)}\n" for entry in entries))
+    def tell(self, entry: LogEntry) -> None:
+        """Take an entry; never waits."""
+        self._entries.put(entry)
 
+    def close(self) -> None:
+        """Return when everything that was told is written. Blocks."""
+        self._entries.put(None)
+        self._thread.join()
 
-def _append(log_file: Path, text: str) -> None:
-    with log_file.open("a", encoding="utf-8") as file:
-        file.write(text)
+    def _write(self) -> None:
+        with self._file.open("a", encoding="utf-8", buffering=1) as file:
+            while (entry := self._entries.get()) is not None:
+                file.write(f"{_as_json(entry)}\n")
 
 
 def _as_json(entry: LogEntry) -> str:
