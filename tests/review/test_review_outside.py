@@ -14,6 +14,9 @@ from tests.support.flow import Flow, clean_environment, flow, seeded, small
 
 pytestmark = pytest.mark.flow
 
+SLOW = 0.15
+"""Seconds that each answer of EM takes where a signal has to arrive while a run is going on."""
+
 
 async def run_with(em: Flow, words: Sequence[str], env: dict[str, str] | None = None, **streams: Any) -> int:
     """The exit code of `orchestrator <words>` whose streams are files."""
@@ -65,7 +68,7 @@ async def test_names_that_the_terminal_cannot_show_do_not_end_a_command(tmp_path
 
 
 async def test_a_connection_that_hangs_up_is_a_request_to_stop(tmp_path: Path) -> None:
-    async with flow(tmp_path, seeded(machines=6, files=300, backup_servers=1)) as em:
+    async with flow(tmp_path, seeded(machines=6, files=300, backup_servers=1), request_latency=SLOW) as em:
         em.configure(limits={"mounts": 1})
         running = await em.start("run", em.job())
         await running.event("files_located")
@@ -78,7 +81,7 @@ async def test_a_connection_that_hangs_up_is_a_request_to_stop(tmp_path: Path) -
 
 
 async def test_a_stop_in_the_first_of_two_jobs_forgets_the_second_neither(tmp_path: Path) -> None:
-    async with flow(tmp_path, small) as em:
+    async with flow(tmp_path, small, request_latency=SLOW) as em:
         first = em.job({"vm": "fs01", "paths": ["C:\\", "D:\\"]}, name="first")
         second = em.job({"vm": "lx01", "paths": ["/"], "os": "linux"}, name="second")
         running = await em.start("--json", "run", first, second)
@@ -96,7 +99,7 @@ async def test_a_stop_in_the_first_of_two_jobs_forgets_the_second_neither(tmp_pa
 
 
 async def test_a_session_that_em_answers_with_errors_does_not_keep_a_run_from_starting(tmp_path: Path) -> None:
-    async with flow(tmp_path, small, strict=False) as em:
+    async with flow(tmp_path, small, strict=False, request_latency=SLOW) as em:
         running = await em.start("run", em.job({"vm": "fs01", "paths": ["C:\\", "D:\\"]}))
         await running.event("mount_opened")
         running.signal(signal.SIGKILL)
@@ -113,7 +116,9 @@ async def test_a_session_that_em_answers_with_errors_does_not_keep_a_run_from_st
 
 
 async def test_one_signal_is_enough_while_the_mounts_of_a_dead_run_are_swept(tmp_path: Path) -> None:
-    async with flow(tmp_path, small, Fault("mount_delete", action=Hang(), times=100), strict=False) as em:
+    async with flow(
+        tmp_path, small, Fault("mount_delete", action=Hang(), times=100), strict=False, request_latency=SLOW
+    ) as em:
         em.configure(limits={"unmount_timeout": 1.5})
         running = await em.start("run", em.job())
         await running.event("mount_opened")
