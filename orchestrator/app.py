@@ -271,6 +271,7 @@ async def run_jobs(app: App, jobs: Sequence[NamedJob], keep_going: bool) -> list
         for named, one in zip(jobs, plans, strict=True):
             row = RunRow(one.run, one.job, RunState.RUNNING, now(), plan_to_json(one))
             await books.ask(keep_job, app.config, row.id, named.content)
+            app.target.forget_interrupted()
             finished.append(await _finish(app, books, await run_job(one, row, rooms, books, stop, app.watch)))
         return finished
 

@@ -60,6 +60,7 @@ class LocalTarget:
         self._block = block
         self._own = _Own()
         self._busy: set[tuple[str, str]] = set()
+        self._interrupted: set[tuple[str, str]] = set()
         self._busy_lock = threading.Lock()
 
     def close(self) -> None:
@@ -109,8 +110,8 @@ class LocalTarget:
 
         Owner may read and write the copy, everybody may do what the source lets them read and execute; times are the
         entry's. FileError, or whatever `check` raises; then nothing is left of the copy, but of a large file that was
-        interrupted its whole blocks stay under the partial name and are gone on with. Two copies of one file at
-        the same time: the second is refused with EXISTS.
+        interrupted its whole blocks stay under the partial name, and the same run goes on with them. Two copies of one
+        file at the same time: the second is refused with EXISTS.
         """
         with Translating(Side.TARGET, entry.relative):
             above, name = _split(target)
@@ -119,9 +120,21 @@ class LocalTarget:
         if not self._claim(key):
             raise file_error(taken(target.relative), Side.TARGET, entry.relative)
         try:
+            if entry.size >= self._continue_from and key not in self._interrupted:
+                # What another run has left may be of another restore point, with the same size and time.
+                with suppress(OSError):
+                    folder.remove(partial_name(name))
             return self._staged(source, entry, folder, name, replace, check)
+        except BaseException:
+            if entry.size >= self._continue_from:
+                self._interrupted.add(key)
+            raise
         finally:
             self._busy.discard(key)
+
+    def forget_interrupted(self) -> None:
+        """A new run begins: what an earlier one has left of large files may be of other restore points."""
+        self._interrupted.clear()
 
     def make_folder(self, target: TargetPath) -> None:
         """Make a folder and its parents below the root; one that is there is left as it is."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,19 @@ def source(tmp_path: Path) -> Path:
     return file
 
 
-def place(source: Path, tmp_path: Path, stop_after: int | None = None) -> tuple[int, str]:
+@pytest.fixture
+def target(tmp_path: Path) -> Iterator[LocalTarget]:
+    """One process's target."""
+    made = target_in(tmp_path)
+    yield made
+    made.close()
+
+
+def target_in(tmp_path: Path) -> LocalTarget:
+    return LocalTarget([str(tmp_path / "out")], "sha256", continue_from=2 * BLOCK, block=BLOCK)
+
+
+def place(source: Path, tmp_path: Path, target: LocalTarget, stop_after: int | None = None) -> tuple[int, str]:
     """Copy; returns (bytes that were counted, checksum). Raises Interrupted after `stop_after` bytes."""
     counted = 0
 
@@ -41,10 +54,8 @@ def place(source: Path, tmp_path: Path, stop_after: int | None = None) -> tuple[
 
     status = source.stat()
     entry = Entry("big.vhdx", EntryKind.FILE, status.st_size, status.st_mtime_ns)
-    target = LocalTarget([str(tmp_path / "out")], "sha256", continue_from=2 * BLOCK, block=BLOCK)
     source_path, target_path = SourcePath(str(source.parent), "big.vhdx"), TargetPath(str(tmp_path / "out"), "big.vhdx")
     placed = target.place(source_path, entry, target_path, False, check)
-    target.close()
     return counted, placed.checksum
 
 
@@ -63,13 +74,13 @@ def reads_of(source: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_an_interrupted_file_goes_on_after_its_last_whole_block(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    source: Path, tmp_path: Path, target: LocalTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(Interrupted):
-        place(source, tmp_path, stop_after=3 * BLOCK)
+        place(source, tmp_path, target, stop_after=3 * BLOCK)
     assert not (tmp_path / "out" / "big.vhdx").exists()
     offsets = reads_of(source, monkeypatch)
-    _, checksum = place(source, tmp_path)
+    _, checksum = place(source, tmp_path, target)
     assert offsets == [2 * BLOCK, 3 * BLOCK]  # the last proven block is compared, the rest is copied
     restored = (tmp_path / "out" / "big.vhdx").read_bytes()
     assert restored == source.read_bytes()
@@ -78,24 +89,47 @@ def test_an_interrupted_file_goes_on_after_its_last_whole_block(
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["big.vhdx"]
 
 
-def test_a_partial_file_of_another_content_is_not_gone_on_with(source: Path, tmp_path: Path) -> None:
+def test_a_partial_file_of_another_content_is_not_gone_on_with(
+    source: Path, tmp_path: Path, target: LocalTarget
+) -> None:
     with pytest.raises(Interrupted):
-        place(source, tmp_path, stop_after=3 * BLOCK)
+        place(source, tmp_path, target, stop_after=3 * BLOCK)
     times = source.stat().st_mtime_ns
     source.write_bytes(os.urandom(SIZE))
     os.utime(source, ns=(times, times))
-    place(source, tmp_path)
+    place(source, tmp_path, target)
     assert (tmp_path / "out" / "big.vhdx").read_bytes() == source.read_bytes()
 
 
-def test_a_partial_file_that_a_killed_process_was_writing_is_not_trusted(source: Path, tmp_path: Path) -> None:
+def test_a_partial_file_that_a_killed_process_was_writing_is_not_trusted(
+    source: Path, tmp_path: Path, target: LocalTarget
+) -> None:
     with pytest.raises(Interrupted):
-        place(source, tmp_path, stop_after=3 * BLOCK)
+        place(source, tmp_path, target, stop_after=3 * BLOCK)
     (partial,) = (tmp_path / "out").iterdir()
     with partial.open("r+b") as file:
         file.write(b"torn" * 100)  # as after a power cut; the time is now that of the writing
-    place(source, tmp_path)
+    place(source, tmp_path, target)
     assert (tmp_path / "out" / "big.vhdx").read_bytes() == source.read_bytes()
+
+
+def test_a_partial_file_of_another_process_or_run_is_begun_anew(
+    source: Path, tmp_path: Path, target: LocalTarget
+) -> None:
+    """It may be of another restore point: a database file can keep its size, its time and its last block."""
+    for another in (target_in(tmp_path), target):
+        with pytest.raises(Interrupted):
+            place(source, tmp_path, target, stop_after=3 * BLOCK)
+        target.forget_interrupted()
+        content = bytearray(source.read_bytes())
+        content[:10] = os.urandom(10)  # far from the last block
+        times = source.stat().st_mtime_ns
+        source.write_bytes(content)
+        os.utime(source, ns=(times, times))
+        place(source, tmp_path, another)
+        another.close()
+        assert (tmp_path / "out" / "big.vhdx").read_bytes() == source.read_bytes()
+        (tmp_path / "out" / "big.vhdx").unlink()
 
 
 def test_a_file_that_changed_under_the_copy_leaves_no_partial_file(source: Path, tmp_path: Path) -> None:
