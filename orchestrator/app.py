@@ -271,8 +271,9 @@ async def run_jobs(app: App, jobs: Sequence[NamedJob], keep_going: bool) -> list
         for named, one in zip(jobs, plans, strict=True):
             row = RunRow(one.run, one.job, RunState.RUNNING, now(), plan_to_json(one))
             await books.ask(keep_job, app.config, row.id, named.content)
-            app.target.forget_interrupted()
-            finished.append(await _finish(app, books, await run_job(one, row, rooms, books, stop, app.watch)))
+            ending = await run_job(one, row, rooms, books, stop, app.watch)
+            await books.ask(app.target.forget_interrupted)
+            finished.append(await _finish(app, books, ending))
         return finished
 
 
@@ -283,6 +284,7 @@ async def resume_run(app: App, run: str | None) -> Finished:
         row = await books.ask(_resumable, app.journal, run)
         again = replace(row, state=RunState.RUNNING, ended=None, exit_code=None)
         ending = await run_job(plan_from_json(row.plan), again, rooms, books, stop, app.watch)
+        await books.ask(app.target.forget_interrupted)
         return await _finish(app, books, ending)
 
 

@@ -133,7 +133,12 @@ class LocalTarget:
             self._busy.discard(key)
 
     def forget_interrupted(self) -> None:
-        """A new run begins: what an earlier one has left of large files may be of other restore points."""
+        """A run is over: remove what it has left of large files, which may be of another restore point than the next
+        run's."""
+        for root, relative in self._interrupted:
+            with suppress(OSError, FileError):
+                above, name = _split(TargetPath(root, relative))
+                self._folder(root, above, make=False).remove(partial_name(name))
         self._interrupted.clear()
 
     def make_folder(self, target: TargetPath) -> None:

@@ -67,7 +67,10 @@ async def test_names_that_the_terminal_cannot_show_do_not_end_a_command(tmp_path
         assert "B\\xfcro" in done.out
 
 
-async def test_a_connection_that_hangs_up_is_a_request_to_stop(tmp_path: Path) -> None:
+async def test_a_connection_that_hangs_up_is_a_request_to_stop(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    # Under nohup the signal is ignored, here and in what is started here, and rightly stays so.
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    request.addfinalizer(lambda: signal.signal(signal.SIGHUP, before))
     async with flow(tmp_path, seeded(machines=6, files=300, backup_servers=1), request_latency=SLOW) as em:
         em.configure(limits={"mounts": 1})
         running = await em.start("run", em.job())
