@@ -35,7 +35,7 @@ from orchestrator.core.report import LeftMount, Report, left_mount
 from orchestrator.core.words import listed
 from orchestrator.engine.books import Books
 from orchestrator.engine.preflight import preflight
-from orchestrator.engine.restore import Ending, leave, run_job
+from orchestrator.engine.restore import LOG_OFF_WITHIN, Ending, leave, run_job
 from orchestrator.engine.rooms import EngineSettings, Reach, Rooms
 from orchestrator.engine.sessions import SessionWatch
 from orchestrator.engine.stopping import Stop, obeying
@@ -352,7 +352,7 @@ async def _sweep_before(app: App, rooms: Rooms, books: Books) -> None:
 
 async def _close(client: Client) -> None:
     """Log off when nothing was mounted; a failure only means that the session expires by itself."""
-    with anyio.CancelScope(shield=True), suppress(OrchestratorError):
+    with anyio.move_on_after(LOG_OFF_WITHIN, shield=True), suppress(OrchestratorError):
         await client.close()
 
 

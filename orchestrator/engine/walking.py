@@ -1,6 +1,6 @@
 """From a selection to a bounded stream of work: what to copy, in batches, as fast as the share lists it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from orchestrator.core.entries import Entry, EntryKind, Outcome, Verdict
@@ -147,8 +147,3 @@ def not_found(group: MountGroup, guest_path: str, message: str) -> Outcome:
 def next_batch(batches: Iterator[Batch]) -> Batch | None:
     """The next batch, or None at the end; what a thread is asked for."""
     return next(batches, None)
-
-
-def selectors(group: MountGroup, choose: Callable[[Selection], Selector]) -> Sequence[tuple[Selection, Selector]]:
-    """Each selection of a group with its patterns, in stage order."""
-    return [(selection, choose(selection)) for selection in sorted(group.selections, key=lambda one: one.stage)]
