@@ -172,6 +172,7 @@ class Stopping:
 
     at: datetime
     how: str
+    run: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +196,134 @@ class RunEnded:
     mounts_left: int
 
 
+@dataclass(frozen=True, slots=True)
+class RequestAnswered:
+    """One answer of EM. `route` is a template such as `/vmRestorePoints/{id}/mounts`; `status` 0: no answer came."""
+
+    at: datetime
+    method: str
+    route: str
+    status: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class JobTaken:
+    """A job file was claimed from the drop folder. `drop` is the id of the claim, `digest` the SHA-256 of the file in
+    hex, `owner` whose file it was."""
+
+    at: datetime
+    drop: str
+    file: str
+    job: str
+    digest: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobRejected:
+    """A file in the drop folder is no job that can be run; the answer beside it says why."""
+
+    at: datetime
+    file: str
+    digest: str
+    owner: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobHeld:
+    """A job waits: for its window, for `not_before`, for the end of a pause. `until` is None when nobody knows."""
+
+    at: datetime
+    drop: str
+    job: str
+    until: datetime | None
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobNotStarted:
+    """No run came of a job: it could not be planned, or EM could not be asked."""
+
+    at: datetime
+    drop: str
+    job: str
+    exit_code: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnded:
+    """A dropped job is through. `folder` is `done` or `failed`, `line` the reason in one line."""
+
+    at: datetime
+    drop: str
+    job: str
+    run: str
+    exit_code: int
+    folder: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleMissed:
+    """A due time of a schedule at which nothing was run."""
+
+    at: datetime
+    job: str
+    due: datetime
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePaused:
+    """Everything is paused: nothing new begins. Or goes on again."""
+
+    at: datetime
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineInDanger:
+    """As things go, a run ends after its deadline. `forecast` is when."""
+
+    at: datetime
+    run: str
+    job: str
+    deadline: datetime
+    forecast: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DrillEnded:
+    """A restore drill is through: what was restored was verified and removed again. `seconds` is the time to restore,
+    without verifying; `differences` are files that were not as they had been read."""
+
+    at: datetime
+    run: str
+    job: str
+    groups: int
+    files: int
+    bytes: int
+    seconds: float
+    differences: int
+    exit_code: int
+
+
+WatchEvent = (
+    JobTaken
+    | JobRejected
+    | JobHeld
+    | JobNotStarted
+    | JobEnded
+    | ScheduleMissed
+    | QueuePaused
+    | DeadlineInDanger
+    | DrillEnded
+)
+"""What the watcher tells beside its runs."""
+
 Event = (
     RunStarted
     | GroupStarted
@@ -212,4 +341,6 @@ Event = (
     | Stopping
     | Notice
     | RunEnded
+    | RequestAnswered
+    | WatchEvent
 )

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from orchestrator.core.events import (
     BytesCopied,
+    DeadlineInDanger,
+    DrillEnded,
     Event,
     FileProblem,
     FilesDone,
@@ -13,15 +15,24 @@ from orchestrator.core.events import (
     FilesScanned,
     GroupEnded,
     GroupStarted,
+    JobEnded,
+    JobHeld,
+    JobNotStarted,
+    JobRejected,
+    JobTaken,
     MountDeleted,
     MountGone,
     MountLeft,
     MountOpened,
     Notice,
+    QueuePaused,
+    RequestAnswered,
     RunEnded,
     RunStarted,
+    ScheduleMissed,
     SessionRenewed,
     Stopping,
+    WatchEvent,
 )
 from orchestrator.core.ledger import GroupState, Totals
 from orchestrator.core.tally import Tally
@@ -82,6 +93,32 @@ def _headline(event: Event) -> tuple[Level, str]:
             return "warning", "stopping"
         case Notice(message=message):
             return "info", visible(message)
+        case RequestAnswered():
+            return "debug", "request answered"
+        case _:
+            return _watch_headline(event)
+
+
+def _watch_headline(event: WatchEvent) -> tuple[Level, str]:
+    match event:
+        case JobTaken():
+            return "info", "job taken"
+        case JobRejected():
+            return "warning", "job rejected"
+        case JobHeld():
+            return "info", "job held"
+        case JobNotStarted():
+            return "error", "job not started"
+        case JobEnded(exit_code=code):
+            return "info" if code == 0 else "warning", "job ended"
+        case ScheduleMissed():
+            return "warning", "schedule missed"
+        case QueuePaused(paused=paused):
+            return "warning", "queue paused" if paused else "queue goes on"
+        case DeadlineInDanger():
+            return "warning", "deadline in danger"
+        case DrillEnded(exit_code=code):
+            return "info" if code == 0 else "warning", "drill ended"
 
 
 def _group_headline(
