@@ -21,6 +21,7 @@ from orchestrator.core.plan import MountGroup, Plan
 from orchestrator.core.select import Selector
 from orchestrator.engine.rooms import Rooms
 from orchestrator.engine.scribe import Handed
+from orchestrator.engine.seats import Seats
 from orchestrator.engine.stages import Stages
 from orchestrator.engine.stopping import Stop
 from orchestrator.engine.walking import Walk
@@ -151,7 +152,9 @@ async def _stages(rooms: Rooms, plan: Plan, share: Share) -> None:
         tasks.start_soon(_drop, inbox)
         async with outbox:
             stop = Stop(rooms.emit, rooms.clock)
-            await Stages(rooms, plan.run, stop).run([[walk]], course, outbox)
+            await Stages(rooms, plan.run, stop, Seats(rooms.settings, rooms.emit, rooms.clock)).run(
+                [[walk]], course, outbox
+            )
     if course.problems:
         raise SystemExit(f"not everything was copied: {course.problems[:3]}")
 

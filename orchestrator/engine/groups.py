@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from anyio import create_task_group, current_time, sleep, to_thread
 
@@ -35,6 +34,7 @@ from orchestrator.engine.leases import Lease, Leases
 from orchestrator.engine.locating import Located, Locator, root_names
 from orchestrator.engine.rooms import Reach, Rooms
 from orchestrator.engine.scribe import Outbox, all_written, hand_over, totals_of
+from orchestrator.engine.seats import Seats
 from orchestrator.engine.sessions import SessionWatch
 from orchestrator.engine.settled import Settled
 from orchestrator.engine.stages import Stages
@@ -80,16 +80,8 @@ class Course:
         return new
 
 
-class ServerHealth(Protocol):
-    """Is told how the mounts of a backup server go."""
-
-    def mounted(self, backup_server: str, seconds: float) -> None: ...
-
-    def failed(self, backup_server: str, cause: str) -> None: ...
-
-
 class GroupRunner:
-    """Works on one group after the other, many at once. `copies` limits the files in flight over all groups."""
+    """Works on one group after the other, many at once. `seats` limits what goes on over all runs."""
 
     def __init__(
         self,
@@ -99,7 +91,7 @@ class GroupRunner:
         stop: Stop,
         watch: SessionWatch,
         locator: Locator,
-        health: ServerHealth,
+        seats: Seats,
     ) -> None:
         self._rooms = rooms
         self._books = books
@@ -107,9 +99,9 @@ class GroupRunner:
         self._stop = stop
         self._watch = watch
         self._locator = locator
-        self._health = health
+        self._seats = seats
         self._leases = Leases(rooms, books, run)
-        self._stages = Stages(rooms, run, stop)
+        self._stages = Stages(rooms, run, stop, seats)
 
     async def restore(
         self, group: MountGroup, turn: Turn, outbox: Outbox, choose: Callable[[Selection], Selector]
@@ -197,7 +189,7 @@ class GroupRunner:
         """Whether a failure to mount speaks of the backup server rather than of our rights or of one point."""
         if isinstance(error, Forbidden | NotFound | MountNotOffered | ShareUnreadable):
             return False
-        self._health.failed(course.group.point.backup_server, str(error))
+        self._seats.failed(course.group.point.backup_server, str(error))
         return True
 
     async def _failed(self, course: Course, outbox: Outbox, message: str) -> str:
@@ -221,7 +213,7 @@ class GroupRunner:
         before = await self._locator.folders(server, reach)
         async with self._leases.hold(group) as lease:
             course.mounted = True
-            self._health.mounted(server, lease.seconds)
+            self._seats.mounted(server, lease.seconds)
             with one_error():
                 async with create_task_group() as guarded:
                     guarded.start_soon(self._session_ends, lease)

@@ -20,6 +20,7 @@ from orchestrator.engine.locating import Locator
 from orchestrator.engine.proving import Prover
 from orchestrator.engine.rooms import Rooms
 from orchestrator.engine.scribe import Handed, Outbox, Scribe
+from orchestrator.engine.seats import Seats
 from orchestrator.engine.sessions import SessionWatch, keep_alive
 from orchestrator.engine.stopping import Stop
 
@@ -35,17 +36,28 @@ class Ending:
     error: OrchestratorError | None = None
 
 
-async def run_job(plan: Plan, row: RunRow, rooms: Rooms, books: Books, stop: Stop, watch: SessionWatch) -> Ending:
+async def run_job(
+    plan: Plan,
+    row: RunRow,
+    rooms: Rooms,
+    books: Books,
+    stop: Stop,
+    watch: SessionWatch,
+    seats: Seats | None = None,
+    priority: int = 0,
+) -> Ending:
     """Run every group of `plan` that is not done yet; all mounts are released when this returns.
 
+    `seats` are shared with the other runs of this process; of those that wait for one, higher `priority` goes first.
     Raises StateError when the journal fails, and MountLeft when a mount stays besides; the rest is in the Ending.
     """
     locator = Locator(rooms.source, rooms.browser, rooms.settings)
     groups, resumed = await _begin(plan, row, rooms, books)
     rooms.emit(RunStarted(rooms.clock(), row.id, row.job, len(plan.groups), resumed))
     await _announce_earlier(row, rooms, books)
-    dispatcher = EmbeddedDispatcher(rooms.settings.limits, stop, rooms.emit, rooms.clock)
-    runner = GroupRunner(rooms, books, row.id, stop, watch, locator, dispatcher)
+    seats = seats or Seats(rooms.settings, rooms.emit, rooms.clock)
+    dispatcher = EmbeddedDispatcher(seats, stop, priority)
+    runner = GroupRunner(rooms, books, row.id, stop, watch, locator, seats)
     error: OrchestratorError | None = None
     with one_error():
         async with create_task_group() as witness:

@@ -18,6 +18,7 @@ from orchestrator.engine.gathering import one_error
 from orchestrator.engine.pulse import Pulse
 from orchestrator.engine.rooms import EngineSettings, Rooms
 from orchestrator.engine.scribe import Outbox, hand_over
+from orchestrator.engine.seats import Seats
 from orchestrator.engine.space import SpaceGuard
 from orchestrator.engine.stopping import Stop
 from orchestrator.engine.walking import Batch, Walk, Work, next_batch
@@ -47,15 +48,15 @@ class Ledgered(Protocol):
 
 
 class Stages:
-    """Runs the stages of a group. The limits on threads are shared by all groups of the run."""
+    """Runs the stages of a group. The limits on threads are shared by all groups of all runs."""
 
-    def __init__(self, rooms: Rooms, run: str, stop: Stop) -> None:
+    def __init__(self, rooms: Rooms, run: str, stop: Stop, seats: Seats) -> None:
         self._rooms = rooms
         self._run = run
         self._stop = stop
-        self._copying = CapacityLimiter(rooms.settings.copies)
+        self._copying = seats.copying
         self._space = SpaceGuard(rooms, stop)
-        self._walking = CapacityLimiter(max(4, min(rooms.settings.limits.mounts, 16)))
+        self._walking = seats.walking
 
     async def run(self, stages: Sequence[Sequence[Walk]], course: Ledgered, outbox: Outbox) -> bool:
         """Walk and copy every stage; True when all of it was done, False when a stop cut it short."""

@@ -1,0 +1,129 @@
+"""Places for mounts, and how each backup server is doing: what all runs of one process share."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from anyio import CapacityLimiter, Event, current_time, move_on_after
+
+from orchestrator.core.events import Notice
+from orchestrator.core.health import Circuit, Health, failed, mounted, next_change
+from orchestrator.core.limits import next_group
+from orchestrator.core.plan import MountGroup
+from orchestrator.engine.ports import Clock, Emit
+from orchestrator.engine.rooms import EngineSettings
+
+WALKERS = range(4, 17)
+"""Threads that list folders: as many as mounts, but no fewer and no more than these."""
+
+
+class Waiting(Protocol):
+    """A run with groups that wait for a place. Higher `priority` is served first."""
+
+    @property
+    def waiting(self) -> Sequence[MountGroup]: ...
+
+    @property
+    def priority(self) -> int: ...
+
+
+class Seats:
+    """One for each process. Limits hold over all its runs, and so does what is known of a backup server."""
+
+    def __init__(self, settings: EngineSettings, emit: Emit, clock: Clock) -> None:
+        self._limits = settings.limits
+        self._emit = emit
+        self._clock = clock
+        self._runs: list[Waiting] = []
+        self._taken: list[MountGroup] = []
+        self._health: dict[str, Health] = {}
+        self._changed = Event()
+        self.paused = False
+        self.copying = CapacityLimiter(settings.copies)
+        self.walking = CapacityLimiter(min(max(settings.limits.mounts, WALKERS[0]), WALKERS[-1]))
+
+    def enter(self, run: Waiting) -> None:
+        """A run begins to wait. A server that was given up in an earlier run gets another chance in this one."""
+        busy = {group.point.backup_server for one in self._runs for group in one.waiting}
+        busy |= {group.point.backup_server for group in self._taken}
+        for server in [name for name, health in self._health.items() if health.circuit is Circuit.GIVEN_UP]:
+            if server not in busy:
+                del self._health[server]
+        self._runs.append(run)
+
+    def leave(self, run: Waiting) -> None:
+        """A run waits no more; what it would not let others have is theirs."""
+        self._runs.remove(run)
+        self.stir()
+
+    def take(self, run: Waiting) -> MountGroup | None:
+        """The next group of `run` that has a place, which it then holds until `give_back`."""
+        before = (one for one in self._runs if one is not run and one.priority > run.priority)
+        if any(self._next(one) is not None for one in before):
+            return None
+        group = self._next(run)
+        if group is not None:
+            self._taken.append(group)
+        return group
+
+    def give_back(self, group: MountGroup) -> None:
+        """The place of `group` is free again."""
+        self._taken.remove(group)
+        self.stir()
+
+    def pause(self, paused: bool) -> None:
+        """While paused no group is given a place; those that have one go on to their end."""
+        self.paused = paused
+        self.stir()
+
+    def stir(self) -> None:
+        """Wake everyone who waits for a change."""
+        self._changed.set()
+        self._changed = Event()
+
+    async def change(self) -> None:
+        """Return when something has changed: a place is free, a server's pause is over, a stop was asked for."""
+        changed = self._changed
+        with move_on_after(next_change(self._health, current_time())):
+            await changed.wait()
+
+    def given_up(self, backup_server: str) -> bool:
+        """Whether a server has failed so often that its groups are only told so."""
+        return self._of(backup_server).circuit is Circuit.GIVEN_UP
+
+    def mounted(self, backup_server: str, seconds: float) -> None:
+        """A mount of that server was made."""
+        before = self._of(backup_server)
+        self._health[backup_server] = mounted(before, seconds, self._limits.of_server(backup_server))
+        if before.circuit is not Circuit.CLOSED:
+            self._tell(f"{backup_server} mounts again")
+        self.stir()
+
+    def failed(self, backup_server: str, cause: str) -> None:
+        """A mount of that server failed."""
+        before = self._of(backup_server)
+        after = self._health[backup_server] = failed(before, current_time())
+        if after.circuit is Circuit.GIVEN_UP and before.circuit is not Circuit.GIVEN_UP:
+            self._tell(f"{backup_server} is given up: {after.failures} mounts failed in a row, last: {cause}")
+        elif after.trips > before.trips:
+            pause = after.until - current_time()
+            self._tell(f"{backup_server} is paused for {pause:.0f} s: its mounts keep failing, last: {cause}")
+        self.stir()
+
+    def _of(self, backup_server: str) -> Health:
+        return self._health.get(backup_server, Health())
+
+    def _tell(self, message: str) -> None:
+        self._emit(Notice(self._clock(), message))
+
+    def _next(self, run: Waiting) -> MountGroup | None:
+        """The next group that has room. One of a server that is given up always has: it only has to be told so."""
+        for group in run.waiting:
+            if self.given_up(group.point.backup_server):
+                return group
+        if self.paused:
+            return None
+        now = current_time()
+        servers = {group.point.backup_server for group in run.waiting}
+        allowed = {name: self._of(name).mounts(self._limits.of_server(name), now) for name in servers}
+        return next_group(run.waiting, self._taken, replace(self._limits, per_server=allowed))
