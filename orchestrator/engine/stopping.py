@@ -16,9 +16,11 @@ STOP_FILE_EVERY = 1.0
 class Stop:
     """Why and how far a run is being stopped. Requests may come before the work has begun."""
 
-    def __init__(self, emit: Emit, clock: Clock) -> None:
+    def __init__(self, emit: Emit, clock: Clock, run: str = "") -> None:
         self._emit = emit
         self._clock = clock
+        self._run = run
+        self._parts: list[Stop] = []
         self._asked = Event()
         self._scopes: list[CancelScope] = []
         self._early: list[CancelScope] = []
@@ -36,17 +38,39 @@ class Stop:
         """No new mount and no new file; files in flight are finished."""
         self.draining = True
         self._asked.set()
-        self._emit(Stopping(self._clock(), "drain"))
+        self._emit(Stopping(self._clock(), "drain", self._run))
         for scope in self._early:
             scope.cancel()
+        for part in self._parts:
+            part.ask_for(self)
 
     def cancel(self) -> None:
         """Files in flight are given up; mounts are still deleted."""
         self.draining = self.cancelled = True
         self._asked.set()
-        self._emit(Stopping(self._clock(), "cancel"))
+        self._emit(Stopping(self._clock(), "cancel", self._run))
         for scope in self._scopes:
             scope.cancel()
+        for part in self._parts:
+            part.ask_for(self)
+
+    def ask_for(self, whole: "Stop") -> None:
+        """Stop at least as far as `whole` is being stopped."""
+        if whole.draining and not self.draining:
+            self.drain()
+        if whole.cancelled and not self.cancelled:
+            self.cancel()
+
+    @contextmanager
+    def part(self, run: str) -> Iterator["Stop"]:
+        """The stop of one run among several: what is asked of this one is asked of it too, but not the reverse."""
+        part = Stop(self._emit, self._clock, run)
+        part.ask_for(self)
+        self._parts.append(part)
+        try:
+            yield part
+        finally:
+            self._parts.remove(part)
 
     @contextmanager
     def governs(self, scope: CancelScope) -> Iterator[None]:
