@@ -15,7 +15,6 @@ from typing import Literal
 import anyio
 
 from benchmarks.places import remove
-from orchestrator.app import engine_settings, now
 from orchestrator.artefacts import write_artefacts
 from orchestrator.config import Config
 from orchestrator.core.catalog import (
@@ -43,6 +42,7 @@ from orchestrator.engine.sessions import SessionWatch
 from orchestrator.engine.stopping import Stop
 from orchestrator.files import LocalSource, LocalTarget
 from orchestrator.journal import open_journal
+from orchestrator.opening import engine_settings, now
 
 VM = "fs01"
 POINT = RestorePoint(

@@ -9,8 +9,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo
 from orchestrator.core.catalog import GuestOs
 from orchestrator.core.errors import JobInvalid
 from orchestrator.core.paths import GuestPath, PathRefused, parse_guest_path
+from orchestrator.core.schedule import Schedule
 from orchestrator.core.select import Selector
+from orchestrator.core.windows import Window, Windows
 from orchestrator.core.words import parse_toml, read_model
+from orchestrator.core.zones import zone_of
 
 
 class Conflict(Enum):
@@ -93,8 +96,15 @@ class Restore(BaseModel):
         return self.vm is not None and re.search(r"[*?\[]", self.vm) is not None
 
 
+_NOT_WITH_SCHEDULE = {
+    "not_before": "the schedule says when",
+    "deadline": "it is one instant, and the job recurs; set windows",
+    "again": "each due time is a run of its own",
+}
+
+
 class Job(BaseModel):
-    """A whole job file."""
+    """A whole job file. The keys from `schedule` on say when; they are for the watcher, and `run` begins at once."""
 
     model_config = _STRICT
     name: str = Field(
@@ -103,6 +113,60 @@ class Job(BaseModel):
     )
     defaults: Defaults = Field(default_factory=Defaults)
     restore: list[Restore] = Field(min_length=1, description="What to restore; one [[restore]] table each.")
+    schedule: str | None = Field(
+        default=None, description="Cron times (minute hour day month weekday) at which the watcher runs the job again."
+    )
+    time_zone: str = Field(default="UTC", description="IANA name of the zone of schedule and windows.")
+    not_before: AwareDatetime | None = Field(
+        default=None, description="The watcher does not begin before this instant."
+    )
+    deadline: AwareDatetime | None = Field(default=None, description="The instant by which the run should have ended.")
+    windows: list[str] = Field(
+        default_factory=list,
+        description="Hours in which mounts may be open, such as 22:00-06:00 or Mon-Fri 22:00-06:00.",
+    )
+    priority: int = Field(default=0, ge=-100, le=100, strict=True, description="Higher begins first; -100 to 100.")
+    again: bool = Field(
+        default=False, strict=True, description="Run although a job with the same content has been run before."
+    )
+    drill: bool = Field(
+        default=False, strict=True, description="A restore drill: copies are verified, timed and deleted again."
+    )
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_due_at_times(cls, schedule: str | None) -> str | None:
+        if schedule is not None:
+            Schedule.of(schedule)
+        return schedule
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, time_zone: str) -> str:
+        zone_of(time_zone)
+        return time_zone
+
+    @field_validator("windows")
+    @classmethod
+    def _windows_parse(cls, windows: list[str]) -> list[str]:
+        for text in windows:
+            Window.of(text)
+        return windows
+
+    @model_validator(mode="after")
+    def _times_make_sense(self) -> Self:
+        if self.schedule is not None:
+            for key, reason in _NOT_WITH_SCHEDULE.items():
+                if key in self.model_fields_set:
+                    raise ValueError(f"{key} does not go with schedule: {reason}")
+        elif "time_zone" in self.model_fields_set and not self.windows:
+            raise ValueError("time_zone is that of schedule and windows, and neither is there")
+        if self.not_before and self.deadline:
+            if self.deadline <= self.not_before:
+                raise ValueError("deadline must be later than not_before")
+            if self.opening_hours.next_open(self.not_before) >= self.deadline:
+                raise ValueError("no window opens between not_before and deadline")
+        return self
 
     @model_validator(mode="after")
     def _has_destinations(self) -> Self:
@@ -116,6 +180,14 @@ class Job(BaseModel):
 
     def conflict(self, entry: Restore) -> Conflict:
         return entry.on_conflict or self.defaults.on_conflict
+
+    @property
+    def due_times(self) -> Schedule | None:
+        return None if self.schedule is None else Schedule.of(self.schedule, self.time_zone)
+
+    @property
+    def opening_hours(self) -> Windows:
+        return Windows.of(self.windows, self.time_zone)
 
 
 def read_job(content: bytes, place: str) -> Job:

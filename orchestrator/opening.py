@@ -1,0 +1,159 @@
+"""Opening the rooms: every object of the product is built here, once, and closed again in the reverse order."""
+
+import random
+import signal
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import anyio
+
+from orchestrator.config import BackupServerSettings, Config, read_password
+from orchestrator.core.events import Event
+from orchestrator.core.limits import Limits
+from orchestrator.engine.rooms import EngineSettings, Reach, Rooms
+from orchestrator.engine.sessions import SessionWatch
+from orchestrator.engine.stopping import Stop, obeying
+from orchestrator.enterprise_manager import Client, ssl_context
+from orchestrator.files import LocalSource, LocalTarget
+from orchestrator.journal import Journal, open_journal
+
+Listen = Callable[[Event], None]
+
+
+def now() -> datetime:
+    """The wall clock, UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class App:
+    """The rooms, opened. `listen` takes every event."""
+
+    config: Config
+    client: Client
+    journal: Journal
+    target: LocalTarget
+    listen: Listen
+    watch: SessionWatch
+
+    def rooms(self) -> Rooms:
+        """Everything the engine is given."""
+        config = self.config
+        return Rooms(
+            catalogue=self.client,
+            mounts=self.client,
+            browser=self.client,
+            session=self.client,
+            reviver=self.client,
+            source=LocalSource(),
+            target=self.target,
+            runs=self.journal,
+            leases=self.journal,
+            outcomes=self.journal,
+            emit=self.listen,
+            clock=now,
+            new_id=_new_id,
+            em_url=config.enterprise_manager.url,
+            settings=engine_settings(config),
+            folds_case=self.target.folds_case,
+            flush=self.target.flush if config.copying.durable == "batch" else None,
+        )
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
+
+def engine_settings(config: Config) -> EngineSettings:
+    """The engine's slice of the config."""
+    limits = config.limits
+    default = config.backup_server("*")
+    return EngineSettings(
+        limits=Limits(
+            limits.mounts,
+            {server.name: server.max_mounts for server in config.backup_servers},
+            default.max_mounts if default else BackupServerSettings.model_fields["max_mounts"].default,
+        ),
+        reach=lambda name: _reach(config.backup_server(name)),
+        copies=limits.copies,
+        mount_timeout=limits.mount_timeout,
+        folder_timeout=limits.folder_timeout,
+        unmount_timeout=limits.unmount_timeout,
+        keep_alive=config.enterprise_manager.keep_alive,
+        grace=limits.grace,
+        poll_first=limits.poll_interval,
+        poll_most=max(limits.poll_interval, 10.0),
+        stall=limits.stall_timeout,
+        reserve=limits.reserve_mib << 20,
+        space_wait=limits.space_wait,
+        failure_rate=limits.failure_rate,
+        failure_floor=limits.failure_floor,
+    )
+
+
+def _reach(server: BackupServerSettings | None) -> Reach | None:
+    return Reach(tuple(server.shares), server.volumes) if server else None
+
+
+@contextmanager
+def opened(config: Config, listen: Listen) -> Iterator[App]:
+    """The rooms on one exit stack. Everything that blocks or may be wrong is opened here, before the loop starts.
+
+    ConfigInvalid for a password or CA file that is not there; StateError for the journal.
+    """
+    with ExitStack() as stack:
+        watch = SessionWatch(listen, now)
+        client = make_client(config, watch)
+        journal = stack.enter_context(closing(open_journal(config.state.folder)))
+        durable = config.copying.durable == "file"
+        target = LocalTarget(config.targets.allow, config.copying.checksum, durable=durable)
+        stack.enter_context(closing(target))
+        yield App(config, client, journal, target, listen, watch)
+
+
+def make_client(config: Config, watch: SessionWatch | None = None) -> Client:
+    settings = config.enterprise_manager
+    return Client(
+        settings,
+        read_password(settings),
+        ssl=ssl_context(settings),
+        clock=now,
+        random=random.random,
+        sleep=anyio.sleep,
+        on_renewed=watch.renewed if watch else None,
+    )
+
+
+@contextmanager
+def reading(config: Config) -> Iterator[Journal]:
+    """The journal for looking only: takes no lock, works while a run is going on. StateError when there is none."""
+    with closing(open_journal(config.state.folder, read_only=True)) as journal:
+        yield journal
+
+
+@asynccontextmanager
+async def stopped_from_outside(listen: Listen, state: Path) -> AsyncIterator[Stop]:
+    """A Stop that SIGINT, SIGTERM, a lost terminal and a file named `stop` in the state folder ask for."""
+    stop = Stop(listen, now)
+    with anyio.open_signal_receiver(*_stop_signals()) as signals:
+        async with obeying(stop, signals, lambda: _take_stop_file(state)):
+            yield stop
+
+
+def _stop_signals() -> list[signal.Signals]:
+    """A connection that breaks hangs up on the run, which must not leave its mounts behind; under nohup it may."""
+    hang_up = [one for one in signal.Signals if one.name == "SIGHUP" and signal.getsignal(one) is not signal.SIG_IGN]
+    return [signal.SIGINT, signal.SIGTERM, *hang_up]
+
+
+def _take_stop_file(state: Path) -> bool:
+    """Remove `stop` from the state folder; whether it was there. A file that cannot be removed asks only once."""
+    try:
+        (state / "stop").unlink()
+    except OSError:
+        return False
+    return True
