@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import anyio
 
-from orchestrator.artefacts import keep_job, read_report, write_artefacts
+from orchestrator.artefacts import checksum_of, keep_job, read_report, write_artefacts
 from orchestrator.config import Config
 from orchestrator.core.errors import ExitCode, OrchestratorError, StateUnusable, WordsError, worst
 from orchestrator.core.events import Notice
@@ -67,7 +67,7 @@ async def run_jobs(app: App, jobs: Sequence[NamedJob], keep_going: bool) -> list
                 plans.append(await checked_plan(app, rooms, books, named, run, keep_going))
         finished = []
         for named, one in zip(jobs, plans, strict=True):
-            row = RunRow(one.run, one.job, RunState.RUNNING, now(), plan_to_json(one))
+            row = _new_row(app.config, one)
             await books.ask(keep_job, app.config, row.id, named.content)
             ending = await run_job(one, row, rooms, books, stop, app.watch)
             await books.ask(app.target.forget_interrupted)
@@ -80,9 +80,11 @@ async def resume_run(app: App, run: str | None) -> Finished:
     rooms = app.rooms()
     async with _working(app, rooms) as (books, stop):
         row = await books.ask(_resumable, app.journal, run)
-        again = replace(row, state=RunState.RUNNING, ended=None, exit_code=None)
-        ending = await run_job(plan_from_json(row.plan), again, rooms, books, stop, app.watch)
-        await books.ask(app.target.forget_interrupted)
+        checksum = checksum_of(app.config, row)
+        again = replace(row, state=RunState.RUNNING, ended=None, exit_code=None, checksum=checksum)
+        target = app.target.hashing(checksum)
+        ending = await run_job(plan_from_json(row.plan), again, replace(rooms, target=target), books, stop, app.watch)
+        await books.ask(target.forget_interrupted)
         return await _finish(app, books, ending)
 
 
@@ -103,7 +105,7 @@ async def verify_run(config: Config, journal: Journal, run: str, tell: Callable[
     """Re-read everything that `run` restored."""
     row = journal.run(run)
     threads = min(config.limits.copies, 4 * (os.cpu_count() or 1))
-    algorithm = config.copying.checksum
+    algorithm = checksum_of(config, row)
     return await verify(
         journal.restored(row.id), lambda path, check: verify_file(path, algorithm, check), threads, tell
     )
@@ -153,6 +155,11 @@ def _new_run(journal: Journal, job: str, planned: Sequence[str]) -> str:
     stem = f"{job}-{now():%Y%m%dT%H%M%SZ}"
     taken = {row.id for row in journal.runs()}.union(planned)
     return next(name for name in (stem, *(f"{stem}-{n}" for n in range(2, 1000))) if name not in taken)
+
+
+def _new_row(config: Config, one: Plan) -> RunRow:
+    checksum = config.copying.checksum
+    return RunRow(one.run, one.job, RunState.RUNNING, now(), plan_to_json(one), checksum=checksum)
 
 
 def _resumable(journal: Journal, run: str | None) -> RunRow:

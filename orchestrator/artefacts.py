@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from orchestrator.config import Config
-from orchestrator.core.errors import StateUnusable
+from orchestrator.core.errors import StateError, StateUnusable
+from orchestrator.core.ledger import RunRow
 from orchestrator.core.plan import plan_from_json
 from orchestrator.core.report import Report, make_report
 from orchestrator.core.residual import residual_job
-from orchestrator.files import write_manifest, write_text_atomically
+from orchestrator.files import Algorithm, algorithm_named, write_manifest, write_text_atomically
 from orchestrator.journal import Journal
 from orchestrator.views import report_html, report_json
 
@@ -15,6 +16,17 @@ from orchestrator.views import report_html, report_json
 def run_folder(config: Config, run: str) -> Path:
     """Where the artefacts of a run are."""
     return config.state.folder / "runs" / run
+
+
+def checksum_of(config: Config, run: RunRow) -> Algorithm:
+    """The algorithm that a run takes its checksums with; the config's for a run that is older than the note of it."""
+    if not run.checksum:
+        return config.copying.checksum
+    known = algorithm_named(run.checksum)
+    if known is None:
+        cause = f"run {run.id} has checksums of the kind {run.checksum}, which this version does not know"
+        raise StateError(folder=config.state.folder, cause=cause)
+    return known
 
 
 def keep_job(config: Config, run: str, content: bytes) -> None:
@@ -34,7 +46,7 @@ def write_artefacts(journal: Journal, config: Config, run: str) -> Report:
     try:
         run_folder(config, run).mkdir(parents=True, exist_ok=True)
         rows = ((one.checksum, one.target_path) for one in journal.restored(run) if one.checksum)
-        write_manifest(Path(files["manifest"]), rows, config.copying.checksum)
+        write_manifest(Path(files["manifest"]), rows, checksum_of(config, journal.run(run)))
         write_text_atomically(Path(files["report"]), report_json(report) + "\n")
         write_text_atomically(Path(files["html"]), report_html(report))
         if "residual" in files:
@@ -52,7 +64,7 @@ def read_report(journal: Journal, config: Config, run: str) -> Report:
     files = {
         "report": str(folder / "report.json"),
         "html": str(folder / "report.html"),
-        "manifest": str(folder / f"manifest.{config.copying.checksum}"),
+        "manifest": str(folder / f"manifest.{checksum_of(config, row)}"),
         "job": str(folder / "job.toml"),
     }
     planned, problems = plan_from_json(row.plan), journal.problems(run)

@@ -28,7 +28,8 @@ class GroupState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One run. `plan` is the plan's JSON; `ended` and `exit_code` are None until it ends."""
+    """One run. `plan` is the plan's JSON; `ended` and `exit_code` are None until it ends. `checksum` names the
+    algorithm of its checksums; empty when the run is older than this note of it."""
 
     id: str
     job: str
@@ -37,6 +38,7 @@ class RunRow:
     plan: str
     ended: datetime | None = None
     exit_code: int | None = None
+    checksum: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from orchestrator.core.catalog import (
     ShareFolder,
     Task,
 )
+from orchestrator.core.drops import DrillRow, DropRow, ScheduleRow
 from orchestrator.core.entries import Entry, Found, Outcome, Placed
 from orchestrator.core.events import Event
 from orchestrator.core.ledger import GroupRow, LeaseRow, RunRow, SessionRow, Totals
@@ -265,4 +266,69 @@ class OutcomeLedger(Protocol):
 
     def vm_seconds(self) -> dict[str, float]:
         """How long each machine's group took when it last ended well."""
+        ...
+
+
+class DropLedger(Protocol):
+    """The journal's dropped jobs. Methods block; every write is durable when it returns."""
+
+    def write_drop(self, row: DropRow) -> None:
+        """Insert or update a claim."""
+        ...
+
+    def drop(self, id: str) -> DropRow | None:
+        """One claim; None when there is none."""
+        ...
+
+    def unfinished_drops(self) -> list[DropRow]:
+        """Every claim that has not ended, oldest first."""
+        ...
+
+    def drop_with_digest(self, digest: str) -> DropRow | None:
+        """The newest claim with that content that was accepted as a job: it waits, runs, or ended with a job's name.
+        For telling that the same job was dropped before."""
+        ...
+
+    def recent_drops(self, limit: int) -> list[DropRow]:
+        """The newest claims, newest first; `limit` is not negative."""
+        ...
+
+
+class ScheduleLedger(Protocol):
+    """How far each schedule has been dealt with. Methods block; every write is durable when it returns."""
+
+    def schedules(self) -> list[ScheduleRow]:
+        """Every schedule, by job."""
+        ...
+
+    def write_schedule(self, row: ScheduleRow) -> None:
+        """Insert or update a schedule."""
+        ...
+
+    def forget_schedule(self, job: str) -> None:
+        """Forget a schedule; nothing happens when there is none."""
+        ...
+
+
+class PauseLedger(Protocol):
+    """Whether the queue is paused, kept over restarts. Methods block; the write is durable when it returns."""
+
+    def paused(self) -> bool:
+        """False until somebody has paused it."""
+        ...
+
+    def write_paused(self, paused: bool) -> None:
+        """Keep whether the queue is paused."""
+        ...
+
+
+class DrillLedger(Protocol):
+    """The journal's restore drills. Methods block; every write is durable when it returns."""
+
+    def write_drill(self, row: DrillRow) -> None:
+        """Insert or update a drill."""
+        ...
+
+    def drills(self, job: str | None = None) -> list[DrillRow]:
+        """Every drill, or those of one job, newest first."""
         ...

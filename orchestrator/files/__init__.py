@@ -6,13 +6,16 @@ FileError with a reason. Refuses: `async`, threads, retries, logging.
 """
 
 from orchestrator.files.artefacts import write_text_atomically
+from orchestrator.files.checksums import Algorithm, algorithm_named
 from orchestrator.files.local import LocalSource
 from orchestrator.files.manifest import read_manifest, verify_file, write_manifest
 from orchestrator.files.target import LocalTarget, free_space
 
 __all__ = [
+    "Algorithm",
     "LocalSource",
     "LocalTarget",
+    "algorithm_named",
     "free_space",
     "read_manifest",
     "verify_file",

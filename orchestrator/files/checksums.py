@@ -27,6 +27,11 @@ _MAKERS: dict[Algorithm, Callable[[], Digest]] = {
 }
 
 
+def algorithm_named(name: str) -> Algorithm | None:
+    """The algorithm of that name; None when it is not known."""
+    return next((known for known in _MAKERS if known == name), None)
+
+
 def new_digest(algorithm: Algorithm) -> Callable[[], Digest]:
     """What makes the digest of one file. KeyError for an algorithm that is not known."""
     return _MAKERS[algorithm]

@@ -63,6 +63,15 @@ class LocalTarget:
         self._interrupted: set[tuple[str, str]] = set()
         self._busy_lock = threading.Lock()
 
+    def hashing(self, checksum: Algorithm) -> "LocalTarget":
+        """This target for a run that takes its checksums with `checksum`: the same folders, the same rules, and still
+        no two copies of one file at once."""
+        other = LocalTarget(
+            self._allow, checksum, durable=self._durable, continue_from=self._continue_from, block=self._block
+        )
+        other._own, other._busy, other._busy_lock = self._own, self._busy, self._busy_lock
+        return other
+
     def close(self) -> None:
         """Let go of every folder that is held open, in all threads; the target stays usable."""
         self._own = _Own()

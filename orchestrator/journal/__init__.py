@@ -1,4 +1,4 @@
-"""What must outlive the process: runs, what Enterprise Manager holds for us, and what became of each file.
+"""What must outlive the process: runs, what Enterprise Manager holds for us, what became of each file, dropped jobs.
 
 May touch: `sqlite3` and the state folder, with blocking calls. Promises: a lease is on the disk when its write
 returns; what is restored stays restored; an erased token leaves no byte; whatever fails is a StateError with a plain

@@ -1,4 +1,4 @@
-"""The journal: runs, leases and outcomes over one database."""
+"""The journal: runs, leases, outcomes, dropped jobs and drills over one database."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -6,6 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from orchestrator.journal.drills import Drills
+from orchestrator.journal.drops import Drops, Schedules
 from orchestrator.journal.leases import Leases
 from orchestrator.journal.lock import StateLock
 from orchestrator.journal.outcomes import Outcomes
@@ -14,7 +16,7 @@ from orchestrator.journal.store import Store
 from orchestrator.journal.translate import Translating
 
 
-class Journal(Runs, Leases, Outcomes):
+class Journal(Runs, Leases, Outcomes, Drops, Schedules, Drills):
     """Made by `open_journal`; a context manager. Any thread may call, but never two at once."""
 
     def __init__(self, store: Store, lock: StateLock | None) -> None:

@@ -1,6 +1,7 @@
 """Bringing a journal to the schema this version knows. The number is SQLite's `user_version`.
 
 To change the schema: change schema.sql, count KNOWN up, and add what leads there from the version before.
+A step is never changed once it has been released: it leads to the schema of its own version, not to that of today.
 """
 
 import sqlite3
@@ -8,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.core.errors import SchemaUnknown, StateUnusable
-from orchestrator.journal.queries import SCHEMA
+from orchestrator.journal.queries import SCHEMA, resource
 
-KNOWN = 1
+KNOWN = 2
 
-STEPS: Mapping[int, str] = {}
+STEPS: Mapping[int, str] = {2: resource("step_2.sql")}
 """By the version it leads to: the statements that lead there from the one before."""
 
 

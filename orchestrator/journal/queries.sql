@@ -1,10 +1,10 @@
 -- name: begin_run
 -- A new run, or an old one that runs again: everything but its key is written anew.
-INSERT INTO runs (id, job, state, started, plan, ended, exit_code)
-VALUES (:id, :job, :state, :started, :plan, :ended, :exit_code)
+INSERT INTO runs (id, job, state, started, plan, ended, exit_code, checksum)
+VALUES (:id, :job, :state, :started, :plan, :ended, :exit_code, :checksum)
 ON CONFLICT (id) DO UPDATE SET
     job = excluded.job, state = excluded.state, started = excluded.started, plan = excluded.plan,
-    ended = excluded.ended, exit_code = excluded.exit_code;
+    ended = excluded.ended, exit_code = excluded.exit_code, checksum = excluded.checksum;
 
 -- name: forget_problems
 -- What is tried again when a run goes on must not be told twice.
@@ -20,11 +20,11 @@ UPDATE runs SET state = :state, ended = :ended, exit_code = :exit_code WHERE id 
 
 -- name: run
 -- One run.
-SELECT id, job, state, started, plan, ended, exit_code FROM runs WHERE id = :id;
+SELECT id, job, state, started, plan, ended, exit_code, checksum FROM runs WHERE id = :id;
 
 -- name: runs
 -- All runs, newest first; of runs begun at the same instant the one written last.
-SELECT id, job, state, started, plan, ended, exit_code FROM runs ORDER BY started DESC, key DESC;
+SELECT id, job, state, started, plan, ended, exit_code, checksum FROM runs ORDER BY started DESC, key DESC;
 
 -- name: run_key
 -- The short key of a run.
@@ -122,3 +122,79 @@ ORDER BY CAST(target_path AS BLOB), CAST(group_id AS BLOB), CAST(guest_path AS B
 -- The guest paths of a group that need no second try.
 SELECT guest_path FROM outcomes
 WHERE run = (SELECT key FROM runs WHERE id = :run) AND group_id = :group AND verdict IN ('restored', 'skipped');
+
+-- name: write_drop
+-- A claim as it is now; its place among those taken at the same instant stays that of its first writing.
+INSERT INTO drops (id, file, taken, state, digest, owner, job, run, attempts, next_try, due, ended, exit_code, line)
+VALUES (:id, :file, :taken, :state, :digest, :owner, :job, :run, :attempts, :next_try, :due, :ended, :exit_code,
+        :line)
+ON CONFLICT (id) DO UPDATE SET
+    file = excluded.file, taken = excluded.taken, state = excluded.state, digest = excluded.digest,
+    owner = excluded.owner, job = excluded.job, run = excluded.run, attempts = excluded.attempts,
+    next_try = excluded.next_try, due = excluded.due, ended = excluded.ended, exit_code = excluded.exit_code,
+    line = excluded.line;
+
+-- name: drop
+-- One claim.
+SELECT id, file, taken, state, digest, owner, job, run, attempts, next_try, due, ended, exit_code, line FROM drops
+WHERE id = :id;
+
+-- name: unfinished_drops
+-- Every claim that has not ended, oldest first.
+SELECT id, file, taken, state, digest, owner, job, run, attempts, next_try, due, ended, exit_code, line FROM drops
+WHERE state <> 'ended' ORDER BY taken, key;
+
+-- name: drop_with_digest
+-- The newest claim of a content that was accepted as a job; the condition is that of the index drops_accepted.
+SELECT id, file, taken, state, digest, owner, job, run, attempts, next_try, due, ended, exit_code, line FROM drops
+WHERE digest = :digest AND (state IN ('waiting', 'running') OR state = 'ended' AND job <> '')
+ORDER BY taken DESC, key DESC LIMIT 1;
+
+-- name: recent_drops
+-- The newest claims.
+SELECT id, file, taken, state, digest, owner, job, run, attempts, next_try, due, ended, exit_code, line FROM drops
+ORDER BY taken DESC, key DESC LIMIT :limit;
+
+-- name: write_schedule
+-- Up to when the due times of a schedule have been dealt with.
+INSERT INTO schedules (job, seen) VALUES (:job, :seen) ON CONFLICT (job) DO UPDATE SET seen = excluded.seen;
+
+-- name: schedules
+-- Every schedule, by job.
+SELECT job, seen FROM schedules ORDER BY CAST(job AS BLOB);
+
+-- name: forget_schedule
+-- A schedule that is no more.
+DELETE FROM schedules WHERE job = :job;
+
+-- name: write_drill
+-- A drill.
+INSERT INTO drills (run, job, ended, groups, files, bytes, seconds, slowest, slowest_vm, verify_seconds, differences,
+                    removed, exit_code)
+VALUES (:run, :job, :ended, :groups, :files, :bytes, :seconds, :slowest, :slowest_vm, :verify_seconds, :differences,
+        :removed, :exit_code)
+ON CONFLICT (run) DO UPDATE SET
+    job = excluded.job, ended = excluded.ended, groups = excluded.groups, files = excluded.files,
+    bytes = excluded.bytes, seconds = excluded.seconds, slowest = excluded.slowest, slowest_vm = excluded.slowest_vm,
+    verify_seconds = excluded.verify_seconds, differences = excluded.differences, removed = excluded.removed,
+    exit_code = excluded.exit_code;
+
+-- name: drills
+-- Every drill, newest first.
+SELECT run, job, ended, groups, files, bytes, seconds, slowest, slowest_vm, verify_seconds, differences,
+       removed, exit_code
+FROM drills ORDER BY ended DESC, key DESC;
+
+-- name: drills_of_job
+-- The drills of one job, newest first.
+SELECT run, job, ended, groups, files, bytes, seconds, slowest, slowest_vm, verify_seconds, differences,
+       removed, exit_code
+FROM drills WHERE job = :job ORDER BY ended DESC, key DESC;
+
+-- name: keep
+-- A single value.
+INSERT INTO kept (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- name: kept
+-- A single value; no row when it was never kept.
+SELECT value FROM kept WHERE name = :name;

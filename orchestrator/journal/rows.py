@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.core.catalog import PointKind, RestorePoint
+from orchestrator.core.drops import DrillRow, DropRow, DropState, ScheduleRow
 from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, RunState, SessionRow
 from orchestrator.core.lifecycle import LeaseState
@@ -43,11 +44,11 @@ def store_time(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _store_end(time: datetime | None) -> str | None:
+def _store_moment(time: datetime | None) -> str | None:
     return None if time is None else store_time(time)
 
 
-def _load_end(stored: str | None) -> datetime | None:
+def _load_moment(stored: str | None) -> datetime | None:
     return None if stored is None else datetime.fromisoformat(stored)
 
 
@@ -58,21 +59,23 @@ def from_run(run: RunRow) -> Parameters:
         "state": run.state.value,
         "started": store_time(run.started),
         "plan": store_text(run.plan),
-        "ended": _store_end(run.ended),
+        "ended": _store_moment(run.ended),
         "exit_code": run.exit_code,
+        "checksum": run.checksum,
     }
 
 
 def to_run(row: Row) -> RunRow:
-    name, job, state, started, plan, ended, exit_code = row
+    name, job, state, started, plan, ended, exit_code, checksum = row
     return RunRow(
         name,
         load_text(job),
         RunState(state),
         datetime.fromisoformat(started),
         load_text(plan),
-        _load_end(ended),
+        _load_moment(ended),
         exit_code,
+        checksum,
     )
 
 
@@ -106,7 +109,7 @@ def from_lease(key: int, lease: LeaseRow) -> Parameters:
         "mount_href": lease.mount_href,
         "share": store_text(lease.share),
         "folder": store_text(lease.folder),
-        "ended": _store_end(lease.ended),
+        "ended": _store_moment(lease.ended),
         "note": store_text(lease.note),
     }
 
@@ -126,7 +129,7 @@ def to_lease(row: Row) -> LeaseRow:
         mount_href=mount,
         share=load_text(share),
         folder=load_text(folder),
-        ended=_load_end(ended),
+        ended=_load_moment(ended),
         note=load_text(note),
     )
 
@@ -193,4 +196,89 @@ def to_outcome(row: Row) -> Outcome:
         checksum,
         Reason.of(reason) if reason else None,
         load_text(message),
+    )
+
+
+def from_drop(drop: DropRow) -> Parameters:
+    return {
+        "id": drop.id,
+        "file": store_text(drop.file),
+        "taken": store_time(drop.taken),
+        "state": drop.state.value,
+        "digest": drop.digest,
+        "owner": store_text(drop.owner),
+        "job": store_text(drop.job),
+        "run": drop.run,
+        "attempts": drop.attempts,
+        "next_try": _store_moment(drop.next_try),
+        "due": _store_moment(drop.due),
+        "ended": _store_moment(drop.ended),
+        "exit_code": drop.exit_code,
+        "line": store_text(drop.line),
+    }
+
+
+def to_drop(row: Row) -> DropRow:
+    name, file, taken, state, digest, owner, job, run, attempts, next_try, due, ended, exit_code, line = row
+    return DropRow(
+        id=name,
+        file=load_text(file),
+        taken=datetime.fromisoformat(taken),
+        state=DropState(state),
+        digest=digest,
+        owner=load_text(owner),
+        job=load_text(job),
+        run=run,
+        attempts=attempts,
+        next_try=_load_moment(next_try),
+        due=_load_moment(due),
+        ended=_load_moment(ended),
+        exit_code=exit_code,
+        line=load_text(line),
+    )
+
+
+def from_schedule(schedule: ScheduleRow) -> Parameters:
+    return {"job": store_text(schedule.job), "seen": store_time(schedule.seen)}
+
+
+def to_schedule(row: Row) -> ScheduleRow:
+    job, seen = row
+    return ScheduleRow(load_text(job), datetime.fromisoformat(seen))
+
+
+def from_drill(drill: DrillRow) -> Parameters:
+    return {
+        "run": drill.run,
+        "job": store_text(drill.job),
+        "ended": store_time(drill.ended),
+        "groups": drill.groups,
+        "files": drill.files,
+        "bytes": drill.bytes,
+        "seconds": drill.seconds,
+        "slowest": drill.slowest,
+        "slowest_vm": store_text(drill.slowest_vm),
+        "verify_seconds": drill.verify_seconds,
+        "differences": drill.differences,
+        "removed": drill.removed,
+        "exit_code": drill.exit_code,
+    }
+
+
+def to_drill(row: Row) -> DrillRow:
+    run, job, ended, groups, files, size, seconds, slowest, vm, verify_seconds, differences, removed, exit_code = row
+    return DrillRow(
+        run=run,
+        job=load_text(job),
+        ended=datetime.fromisoformat(ended),
+        groups=groups,
+        files=files,
+        bytes=size,
+        seconds=seconds,
+        slowest=slowest,
+        slowest_vm=load_text(vm),
+        verify_seconds=verify_seconds,
+        differences=differences,
+        removed=removed,
+        exit_code=exit_code,
     )

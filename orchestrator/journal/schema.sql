@@ -1,4 +1,4 @@
--- The journal, schema 1. Times are ISO 8601 UTC text, sizes bytes, durations seconds, lists and points JSON.
+-- The journal, schema 2. Times are ISO 8601 UTC text, sizes bytes, durations seconds, lists and points JSON.
 -- Names are TEXT, or BLOB when they hold what UTF-8 cannot (see rows.py).
 
 CREATE TABLE runs (
@@ -9,7 +9,8 @@ CREATE TABLE runs (
     started   TEXT NOT NULL,
     plan      NOT NULL,
     ended     TEXT,
-    exit_code INTEGER
+    exit_code INTEGER,
+    checksum  TEXT NOT NULL DEFAULT ''      -- the algorithm; empty in runs of schema 1
 );
 
 CREATE TABLE groups (
@@ -64,3 +65,54 @@ CREATE TABLE outcomes (
     PRIMARY KEY (run, group_id, guest_path)
 ) WITHOUT ROWID;
 CREATE INDEX problems ON outcomes (run) WHERE verdict IN ('refused', 'failed');
+
+CREATE TABLE drops (
+    key       INTEGER PRIMARY KEY,
+    id        TEXT NOT NULL UNIQUE,
+    file      NOT NULL,
+    taken     TEXT NOT NULL,
+    state     TEXT NOT NULL,
+    digest    TEXT NOT NULL,
+    owner     NOT NULL,
+    job       NOT NULL,
+    run       TEXT NOT NULL,                -- no reference: a claim tells what was dropped, also when its run is pruned
+    attempts  INTEGER NOT NULL,
+    next_try  TEXT,
+    due       TEXT,
+    ended     TEXT,
+    exit_code INTEGER,
+    line      NOT NULL
+);
+CREATE INDEX drops_by_time ON drops (taken);
+CREATE INDEX drops_unfinished ON drops (taken) WHERE state <> 'ended';
+CREATE INDEX drops_accepted ON drops (digest, taken)
+    WHERE state IN ('waiting', 'running') OR state = 'ended' AND job <> '';
+
+CREATE TABLE schedules (
+    job  NOT NULL PRIMARY KEY,
+    seen TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE drills (
+    key            INTEGER PRIMARY KEY,
+    run            TEXT NOT NULL UNIQUE,    -- no reference: the trend outlives the runs
+    job            NOT NULL,
+    ended          TEXT NOT NULL,
+    groups         INTEGER NOT NULL,
+    files          INTEGER NOT NULL,
+    bytes          INTEGER NOT NULL,
+    seconds        REAL NOT NULL,
+    slowest        REAL NOT NULL,
+    slowest_vm     NOT NULL,
+    verify_seconds REAL NOT NULL,
+    differences    INTEGER NOT NULL,
+    removed        INTEGER NOT NULL,
+    exit_code      INTEGER NOT NULL
+);
+CREATE INDEX drills_by_time ON drills (ended);
+CREATE INDEX drills_of_job ON drills (job, ended);
+
+CREATE TABLE kept (                         -- single values that outlive the process
+    name  TEXT PRIMARY KEY,
+    value NOT NULL
+) WITHOUT ROWID;

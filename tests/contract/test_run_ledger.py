@@ -1,5 +1,7 @@
 """The contract of the port RunLedger."""
 
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.core.errors import RunUnknown
@@ -9,7 +11,7 @@ from tests.support.ledger_rows import later, make_group, make_run
 
 
 def test_a_run_is_read_as_it_was_begun(journal: RunLedger) -> None:
-    run = make_run(job="naïve \udcff job", plan='{"vm": "fs01"}', started=later(0.000001))
+    run = make_run(job="naïve \udcff job", plan='{"vm": "fs01"}', started=later(0.000001), checksum="sha256")
     journal.begin(run)
     assert journal.run("r1") == run
 
@@ -22,9 +24,10 @@ def test_a_run_that_never_began_is_unknown(journal: RunLedger) -> None:
 
 
 def test_how_a_run_ended_is_kept_with_its_plan(journal: RunLedger) -> None:
-    journal.begin(make_run(plan="the plan"))
+    begun = make_run(plan="the plan", checksum="blake3")
+    journal.begin(begun)
     journal.end(make_run(plan="", state=RunState.STOPPED, ended=later(60), exit_code=6))
-    assert journal.run("r1") == make_run(plan="the plan", state=RunState.STOPPED, ended=later(60), exit_code=6)
+    assert journal.run("r1") == replace(begun, state=RunState.STOPPED, ended=later(60), exit_code=6)
 
 
 def test_a_run_that_begins_again_is_running_and_not_ended(journal: RunLedger) -> None:

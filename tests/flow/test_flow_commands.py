@@ -113,6 +113,18 @@ async def test_verify_names_every_file_that_is_no_longer_what_was_restored(tmp_p
         assert sorted(Path(one["target_path"]).name for one in as_json.json["differences"]) == ["hosts", "plan.txt"]
 
 
+async def test_a_run_is_verified_with_its_own_kind_of_checksum_whatever_the_config_says_by_now(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        em.configure(copy={"checksum": "sha256"})
+        report = (await em.run("--json", "run", em.job())).json
+        em.configure(copy={"checksum": "blake3"})
+        done = await em.run("verify", report["run"])
+        assert (done.code, done.out.rpartition("; ")[2]) == (0, "0 differ\n")
+        again = (await em.run("--json", "report", "--write", report["run"])).json
+        assert again["files"] == report["files"]
+        assert Path(again["files"]["manifest"]).name == "manifest.sha256"
+
+
 def flip_a_bit(file: Path) -> None:
     """Same size, same time, another content: only a checksum can tell."""
     status = file.stat()

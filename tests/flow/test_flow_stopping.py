@@ -100,6 +100,25 @@ async def test_the_first_signal_drains_and_resume_completes(tmp_path: Path, numb
         assert "no unfinished run" in nothing.err
 
 
+async def test_a_resumed_run_keeps_its_kind_of_checksum_when_the_config_has_changed(tmp_path: Path) -> None:
+    async with flow(tmp_path, seeded(machines=6, files=300, backup_servers=1)) as em:
+        em.configure(limits={"mounts": 1}, copy={"checksum": "sha256"})
+        running = await em.start("run", em.job())
+        await running.event("group_ended")
+        running.signal(signal.SIGINT)
+        assert (await running.done()).code == 6
+        em.configure(copy={"checksum": "blake3"})
+        resumed = await em.run("--json", "resume")
+        assert resumed.code == 0, resumed.everything
+        assert Path(resumed.json["files"]["manifest"]).name == "manifest.sha256"
+        verified = await em.run("--json", "verify", resumed.json["run"])
+        assert verified.json == {
+            "files": resumed.json["totals"]["restored"],
+            "bytes": resumed.json["totals"]["bytes"],
+            "differences": [],
+        }
+
+
 @pytest.mark.parametrize("route", ["logon", "query"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_one_signal_is_enough_while_enterprise_manager_keeps_the_plan_waiting(

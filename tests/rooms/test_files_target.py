@@ -459,6 +459,18 @@ def test_the_other_checksum_is_sha256(one: Path, root: Path) -> None:
     assert placed.checksum == "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"
 
 
+def test_runs_with_other_checksums_share_one_target(one: Path, root: Path, target: LocalTarget) -> None:
+    other = target.hashing("sha256")
+
+    def meanwhile(_: int) -> None:
+        with refused(Reason.EXISTS):
+            place(target, one, root, "file")
+
+    placed = place(other, one, root, "file", meanwhile)
+    assert placed.checksum == "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"
+    assert place(target, one, root, "second").checksum != placed.checksum
+
+
 # Modes and names
 
 

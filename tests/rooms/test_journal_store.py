@@ -218,7 +218,7 @@ def test_a_damaged_journal_is_named_as_such(journal: Journal, folder: Path) -> N
     journal.close()
     path = folder / "journal.db"
     raw = bytearray(path.read_bytes())
-    raw[4096 * 8 :] = os.urandom(len(raw) - 4096 * 8)
+    raw[4096 * 30 :] = os.urandom(len(raw) - 4096 * 30)
     path.write_bytes(raw)
     with open_journal(folder) as damaged, pytest.raises(StateUnusable, match="damaged"):
         list(damaged.restored("r1"))
@@ -312,20 +312,21 @@ def version(connection: sqlite3.Connection) -> int:
 
 
 def test_an_older_journal_is_brought_up_step_by_step(database: sqlite3.Connection) -> None:
-    steps = {2: "ALTER TABLE runs ADD COLUMN two;", 3: "UPDATE runs SET two = 3;"}
-    migrate(database, Path("state"), known=3, steps=steps)
-    assert version(database) == 3
-    database.execute("SELECT two FROM runs")
+    steps = {KNOWN + 1: "ALTER TABLE runs ADD COLUMN one;", KNOWN + 2: "UPDATE runs SET one = 2;"}
+    migrate(database, Path("state"), known=KNOWN + 2, steps=steps)
+    assert version(database) == KNOWN + 2
+    database.execute("SELECT one FROM runs")
 
 
 def test_a_step_that_fails_leaves_the_version_before_it(database: sqlite3.Connection) -> None:
-    steps = {2: "ALTER TABLE runs ADD COLUMN two;", 3: "ALTER TABLE runs ADD COLUMN three; SELECT * FROM nowhere;"}
+    bad = "ALTER TABLE runs ADD COLUMN two; SELECT * FROM nowhere;"
+    steps = {KNOWN + 1: "ALTER TABLE runs ADD COLUMN one;", KNOWN + 2: bad}
     with pytest.raises(sqlite3.OperationalError, match="nowhere"):
-        migrate(database, Path("state"), known=3, steps=steps)
-    assert version(database) == 2
+        migrate(database, Path("state"), known=KNOWN + 2, steps=steps)
+    assert version(database) == KNOWN + 1
     assert not database.in_transaction
-    with pytest.raises(sqlite3.OperationalError, match="three"):
-        database.execute("SELECT three FROM runs")
+    with pytest.raises(sqlite3.OperationalError, match="two"):
+        database.execute("SELECT two FROM runs")
 
 
 def test_a_journal_that_must_be_brought_up_is_not_read_as_it_is(database: sqlite3.Connection) -> None:
@@ -339,6 +340,24 @@ def test_every_query_can_be_prepared_against_the_schema(database: sqlite3.Connec
     for name, statement in QUERIES.items():
         parameters = dict.fromkeys(re.findall(r":(\w+)", statement))
         assert database.execute(f"EXPLAIN {statement}", parameters).fetchall(), name
+
+
+@pytest.mark.parametrize(
+    ("query", "step"),
+    [
+        ("drop", "SEARCH drops USING INDEX sqlite_autoindex_drops_1 (id=?)"),
+        ("unfinished_drops", "SCAN drops USING INDEX drops_unfinished"),
+        ("drop_with_digest", "SEARCH drops USING INDEX drops_accepted (digest=?)"),
+        ("recent_drops", "SCAN drops USING INDEX drops_by_time"),
+        ("drills", "SCAN drills USING INDEX drills_by_time"),
+        ("drills_of_job", "SEARCH drills USING INDEX drills_of_job (job=?)"),
+    ],
+)
+def test_old_drops_and_drills_are_neither_read_through_nor_sorted(
+    database: sqlite3.Connection, query: str, step: str
+) -> None:
+    parameters = dict.fromkeys(re.findall(r":(\w+)", QUERIES[query]))
+    assert [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {QUERIES[query]}", parameters)] == [step]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """Ports of the engine in memory. Each passes the contract suite that the real room passes (tests/contract/)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from orchestrator.core.drops import DrillRow, DropRow, DropState, ScheduleRow
 from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.errors import RunUnknown
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, SessionRow, Totals
@@ -11,22 +12,24 @@ from orchestrator.core.lifecycle import OPEN_STATES
 
 @dataclass
 class MemoryJournal:
-    """RunLedger, LeaseLedger and OutcomeLedger over dictionaries."""
+    """Every port of the journal over dictionaries."""
 
     runs_by_id: dict[str, RunRow] = field(default_factory=dict)
     group_rows: dict[tuple[str, str], GroupRow] = field(default_factory=dict)
     lease_rows: dict[str, LeaseRow] = field(default_factory=dict)
     session_rows: dict[str, SessionRow] = field(default_factory=dict)
     outcome_rows: dict[tuple[str, str, str], Outcome] = field(default_factory=dict)
+    drop_rows: dict[str, DropRow] = field(default_factory=dict)
+    schedule_rows: dict[str, ScheduleRow] = field(default_factory=dict)
+    drill_rows: dict[str, DrillRow] = field(default_factory=dict)
+    is_paused: bool = False
 
     def begin(self, run: RunRow) -> None:
         self.runs_by_id[run.id] = run
 
     def end(self, run: RunRow) -> None:
         known = self.run(run.id)
-        self.runs_by_id[run.id] = RunRow(
-            known.id, known.job, run.state, known.started, known.plan, run.ended, run.exit_code
-        )
+        self.runs_by_id[run.id] = replace(known, state=run.state, ended=run.ended, exit_code=run.exit_code)
 
     def run(self, run: str) -> RunRow:
         if run not in self.runs_by_id:
@@ -96,3 +99,49 @@ class MemoryJournal:
 
     def _of(self, run: str, verdicts: Sequence[Verdict]) -> list[Outcome]:
         return [row for key, row in self.outcome_rows.items() if key[0] == run and row.verdict in verdicts]
+
+    def write_drop(self, row: DropRow) -> None:
+        self.drop_rows[row.id] = row
+
+    def drop(self, id: str) -> DropRow | None:
+        return self.drop_rows.get(id)
+
+    def unfinished_drops(self) -> list[DropRow]:
+        return [row for row in self._drops_by_time() if row.state is not DropState.ENDED]
+
+    def drop_with_digest(self, digest: str) -> DropRow | None:
+        accepted = (
+            row
+            for row in reversed(self._drops_by_time())
+            if row.digest == digest
+            and (row.state in (DropState.WAITING, DropState.RUNNING) or (row.state is DropState.ENDED and row.job))
+        )
+        return next(accepted, None)
+
+    def recent_drops(self, limit: int) -> list[DropRow]:
+        return self._drops_by_time()[::-1][:limit]
+
+    def _drops_by_time(self) -> list[DropRow]:
+        return sorted(self.drop_rows.values(), key=lambda row: row.taken)
+
+    def schedules(self) -> list[ScheduleRow]:
+        return sorted(self.schedule_rows.values(), key=lambda row: row.job)
+
+    def write_schedule(self, row: ScheduleRow) -> None:
+        self.schedule_rows[row.job] = row
+
+    def forget_schedule(self, job: str) -> None:
+        self.schedule_rows.pop(job, None)
+
+    def paused(self) -> bool:
+        return self.is_paused
+
+    def write_paused(self, paused: bool) -> None:
+        self.is_paused = paused
+
+    def write_drill(self, row: DrillRow) -> None:
+        self.drill_rows[row.run] = row
+
+    def drills(self, job: str | None = None) -> list[DrillRow]:
+        rows = [row for row in self.drill_rows.values() if job in (None, row.job)]
+        return sorted(rows, key=lambda row: row.ended)[::-1]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orchestrator.core.catalog import PointKind, RestorePoint
+from orchestrator.core.drops import DrillRow, DropRow, ScheduleRow
 from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, RunState, SessionRow
 from orchestrator.core.lifecycle import LeaseState
@@ -43,4 +44,17 @@ def make_session(name: str = "s1", **fields: Any) -> SessionRow:
 
 def make_outcome(path: str = "C:\\a.txt", verdict: Verdict = Verdict.RESTORED, **fields: Any) -> Outcome:
     row = Outcome("g1", path, "/restore/fs01/C/a.txt", verdict, size=7, mtime_ns=1_600_000_000_123_456_789)
+    return replace(row, **fields)
+
+
+def make_drop(name: str = "d1", **fields: Any) -> DropRow:
+    return replace(DropRow(name, "incident-4711.toml", START), **fields)
+
+
+def make_schedule(job: str = "nightly", **fields: Any) -> ScheduleRow:
+    return replace(ScheduleRow(job, START), **fields)
+
+
+def make_drill(run: str = "r1", **fields: Any) -> DrillRow:
+    row = DrillRow(run, "monthly", START, 12, 5000, 7_000_000_000, 600.5, 90.25, "fs01", 200.125, 0, 5000, 0)
     return replace(row, **fields)
