@@ -9,7 +9,10 @@ import os
 import sys
 import threading
 import time
+from functools import partial
+from typing import TextIO
 
+from orchestrator.cli.aside import bounded
 from orchestrator.cli.commands import cli
 from orchestrator.cli.speaking import silence
 from orchestrator.core.errors import ExitCode
@@ -18,7 +21,8 @@ __all__ = ["main"]
 
 
 WAIT_FOR_THREADS = 2.0
-"""Seconds that threads get to end by themselves; one that still reads from a dead share never will."""
+"""Seconds that threads get to end by themselves; one that reads from a dead share, or writes to a pipe that nobody
+reads, never will."""
 
 
 def main() -> None:
@@ -37,18 +41,22 @@ def main() -> None:
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            silence(stream)
+        bounded(partial(_flush, stream), WAIT_FOR_THREADS)
     if _somebody_hangs():
         os._exit(code)  # the interpreter would wait for ever
     sys.exit(code)
 
 
+def _flush(stream: TextIO) -> None:
+    try:
+        stream.flush()
+    except OSError:
+        silence(stream)
+
+
 def _somebody_hangs() -> bool:
     until = time.monotonic() + WAIT_FOR_THREADS
-    others = [one for one in threading.enumerate() if one is not threading.current_thread() and not one.daemon]
+    others = [one for one in threading.enumerate() if one is not threading.current_thread()]
     for thread in others:
         thread.join(max(0.0, until - time.monotonic()))
     return any(thread.is_alive() for thread in others)

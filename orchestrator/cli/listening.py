@@ -1,4 +1,4 @@
-"""Where events go: progress on the terminal, JSON log lines, an events file."""
+"""Where events go: progress on the terminal, JSON log lines, an events file. What may block does so aside."""
 
 import logging
 import re
@@ -11,12 +11,13 @@ from typing import TextIO
 import structlog
 
 from orchestrator.app import Listen, now
+from orchestrator.cli.aside import LOSSLESS, Aside
 from orchestrator.cli.progress import make_progress
 from orchestrator.cli.service import service_notifier
-from orchestrator.cli.speaking import tell
 from orchestrator.core.errors import WordsError
-from orchestrator.core.events import Event
+from orchestrator.core.events import Event, Notice
 from orchestrator.views import event_json, log_line
+from orchestrator.views.units import count
 
 _SECRETS = (
     (re.compile(r"(logonsessions/)[^/?#\s\"']+", re.IGNORECASE), r"\1***"),
@@ -42,14 +43,11 @@ def listening(*, quiet: bool, json_log: bool, events_file: Path | None) -> Itera
     with ExitStack() as stack:
         takers: list[Listen] = []
         if events_file is not None:
-            stream = _opened(events_file)
-            stack.callback(_close, stream)
-            takers.append(_to_file(stream, events_file))
+            takers.append(stack.enter_context(_to_file(events_file)).add)
         if json_log:
-            takers.append(_to_log(sys.stderr))
+            takers.append(stack.enter_context(Aside(_to_log(sys.stderr), "log on stderr", gap=_events_lost)).add)
         else:
             takers.append(stack.enter_context(make_progress(sys.stderr.isatty(), quiet, now, sys.stderr)).add)
-
         if notifier := service_notifier():
             takers.append(notifier)
 
@@ -58,6 +56,20 @@ def listening(*, quiet: bool, json_log: bool, events_file: Path | None) -> Itera
                 take(event)
 
         yield listen
+
+
+def _events_lost(number: int) -> Event:
+    return Notice(now(), f"{count(number, 'event')} missing here: they came faster than they could be written")
+
+
+def _to_file(file: Path) -> Aside[Event]:
+    """A file that cannot be written any more is told of once; it is no reason to end a run."""
+    stream = _opened(file)
+
+    def take(event: Event) -> None:
+        stream.write(event_json(event) + "\n")
+
+    return Aside(take, f"--events {file}", gap=_events_lost, patience=LOSSLESS, close=lambda: _close(stream))
 
 
 def _opened(file: Path) -> TextIO:
@@ -70,23 +82,6 @@ def _opened(file: Path) -> TextIO:
 def _close(stream: TextIO) -> None:
     with suppress(OSError):
         stream.close()
-
-
-def _to_file(stream: TextIO, file: Path) -> Listen:
-    """A file that cannot be written any more is told of once; it is no reason to end a run."""
-    broken = False
-
-    def take(event: Event) -> None:
-        nonlocal broken
-        if broken:
-            return
-        try:
-            stream.write(event_json(event) + "\n")
-        except OSError as cause:
-            broken = True
-            tell(f"--events {file}: cannot be written any more: {cause.strerror}; the run goes on without it")
-
-    return take
 
 
 def _to_log(stream: TextIO) -> Listen:

@@ -1,7 +1,7 @@
 """Progress on stderr: live bars for a terminal, a line now and then for anything else, or nothing.
 
-`add` is called on the event loop for every event and never writes to a terminal itself where that could block:
-a paused terminal (Ctrl-S) must not stop the run that holds the mounts.
+`add` is called on the event loop for every event and never writes itself: a paused terminal (Ctrl-S) or a pipe that
+nobody reads must not stop the run that holds the mounts. What does not fit meanwhile is counted and told.
 """
 
 import threading
@@ -17,6 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.cli.aside import Aside
 from orchestrator.core.events import (
     Event,
     FileProblem,
@@ -43,6 +44,7 @@ BARS_SHOWN = 12
 
 REFRESH_SECONDS = 0.25
 LINE_SECONDS = 5.0
+LINES_WAITING = 200
 LINES_PER_REASON = 5
 """Problem lines shown for each reason; the report has them all, and a full disk makes millions."""
 
@@ -139,6 +141,10 @@ class _Headlines:
                 return None
 
 
+def _lines_lost(number: int) -> str:
+    return f"{count(number, 'line')} not shown: nobody took them"
+
+
 class PlainProgress:
     """One plain line at most every LINE_SECONDS, and one for each milestone. For logs, pipes and cron mail."""
 
@@ -148,41 +154,42 @@ class PlainProgress:
         self._tally = Tally()
         self._headlines = _Headlines()
         self._last: datetime | None = None
-        self._broken = False
+        self._lines = Aside(self._write, "progress", gap=lambda number: self._stamped(_lines_lost(number)))
 
     def __enter__(self) -> Self:
+        self._lines.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._tally.started is not None:
-            self._write(progress_line(self._tally, self._clock()))
+            self._show(progress_line(self._tally, self._clock()))
+        self._lines.__exit__(kind, error, trace)
 
     def add(self, event: Event) -> None:
         self._tally.add(event)
         line = self._headlines.line(event, verbose=True)
         if line is not None:
-            self._write(line)
+            self._show(line)
         now = self._clock()
         if self._last is None:
             self._last = now
         if (now - self._last).total_seconds() >= LINE_SECONDS and not isinstance(event, RunEnded):
             self._last = now
-            self._write(progress_line(self._tally, now))
+            self._show(progress_line(self._tally, now))
 
-    def _write(self, line: str) -> None:
-        """A closed pipe ends the showing of progress, never the run."""
-        if self._broken:
-            return
+    def _show(self, line: str) -> None:
+        self._lines.add(self._stamped(line))
+
+    def _stamped(self, line: str) -> str:
         stamp = self._clock().astimezone(UTC).strftime("%H:%M:%SZ")
-        text = f"{stamp} {visible(line)}\n"
+        return f"{stamp} {visible(line)}\n"
+
+    def _write(self, text: str) -> None:
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
-        try:
-            self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-            self._stream.flush()
-        except (OSError, ValueError):
-            self._broken = True
+        self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        self._stream.flush()
 
 
 class LiveProgress:
@@ -198,7 +205,8 @@ class LiveProgress:
         self._lock = threading.Lock()
         self._tally = Tally()
         self._headlines = _Headlines()
-        self._lines: deque[str] = deque(maxlen=200)
+        self._lines: deque[str] = deque(maxlen=LINES_WAITING)
+        self._lost = 0
         self._over = threading.Event()
         self._painter = threading.Thread(target=self._paint, name="progress", daemon=True)
 
@@ -217,6 +225,7 @@ class LiveProgress:
             self._tally.add(event)
             line = self._headlines.line(event, verbose=False)
             if line is not None:
+                self._lost += len(self._lines) == LINES_WAITING
                 self._lines.append(line)
 
     def _paint(self) -> None:
@@ -230,7 +239,9 @@ class LiveProgress:
 
     def _show(self, live: Live) -> None:
         with self._lock:
-            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            lines = [_lines_lost(self._lost)] if self._lost else []
+            lines += [self._lines.popleft() for _ in range(len(self._lines))]
+            self._lost = 0
             picture = screen(self._tally, self._clock())
         for line in lines:
             self._console.print(Text(visible(line)), soft_wrap=True)

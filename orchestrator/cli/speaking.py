@@ -53,7 +53,7 @@ def say(text: str) -> None:
 
 def tell(text: str) -> None:
     """Anything else, on stderr, if anybody takes it."""
-    with suppress(OSError):
+    with suppress(OSError, ValueError):
         sys.stderr.write(text + "\n")
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from orchestrator.cli.progress import (
     BARS_SHOWN,
     LINES_PER_REASON,
+    LINES_WAITING,
     LiveProgress,
     NoProgress,
     PlainProgress,
@@ -94,10 +95,10 @@ def test_no_progress_says_nothing() -> None:
 
 def test_plain_progress_is_one_line_in_five_seconds_however_many_events() -> None:
     clock, stream = FakeClock(), io.StringIO()
-    progress = PlainProgress(clock, stream)
-    for _ in range(101):  # 0 to 10 s
-        progress.add(BytesCopied(clock.now, "r1", "g1", 1))
-        clock.forward(0.1)
+    with PlainProgress(clock, stream) as progress:
+        for _ in range(101):  # 0 to 10 s
+            progress.add(BytesCopied(clock.now, "r1", "g1", 1))
+            clock.forward(0.1)
     assert len(stream.getvalue().splitlines()) == 2
     assert stream.getvalue().startswith("22:00:05Z 0/0 restore points")
 
@@ -139,10 +140,10 @@ def test_plain_progress_gives_milestones_their_own_line_at_once_and_ends_with_wh
 
 def test_only_the_first_problems_of_a_reason_are_printed_and_the_last_of_them_says_so() -> None:
     stream = io.StringIO()
-    progress = PlainProgress(FakeClock(), stream)
-    for number in range(100):
-        progress.add(problem(f"C:\\{number}"))
-    progress.add(problem("C:\\other", "no-space"))
+    with PlainProgress(FakeClock(), stream) as progress:
+        for number in range(100):
+            progress.add(problem(f"C:\\{number}"))
+        progress.add(problem("C:\\other", "no-space"))
     lines = stream.getvalue().splitlines()
     assert len(lines) == LINES_PER_REASON + 1
     assert "further locked problems: see the report" in lines[LINES_PER_REASON - 1]
@@ -151,16 +152,16 @@ def test_only_the_first_problems_of_a_reason_are_printed_and_the_last_of_them_sa
 
 def test_a_hostile_name_cannot_drive_the_terminal() -> None:
     stream = io.StringIO()
-    progress = PlainProgress(FakeClock(), stream)
-    progress.add(problem("C:\\\x1b[2J\nfake line"))
+    with PlainProgress(FakeClock(), stream) as progress:
+        progress.add(problem("C:\\\x1b[2J\nfake line"))
     assert len(stream.getvalue().splitlines()) == 1
     assert "\x1b" not in stream.getvalue()
 
 
 def test_a_stream_that_cannot_show_a_letter_gets_an_escape() -> None:
     raw = io.BytesIO()
-    progress = PlainProgress(FakeClock(), io.TextIOWrapper(raw, encoding="ascii"))
-    progress.add(problem("C:\\Größe"))
+    with PlainProgress(FakeClock(), io.TextIOWrapper(raw, encoding="ascii")) as progress:
+        progress.add(problem("C:\\Größe"))
     assert b"C:\\Gr\\xf6\\xdfe" in raw.getvalue()
 
 
@@ -263,6 +264,20 @@ def test_a_paused_terminal_does_not_hold_up_the_run(monkeypatch: pytest.MonkeyPa
         assert not stream.goes_on.is_set()
     finally:
         stream.goes_on.set()
+
+
+def test_lines_that_a_paused_terminal_could_not_take_are_counted() -> None:
+    stream = Stuck()
+    with LiveProgress(FakeClock(), stream, width=100) as progress:
+        progress.add(BEGIN)
+        assert stream.entered.wait(10)
+        for number in range(LINES_WAITING + 7):
+            progress.add(Notice(START, f"notice {number}"))
+        stream.goes_on.set()
+    text = stream.getvalue()
+    assert "7 lines not shown" in text
+    assert "notice 6\n" not in text
+    assert "notice 7\n" in text
 
 
 def test_a_terminal_that_went_away_ends_the_showing_and_not_the_run() -> None:
