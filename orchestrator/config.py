@@ -23,6 +23,11 @@ class EnterpriseManagerSettings(BaseModel):
     username: str = Field(min_length=1, description=r"DOMAIN\user on Windows EM, user@DOMAIN on Linux EM.")
     password_env: str | None = Field(default=None, min_length=1, description="Environment variable with the password.")
     password_file: Path | None = Field(default=None, description="File with the password on its first line.")
+    password_credential: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="Name of a systemd credential with the password on its first line.",
+    )
     ca_file: Path | None = Field(default=None, description="PEM file of the CA that signed EM's certificate.")
     fingerprint_sha256: str | None = Field(
         default=None, description="SHA-256 of EM's certificate, hex, colons optional."
@@ -58,14 +63,20 @@ class EnterpriseManagerSettings(BaseModel):
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
-        if (self.password_env is None) == (self.password_file is None):
-            raise ValueError("give the password by reference: password_env or password_file, one of the two")
+        references = (self.password_env, self.password_file, self.password_credential)
+        if sum(one is not None for one in references) != 1:
+            raise ValueError(
+                "give the password by reference: password_env, password_file or password_credential, one of the three"
+            )
         if self.ca_file is not None and self.fingerprint_sha256 is not None:
             raise ValueError("ca_file and fingerprint_sha256 exclude each other; keep one")
         return self
 
     @property
     def password_source(self) -> str:
+        """The reference, for a message."""
+        if self.password_credential is not None:
+            return f"the credential {self.password_credential}"
         return f"${self.password_env}" if self.password_env else str(self.password_file)
 
 
@@ -201,15 +212,30 @@ def read_password(settings: EnterpriseManagerSettings, environment: Mapping[str,
                 problems=f"the environment variable {settings.password_env} is not set or empty; export it first",
             )
         return password
-    file = settings.password_file
-    if file is None:
+    if settings.password_credential is not None:
+        return _credential(settings.password_credential, "enterprise_manager.password_credential", environment)
+    if settings.password_file is None:
         raise ConfigInvalid(place="enterprise_manager", problems="no password reference")
+    return _first_line(settings.password_file, "enterprise_manager.password_file")
+
+
+def _credential(name: str, place: str, environment: Mapping[str, str]) -> str:
+    """The first line of a credential that the service manager hands over. Source: systemd.exec(5), CREDENTIALS."""
+    folder = environment.get("CREDENTIALS_DIRECTORY", "")
+    if not folder:
+        raise ConfigInvalid(
+            place=place,
+            problems="CREDENTIALS_DIRECTORY is not set. In a unit, add LoadCredential= or LoadCredentialEncrypted= for "
+            f"{name}; by hand, set it to the folder that holds a file {name}",
+        )
+    return _first_line(Path(folder) / name, place)
+
+
+def _first_line(file: Path, place: str) -> str:
     try:
         lines = file.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as cause:
-        raise ConfigInvalid(
-            place="enterprise_manager.password_file", problems=f"{file} cannot be read: {cause}"
-        ) from cause
+        raise ConfigInvalid(place=place, problems=f"{file} cannot be read: {cause}") from cause
     if not lines or not lines[0]:
-        raise ConfigInvalid(place="enterprise_manager.password_file", problems=f"{file} is empty")
+        raise ConfigInvalid(place=place, problems=f"{file} is empty")
     return lines[0]

@@ -13,7 +13,7 @@ import structlog
 from orchestrator.app import Listen, now
 from orchestrator.cli.aside import LOSSLESS, Aside
 from orchestrator.cli.progress import make_progress
-from orchestrator.cli.service import service_notifier
+from orchestrator.cli.service import Service, service_notifier
 from orchestrator.core.errors import WordsError
 from orchestrator.core.events import Event, Notice
 from orchestrator.views import event_json, log_line
@@ -38,8 +38,10 @@ def _mask_event(_: object, __: str, event: structlog.typing.EventDict) -> struct
 
 
 @contextmanager
-def listening(*, quiet: bool, json_log: bool, events_file: Path | None) -> Iterator[Listen]:
-    """What takes the events of a command, until it ends."""
+def listening(
+    *, quiet: bool, json_log: bool, events_file: Path | None, service: Service | None = None
+) -> Iterator[Listen]:
+    """What takes the events of a command, until it ends. `service`: one that the command pets itself."""
     with ExitStack() as stack:
         takers: list[Listen] = []
         if events_file is not None:
@@ -48,8 +50,8 @@ def listening(*, quiet: bool, json_log: bool, events_file: Path | None) -> Itera
             takers.append(stack.enter_context(Aside(_to_log(sys.stderr), "log on stderr", gap=_events_lost)).add)
         else:
             takers.append(stack.enter_context(make_progress(sys.stderr.isatty(), quiet, now, sys.stderr)).add)
-        if notifier := service_notifier():
-            takers.append(notifier)
+        if service := service or service_notifier():
+            takers.append(service.take)
 
         def listen(event: Event) -> None:
             for take in takers:

@@ -208,6 +208,14 @@ class RequestAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class WatcherReady:
+    """The watcher takes jobs from `folder` from now on."""
+
+    at: datetime
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobTaken:
     """A job file was claimed from the drop folder. `drop` is the id of the claim, `digest` the SHA-256 of the file in
     hex, `owner` whose file it was."""
@@ -312,7 +320,8 @@ class DrillEnded:
 
 
 WatchEvent = (
-    JobTaken
+    WatcherReady
+    | JobTaken
     | JobRejected
     | JobHeld
     | JobNotStarted

@@ -9,9 +9,10 @@ from orchestrator.views.html import report_html
 from orchestrator.views.json import event_json, plan_json_view, report_json
 from orchestrator.views.log import log_line, progress_line
 from orchestrator.views.text import plan_text, report_text, runs_text, status_text
-from orchestrator.views.units import duration, instant, rate, size, visible
+from orchestrator.views.units import count, duration, instant, rate, size, visible
 
 __all__ = [
+    "count",
     "duration",
     "event_json",
     "instant",

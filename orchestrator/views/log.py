@@ -32,6 +32,7 @@ from orchestrator.core.events import (
     ScheduleMissed,
     SessionRenewed,
     Stopping,
+    WatcherReady,
     WatchEvent,
 )
 from orchestrator.core.ledger import GroupState, Totals
@@ -101,6 +102,8 @@ def _headline(event: Event) -> tuple[Level, str]:
 
 def _watch_headline(event: WatchEvent) -> tuple[Level, str]:
     match event:
+        case WatcherReady():
+            return "info", "watcher ready"
         case JobTaken():
             return "info", "job taken"
         case JobRejected():

@@ -68,6 +68,8 @@ def test_a_fingerprint_is_read_with_and_without_colons(load: Load) -> None:
         (EM + "ca_fil = 'x'\n" + REST, "enterprise_manager.ca_fil: unknown key; did you mean ca_file?"),
         (EM + "keep_alive = 900\n" + REST, "enterprise_manager.keep_alive: "),
         (EM + "password_file = 'x'\n" + REST, "enterprise_manager: give the password by reference"),
+        (EM + "password_credential = 'x'\n" + REST, "password_env, password_file or password_credential, one of the"),
+        (EM + "password_credential = '../x'\n" + REST, "enterprise_manager.password_credential: "),
         (EM + "ca_file = 'x'\nfingerprint_sha256 = '" + "a" * 64 + "'\n" + REST, "exclude each other; keep one"),
         (EM + "fingerprint_sha256 = 'zz'\n" + REST, "must be 64 hex digits"),
         (EM + REST.replace("/restore", "restore"), "targets.allow: 'restore' must be an absolute folder"),
@@ -107,3 +109,17 @@ def test_a_password_file_gives_its_first_line(load: Load, tmp_path: Path) -> Non
         read_password(settings, {})
     (tmp_path / "secret").write_bytes(b"\xef\xbb\xbfpa ss\r\nsecond\r\n")
     assert read_password(settings, {}) == "pa ss"
+
+
+def test_a_credential_is_read_from_the_folder_that_systemd_names(load: Load, tmp_path: Path) -> None:
+    text = EM.replace('password_env = "EM_PASSWORD"', 'password_credential = "em-password"')
+    settings = load(text + REST).enterprise_manager
+    assert settings.password_source == "the credential em-password"
+    with pytest.raises(ConfigInvalid, match=r"CREDENTIALS_DIRECTORY is not set\. In a unit, add LoadCredential="):
+        read_password(settings, {})
+    given = {"CREDENTIALS_DIRECTORY": str(tmp_path / "given")}
+    with pytest.raises(ConfigInvalid, match=r"enterprise_manager\.password_credential: .*em-password cannot be read"):
+        read_password(settings, given)
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "em-password").write_bytes(b"pa ss\n")
+    assert read_password(settings, given) == "pa ss"

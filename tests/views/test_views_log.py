@@ -34,6 +34,7 @@ from orchestrator.core.events import (
     ScheduleMissed,
     SessionRenewed,
     Stopping,
+    WatcherReady,
 )
 from orchestrator.core.ledger import Totals
 from orchestrator.core.tally import Tally
@@ -66,6 +67,7 @@ END = GroupEnded(START, "r", "g", "fs01", "done", Totals(2, 0, 0, 1, 4096), 61.0
         (RunEnded(START, "r", 0, Totals(), 1, 1, 0), "info", "run ended"),
         (RunEnded(START, "r", 7, Totals(), 1, 0, 1), "warning", "run ended"),
         (RequestAnswered(START, "POST", "/vmRestorePoints/{id}/mounts", 202, 0.1), "debug", "request answered"),
+        (WatcherReady(START, "/jobs"), "info", "watcher ready"),
         (JobTaken(START, "d", "j.toml", "j", "00", "ann"), "info", "job taken"),
         (JobRejected(START, "j.toml", "00", "ann", "vm: missing"), "warning", "job rejected"),
         (JobHeld(START, "d", "j", None, "paused"), "info", "job held"),
