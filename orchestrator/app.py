@@ -4,16 +4,16 @@ No decision is made here.
 """
 
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 import anyio
 
-from orchestrator.artefacts import checksum_of, keep_job, read_report, write_artefacts
+from orchestrator.artefacts import checksum_of, files_anew, keep_job, read_report, write_artefacts, written
 from orchestrator.config import Config
 from orchestrator.core.errors import ExitCode, OrchestratorError, StateUnusable, WordsError, worst
-from orchestrator.core.events import Notice
+from orchestrator.core.events import Notice, SweepEnded
 from orchestrator.core.ledger import LeaseRow, RunRow, RunState
 from orchestrator.core.plan import Plan, plan_from_json, plan_to_json
 from orchestrator.core.report import LeftMount, Report, left_mount
@@ -68,7 +68,8 @@ async def run_jobs(app: App, jobs: Sequence[NamedJob], keep_going: bool) -> list
         finished = []
         for named, one in zip(jobs, plans, strict=True):
             row = _new_row(app.config, one)
-            await books.ask(keep_job, app.config, row.id, named.content)
+            kept = await books.ask(keep_job, app.config, row.id, named.content)
+            await _tell_written(app, books, row.id, kept)
             ending = await run_job(one, row, rooms, books, stop, app.watch)
             await books.ask(app.target.forget_interrupted)
             finished.append(await _finish(app, books, ending))
@@ -95,7 +96,9 @@ async def sweep_mounts(app: App, within: float) -> tuple[list[LeaseRow], list[Le
         try:
             with stop.forestalls():
                 await app.client.open()
-                return await sweep(rooms, _books(rooms), within)
+                cleared, left = await sweep(rooms, _books(rooms), within)
+                app.listen(_swept(cleared, left))
+                return cleared, left
         finally:
             await close(app.client)
     raise AssertionError("a forestalled block returns or raises")
@@ -142,12 +145,21 @@ def _books(rooms: Rooms) -> Books:
 async def _sweep_before(app: App, rooms: Rooms, books: Books) -> None:
     """No new mount before the old ones are dealt with; a run is not held up by what cannot be proved."""
     cleared, left = await sweep(rooms, books, within=0)
+    if cleared or left:
+        app.listen(_swept(cleared, left))
     if cleared:
         app.listen(Notice(now(), f"swept {len(cleared)} mount(s) that an earlier run had left"))
     if left:
         app.listen(
             Notice(now(), f"{len(left)} mount(s) of earlier runs may still be open; `orchestrator sweep` tells which")
         )
+
+
+def _swept(cleared: Sequence[LeaseRow], left: Sequence[LeaseRow]) -> SweepEnded:
+    def names(rows: Sequence[LeaseRow]) -> tuple[str, ...]:
+        return tuple(row.mount_href or row.task_href or row.point.mounts_href for row in rows)
+
+    return SweepEnded(now(), names(cleared), names(left))
 
 
 def _new_run(journal: Journal, job: str, planned: Sequence[str]) -> str:
@@ -177,10 +189,17 @@ def _resumable(journal: Journal, run: str | None) -> RunRow:
 async def _finish(app: App, books: Books, ending: Ending) -> Finished:
     """The report, told even when its files cannot be written."""
     try:
-        return Finished(await books.ask(write_artefacts, app.journal, app.config, ending.row.id), ending.error)
+        report = await books.ask(write_artefacts, app.journal, app.config, ending.row.id)
+        await _tell_written(app, books, ending.row.id, files_anew(report))
+        return Finished(report, ending.error)
     except StateUnusable as error:
         report = await books.ask(read_report, app.journal, app.config, ending.row.id)
         return Finished(replace(report, files={}), ending.error or error)
+
+
+async def _tell_written(app: App, books: Books, run: str, files: Mapping[str, str]) -> None:
+    for event in await books.ask(written, run, files, now):
+        app.listen(event)
 
 
 def exit_code(finished: Sequence[Finished]) -> ExitCode:

@@ -1,14 +1,17 @@
 """What a run leaves beside the journal: its job, its reports, its checksums, and what is left to do as a job."""
 
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 
 from orchestrator.config import Config
 from orchestrator.core.errors import StateError, StateUnusable
+from orchestrator.core.events import ReportWritten
 from orchestrator.core.ledger import RunRow
 from orchestrator.core.plan import plan_from_json
 from orchestrator.core.report import Report, make_report
 from orchestrator.core.residual import residual_job
-from orchestrator.files import Algorithm, algorithm_named, write_manifest, write_text_atomically
+from orchestrator.files import Algorithm, algorithm_named, sha256_of, write_manifest, write_text_atomically
 from orchestrator.journal import Journal
 from orchestrator.views import report_html, report_json
 
@@ -29,14 +32,26 @@ def checksum_of(config: Config, run: RunRow) -> Algorithm:
     return known
 
 
-def keep_job(config: Config, run: str, content: bytes) -> None:
-    """Keep the job file beside the report: an auditor asks for it."""
+def keep_job(config: Config, run: str, content: bytes) -> dict[str, str]:
+    """Keep the job file beside the report: an auditor asks for it. Kind and path of what was written."""
     try:
         folder = run_folder(config, run)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "job.toml").write_bytes(content)
     except OSError as cause:
         raise StateUnusable(folder=config.state.folder, cause=cause.strerror or cause) from cause
+    return {"job": str(folder / "job.toml")}
+
+
+def written(run: str, files: Mapping[str, str], clock: Callable[[], datetime]) -> list[ReportWritten]:
+    """What is to be told of files (kind and path) that were just written, with their digests as they are on the disk.
+    StateUnusable when one cannot be read back."""
+    return [ReportWritten(clock(), run, kind, path, sha256_of(Path(path))) for kind, path in files.items()]
+
+
+def files_anew(report: Report) -> dict[str, str]:
+    """Kind and path of what `write_artefacts` writes: all but the job, which is kept when its run begins."""
+    return {kind: path for kind, path in report.files.items() if kind != "job"}
 
 
 def write_artefacts(journal: Journal, config: Config, run: str) -> Report:

@@ -145,7 +145,8 @@ class MountGone:
 
 @dataclass(frozen=True, slots=True)
 class GroupEnded:
-    """A mount group is through; `message` says why when it did not end well."""
+    """A mount group is through; `message` says why when it did not end well. `restore_point` is what was restored,
+    `destinations` are the folders it went to."""
 
     at: datetime
     run: str
@@ -155,6 +156,8 @@ class GroupEnded:
     totals: Totals
     seconds: float
     message: str = ""
+    restore_point: str = ""
+    destinations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +197,26 @@ class RunEnded:
     mounts_opened: int
     mounts_deleted: int
     mounts_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportWritten:
+    """A file that a run leaves was written. `kind` is its key in the report's `files`, `digest` its SHA-256 in hex."""
+
+    at: datetime
+    run: str
+    kind: str
+    path: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class SweepEnded:
+    """What dead runs had left at EM was looked after. Each mount is named by its path at EM, as far as it is known."""
+
+    at: datetime
+    cleared: tuple[str, ...]
+    left: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +373,8 @@ Event = (
     | Stopping
     | Notice
     | RunEnded
+    | ReportWritten
+    | SweepEnded
     | RequestAnswered
     | WatchEvent
 )

@@ -145,8 +145,21 @@ class GroupRunner:
         return course.again
 
     def _emit_ended(self, course: Course, state: GroupState, seconds: float, message: str) -> None:
-        now, group = self._rooms.clock(), course.group
-        self._rooms.emit(GroupEnded(now, self._run, group.id, group.vm, state.value, course.totals, seconds, message))
+        group = course.group
+        self._rooms.emit(
+            GroupEnded(
+                at=self._rooms.clock(),
+                run=self._run,
+                group=group.id,
+                vm=group.vm,
+                state=state.value,
+                totals=course.totals,
+                seconds=seconds,
+                message=message,
+                restore_point=group.point.uid,
+                destinations=tuple(dict.fromkeys(one.destination for one in group.selections)),
+            )
+        )
 
     async def _settled(self, group: MountGroup) -> Settled:
         return await self._books.ask(lambda: Settled(self._rooms.outcomes.settled(self._run, group.id)))

@@ -5,7 +5,7 @@ written outside the allowed roots, whatever links are there; a final name never 
 FileError with a reason. Refuses: `async`, threads, retries, logging.
 """
 
-from orchestrator.files.artefacts import write_text_atomically
+from orchestrator.files.artefacts import sha256_of, write_text_atomically
 from orchestrator.files.checksums import Algorithm, algorithm_named
 from orchestrator.files.local import LocalSource
 from orchestrator.files.manifest import read_manifest, verify_file, write_manifest
@@ -18,6 +18,7 @@ __all__ = [
     "algorithm_named",
     "free_space",
     "read_manifest",
+    "sha256_of",
     "verify_file",
     "write_manifest",
     "write_text_atomically",

@@ -1,5 +1,6 @@
 """Whole small files, such as reports: a reader sees the old one or the new one, never half of either."""
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +21,17 @@ def write_text_atomically(path: Path, text: str) -> None:
     """
     with replacing(path) as file:
         file.write(text.encode("utf-8", "surrogateescape"))
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file as it is on the disk, in hex. StateUnusable when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise StateUnusable(
+            folder=path.parent, cause=f"{path.name} cannot be read: {error.strerror or error}"
+        ) from error
 
 
 @contextmanager

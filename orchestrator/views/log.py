@@ -26,12 +26,14 @@ from orchestrator.core.events import (
     MountOpened,
     Notice,
     QueuePaused,
+    ReportWritten,
     RequestAnswered,
     RunEnded,
     RunStarted,
     ScheduleMissed,
     SessionRenewed,
     Stopping,
+    SweepEnded,
     WatcherReady,
     WatchEvent,
 )
@@ -94,6 +96,10 @@ def _headline(event: Event) -> tuple[Level, str]:
             return "warning", "stopping"
         case Notice(message=message):
             return "info", visible(message)
+        case ReportWritten():
+            return "info", "report written"
+        case SweepEnded(left=left):
+            return "warning" if left else "info", "sweep ended"
         case RequestAnswered():
             return "debug", "request answered"
         case _:

@@ -1,5 +1,6 @@
 """The other commands, and what stands on which stream."""
 
+import hashlib
 import json
 import os
 import signal
@@ -172,8 +173,14 @@ async def test_machine_output_stands_alone_on_stdout_and_logs_are_json_lines_wit
         text = (tmp_path / "events.jsonl").read_text()
         em.said.append(text)
         events = [json.loads(line) for line in text.splitlines()]
-        assert (events[0]["event"], events[-1]["event"]) == ("run_started", "run_ended")
+        begun, ended = (next(one for one in events if one["event"] == name) for name in ("run_started", "run_ended"))
         assert all("at" in event for event in events)
+        written = [event for event in events if event["event"] == "report_written"]
+        assert [one["kind"] for one in written] == ["job", "report", "html", "manifest"]
+        assert events[:2] == [written[0], begun]
+        assert events[-4:] == [ended, *written[1:]]
+        for one in written:
+            assert hashlib.sha256(Path(one["path"]).read_bytes()).hexdigest() == one["digest"]
         assert len(em.simulator.enterprise.sessions.all) == 2
         em.assert_nothing_left()
 
