@@ -17,7 +17,7 @@ which exit code does it ask for (`exit_code`). The docstring is the message: wha
           MountLeft           7
       FileError               3   one file, the others go on
       StateError              5   journal or state folder
-        StateLocked, StateUnusable, SchemaUnknown, RunUnknown, SealBroken
+        StateLocked, StateUnusable, SchemaUnknown, SchemaOutdated, RunUnknown, SealBroken
 """
 
 from enum import Enum, IntEnum
@@ -263,6 +263,11 @@ class StateUnusable(StateError):
 class SchemaUnknown(StateError):
     """The journal in {folder} has schema {found}, this version knows {known}. Use the version of orchestrator that
     wrote it, or a newer one."""
+
+
+class SchemaOutdated(StateError):
+    """The journal in {folder} is that of an older version (schema {found}, this version needs {known}). The first
+    command that writes brings it up to date and keeps everything in it: `orchestrator sweep`, `run` or `resume`."""
 
 
 class RunUnknown(StateError):

@@ -8,13 +8,15 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
-from orchestrator.core.errors import SchemaUnknown, StateUnusable
+from orchestrator.core.errors import SchemaOutdated, SchemaUnknown, StateUnusable
 from orchestrator.journal.queries import SCHEMA, resource
 
 KNOWN = 2
 
 STEPS: Mapping[int, str] = {2: resource("step_2.sql")}
 """By the version it leads to: the statements that lead there from the one before."""
+
+EMPTY = "it holds no journal; no run has been started with it"
 
 
 def version_of(connection: sqlite3.Connection) -> int:
@@ -33,8 +35,7 @@ def migrate(
     if found > known:
         raise SchemaUnknown(folder=folder, found=found, known=known)
     if found == 0:
-        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise StateUnusable(folder=folder, cause="journal.db is the database of another program; move it away")
+        _refuse_foreign(connection, folder)
         _apply(connection, SCHEMA, known)
         return
     for version in range(found + 1, known + 1):
@@ -42,13 +43,22 @@ def migrate(
 
 
 def check(connection: sqlite3.Connection, folder: Path) -> None:
-    """For a journal that is only read: SchemaUnknown for a newer schema, StateUnusable for an older one."""
+    """For a journal that is only read: SchemaUnknown for a newer schema, SchemaOutdated for an older one;
+    StateUnusable when it is none."""
     found = version_of(connection)
     if found > KNOWN:
         raise SchemaUnknown(folder=folder, found=found, known=KNOWN)
+    if found == 0:
+        _refuse_foreign(connection, folder)
+        raise StateUnusable(folder=folder, cause=EMPTY)
     if found < KNOWN:
-        cause = f"the journal has schema {found} and needs {KNOWN}; `orchestrator sweep` brings it up to date"
-        raise StateUnusable(folder=folder, cause=cause)
+        raise SchemaOutdated(folder=folder, found=found, known=KNOWN)
+
+
+def _refuse_foreign(connection: sqlite3.Connection, folder: Path) -> None:
+    """A database without a version is a new one, or not ours."""
+    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise StateUnusable(folder=folder, cause="journal.db is the database of another program; move it away")
 
 
 def _apply(connection: sqlite3.Connection, statements: str, version: int) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.core.errors import RunUnknown, StateUnusable
-from orchestrator.journal.migrate import check, migrate
+from orchestrator.journal.migrate import EMPTY, check, migrate
 from orchestrator.journal.queries import QUERIES
 from orchestrator.journal.rows import Parameters
 from orchestrator.journal.translate import Translating
@@ -151,7 +151,7 @@ def _connect(folder: Path, read_only: bool) -> sqlite3.Connection:
     path = folder / FILE
     if read_only:
         if not path.exists():
-            raise StateUnusable(folder=folder, cause="it holds no journal; no run has been started with it")
+            raise StateUnusable(folder=folder, cause=EMPTY)
     else:
         # Made here and not by SQLite, because the log files take over the mode of this one.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))

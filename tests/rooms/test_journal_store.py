@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.core.errors import RunUnknown, SchemaUnknown, StateLocked, StateUnusable
+from orchestrator.core.errors import RunUnknown, SchemaOutdated, SchemaUnknown, StateLocked, StateUnusable
 from orchestrator.core.ledger import RunState
 from orchestrator.core.lifecycle import LeaseState
 from orchestrator.journal import Journal, open_journal, store
@@ -229,8 +229,9 @@ def test_the_database_of_another_program_is_left_alone(folder: Path) -> None:
     other = sqlite3.connect(folder / "journal.db")
     other.execute("CREATE TABLE theirs (x)")
     other.close()
-    with pytest.raises(StateUnusable, match="another program"):
-        open_journal(folder)
+    for read_only in (False, True):
+        with pytest.raises(StateUnusable, match="another program"):
+            open_journal(folder, read_only=read_only)
 
 
 def test_a_full_disk_is_named_as_such(journal: Journal) -> None:
@@ -294,9 +295,11 @@ def test_every_failure_of_sqlite_has_a_plain_cause(name: str | None, plain: str)
 def test_a_journal_of_a_newer_version_is_refused_and_not_touched(journal: Journal, folder: Path) -> None:
     journal._store._connection.execute(f"PRAGMA user_version = {KNOWN + 1}")
     journal.close()
+    content = (folder / "journal.db").read_bytes()
     for read_only in (True, False):
         with pytest.raises(SchemaUnknown, match=f"schema {KNOWN + 1}, this version knows {KNOWN}"):
             open_journal(folder, read_only=read_only)
+    assert (folder / "journal.db").read_bytes() == content
 
 
 @pytest.fixture
@@ -331,9 +334,18 @@ def test_a_step_that_fails_leaves_the_version_before_it(database: sqlite3.Connec
 
 def test_a_journal_that_must_be_brought_up_is_not_read_as_it_is(database: sqlite3.Connection) -> None:
     check(database, Path("state"))
-    database.execute("PRAGMA user_version = 0")
-    with pytest.raises(StateUnusable, match="brings it up to date"):
+    database.execute(f"PRAGMA user_version = {KNOWN - 1}")
+    with pytest.raises(SchemaOutdated, match=f"schema {KNOWN - 1}, this version needs {KNOWN}.*orchestrator sweep"):
         check(database, Path("state"))
+
+
+def test_an_empty_file_is_a_journal_without_runs_for_those_who_only_look(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "journal.db").touch()
+    with pytest.raises(StateUnusable, match="no run has been started"):
+        open_journal(folder, read_only=True)
+    open_journal(folder).close()
+    open_journal(folder, read_only=True).close()
 
 
 def test_every_query_can_be_prepared_against_the_schema(database: sqlite3.Connection) -> None:
