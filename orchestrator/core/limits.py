@@ -23,7 +23,6 @@ def next_group(
     waiting: Sequence[MountGroup],
     running: Collection[MountGroup],
     limits: Limits,
-    paused: Collection[str] = (),
 ) -> MountGroup | None:
     """The first waiting group that has room, in plan order, or None.
 
@@ -36,7 +35,7 @@ def next_group(
     machines = {(group.point.backup_server, group.vm.casefold()) for group in running}
     for group in waiting:
         server = group.point.backup_server
-        if server in paused or per_server[server] >= limits.of_server(server):
+        if per_server[server] >= limits.of_server(server):
             continue
         if (server, group.vm.casefold()) in machines:
             continue

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.errors import ExitCode, worst
-from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, RunState, Totals
+from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, Totals
 from orchestrator.core.lifecycle import OPEN_STATES, LeaseState
 from orchestrator.core.plan import MountGroup, Plan
 from orchestrator.core.reasons import Reason
@@ -164,11 +164,6 @@ def exit_code_of(
     if any(lease.state in OPEN_STATES for lease in leases):
         codes.append(ExitCode.MOUNTS_LEFT)
     return worst(*codes)
-
-
-def run_state_of(stopped: bool) -> RunState:
-    """Whether `orchestrator resume` has anything to go on with."""
-    return RunState.STOPPED if stopped else RunState.FINISHED
 
 
 def _group(group: MountGroup, row: GroupRow | None, leases: Sequence[LeaseRow], totals: Totals) -> GroupReport:

@@ -66,13 +66,14 @@ class Copier:
             from_thread.check_cancelled()
             if self._stopping():
                 return
-            pulse.begin(work)
+            pulse.beat()
             outcome = self._one(work, batch.selection.on_conflict, pulse)
-            if outcome is None:
-                continue
-            if outcome.reason in LOST_SOURCE and self._mount_is_gone(batch):
-                raise MountLost(vm=self._vm, cause=f"its files are no longer on the share ({batch.volume.folder.root})")
-            done.append(outcome)
+            if outcome is not None:
+                if outcome.reason in LOST_SOURCE and self._mount_is_gone(batch):
+                    where = batch.volume.folder.root
+                    raise MountLost(vm=self._vm, cause=f"its files are no longer on the share ({where})")
+                done.append(outcome)
+            pulse.reached += 1
 
     def needed(self, batch: Batch) -> int:
         """Bytes of `batch` that are not at the target already. Blocks."""

@@ -1,20 +1,22 @@
-"""A thread that copies, as the event loop sees it: what it is at, and when it last moved."""
+"""A thread that copies, as the event loop sees it: how far it is, and when it last moved."""
 
 import time
 from dataclasses import dataclass, field
 
 from anyio import CancelScope
 
-from orchestrator.engine.walking import Work
-
 
 @dataclass(slots=True, eq=False)
 class Pulse:
-    """Written by the thread, read by the loop. `scope` ends the wait for the thread; `over` is set by the thread."""
+    """Written by the thread, read by the loop. `scope` ends the wait for the thread; `over` is set by the thread.
+
+    `last` is None until the thread has begun: to wait for a free thread is no stall. `reached` counts the entries that
+    the thread is through with.
+    """
 
     scope: CancelScope = field(default_factory=CancelScope)
-    last: float = field(default_factory=time.monotonic)
-    current: Work | None = None
+    last: float | None = None
+    reached: int = 0
     over: bool = False
     stalled: bool = False
 
@@ -22,13 +24,8 @@ class Pulse:
         """The thread is getting on."""
         self.last = time.monotonic()
 
-    def begin(self, work: Work) -> None:
-        """The thread turns to the next entry."""
-        self.current = work
-        self.last = time.monotonic()
-
     def give_up_if_stalled(self, after: float) -> None:
         """End the wait when the thread has not moved for `after` seconds: a read on a dead share may never return."""
-        if not self.over and time.monotonic() - self.last > after:
+        if not self.over and self.last is not None and time.monotonic() - self.last > after:
             self.stalled = True
             self.scope.cancel()

@@ -175,7 +175,7 @@ class _Stage:
                 pulse.give_up_if_stalled(self._stall)
 
     async def _perform(self, batch: Batch, last: bool) -> None:
-        """One batch, and what is left of it after a file that stalled."""
+        """One batch, and what is left of it when a file stalled."""
         rest: Batch | None = batch
         while rest is not None:
             needed = partial(self._copier.needed, rest)
@@ -184,8 +184,8 @@ class _Stage:
             rest = await self._in_thread(rest, last)
 
     async def _in_thread(self, batch: Batch, last: bool) -> Batch | None:
-        """Deal with a batch in a thread; what follows the file that stalled, if one did. What the thread has done is
-        handed over however this ends."""
+        """Deal with a batch in a thread; what is left of it when a file stalled. What the thread has done is handed
+        over however this ends."""
         done: list[Outcome] = []
         pulse = Pulse()
         self._pulses.add(pulse)
@@ -197,21 +197,20 @@ class _Stage:
         finally:
             self._pulses.discard(pulse)
             await self._until_over(pulse)
-            outcomes = list(done)
-            work = pulse.current if pulse.stalled and not pulse.over else None
-            if work is not None:
-                outcomes.append(self._copier.stalled(work, self._stall))
+            reached, outcomes = pulse.reached, list(done)  # in this order: the thread may end its file just now
+            if pulse.stalled and not pulse.over and reached < len(batch.works):
+                work, reached = batch.works[reached], reached + 1
+                if not outcomes or outcomes[-1].guest_path != work.guest_path:
+                    outcomes.append(self._copier.stalled(work, self._stall))
             await hand_over(self._outbox, self._course.fresh(outcomes if last else self._keep(batch, outcomes)))
-        if work is None:
-            return None
-        left = batch.works[batch.works.index(work) + 1 :]
+        left = batch.works[reached:] if pulse.stalled else ()
         return Batch(batch.selection, batch.volume, left) if left else None
 
     async def _until_over(self, pulse: Pulse) -> None:
         """Wait for a cancelled thread to notice, but not for one that hangs in a read."""
         with move_on_after(ABANDON_AFTER, shield=True):
             # A thread that the loop no longer waits for can set a flag and nothing else.
-            while pulse.current is not None and not pulse.over:  # noqa: ASYNC110
+            while pulse.last is not None and not pulse.over:  # noqa: ASYNC110
                 await sleep(0.005)
 
     def _keep(self, batch: Batch, done: Sequence[Outcome]) -> list[Outcome]:

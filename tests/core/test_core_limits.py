@@ -40,12 +40,6 @@ def test_the_first_group_of_the_plan_that_has_room_goes_next() -> None:
     assert next_group([blocked, third], [first], limits) is third
 
 
-def test_a_paused_backup_server_gets_nothing_and_the_others_go_on() -> None:
-    first, other = group("fs01"), group("web", "vbr02")
-    assert next_group([first, other], [], Limits(10), paused={"vbr01"}) is other
-    assert next_group([first], [], Limits(10), paused={"vbr01"}) is None
-
-
 def test_one_machine_on_two_backup_servers_may_be_mounted_twice() -> None:
     assert next_group([group("fs01", "vbr02")], [group("fs01")], Limits(10)) is not None
 

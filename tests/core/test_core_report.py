@@ -12,7 +12,7 @@ from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, Run
 from orchestrator.core.lifecycle import LeaseState
 from orchestrator.core.plan import Plan, PlanProblem
 from orchestrator.core.reasons import Reason
-from orchestrator.core.report import PROBLEMS_SHOWN, Report, exit_code_of, make_report, run_state_of
+from orchestrator.core.report import PROBLEMS_SHOWN, Report, exit_code_of, make_report
 from tests.core.values import AT, job, planned, point
 
 PLAN = planned(job({"vm": "fs01"}, {"vm": "web01"}), [point("fs01"), point("web01")])
@@ -111,7 +111,3 @@ def test_the_exit_codes_are_ordered_by_what_a_person_must_act_on_first() -> None
         assert worst(better, worse) is worst(worse, better) is worse
     assert worst() is ExitCode.OK
     assert {int(code) for code in ExitCode} == set(range(8))
-
-
-def test_only_a_stopped_run_can_be_resumed() -> None:
-    assert (run_state_of(True), run_state_of(False)) == (RunState.STOPPED, RunState.FINISHED)
