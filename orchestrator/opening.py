@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import anyio
 
 from orchestrator.config import BackupServerSettings, Config, read_password
-from orchestrator.core.events import Event
+from orchestrator.core.events import Event, Notice
 from orchestrator.core.limits import Limits
 from orchestrator.engine.rooms import EngineSettings, Reach, Rooms
 from orchestrator.engine.sessions import SessionWatch
@@ -109,6 +110,7 @@ def opened(config: Config, listen: Listen) -> Iterator[App]:
         watch = SessionWatch(listen, now)
         client = make_client(config, watch)
         journal = stack.enter_context(closing(open_journal(config.state.folder)))
+        _forget_old_stop_file(config.state.folder, listen)  # under the lock: it is not another process's
         durable = config.copying.durable == "file"
         target = LocalTarget(config.targets.allow, config.copying.checksum, durable=durable)
         stack.enter_context(closing(target))
@@ -136,11 +138,13 @@ def reading(config: Config) -> Iterator[Journal]:
 
 
 @asynccontextmanager
-async def stopped_from_outside(listen: Listen, state: Path) -> AsyncIterator[Stop]:
-    """A Stop that SIGINT, SIGTERM, a lost terminal and a file named `stop` in the state folder ask for."""
+async def stopped_from_outside(listen: Listen, state: Path | None) -> AsyncIterator[Stop]:
+    """A Stop that SIGINT, SIGTERM, a lost terminal and a file named `stop` in the state folder ask for. Without `state`
+    no file does: it asks the process that has the lock."""
     stop = Stop(listen, now)
+    take_file = partial(_take_stop_file, state) if state is not None else None
     with anyio.open_signal_receiver(*_stop_signals()) as signals:
-        async with obeying(stop, signals, lambda: _take_stop_file(state)):
+        async with obeying(stop, signals, take_file):
             yield stop
 
 
@@ -157,3 +161,9 @@ def _take_stop_file(state: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def _forget_old_stop_file(state: Path, listen: Listen) -> None:
+    if _take_stop_file(state):
+        what = f"{state / 'stop'} was there before this start; it asked an earlier process and is removed"
+        listen(Notice(now(), what))

@@ -55,7 +55,7 @@ async def show_plans(config: Config, jobs: Sequence[NamedJob]) -> list[Plan]:
     history = _past_seconds(config)
     client = make_client(config)
     with closing(LocalTarget(config.targets.allow)) as target:
-        async with client, stopped_from_outside(_unheard, config.state.folder) as stop:
+        async with client, stopped_from_outside(_unheard, None) as stop:
             try:
                 with stop.forestalls():
                     await client.open()

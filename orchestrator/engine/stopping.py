@@ -111,12 +111,15 @@ class Stop:
 
 
 @asynccontextmanager
-async def obeying(stop: Stop, signals: AsyncIterator[object], take_file: Callable[[], bool]) -> AsyncIterator[None]:
+async def obeying(
+    stop: Stop, signals: AsyncIterator[object], take_file: Callable[[], bool] | None
+) -> AsyncIterator[None]:
     """While this is open, every signal and every stop file is one request to stop. `take_file` removes the file and
     says whether it was there; it blocks."""
     async with create_task_group() as tasks:
         tasks.start_soon(_obey, stop, signals)
-        tasks.start_soon(obey_file, stop, take_file)
+        if take_file is not None:
+            tasks.start_soon(obey_file, stop, take_file)
         yield
         tasks.cancel_scope.cancel()
 
