@@ -208,7 +208,11 @@ def _check_name(name: str, windows_rules: bool) -> None:
         raise PathRefused(f"{name!r} would leave the destination", Reason.OUTSIDE_TARGET)
     if "\x00" in name or "/" in name:
         raise PathRefused(f"{name!r} holds a character that no name can hold")
-    if len(name.encode("utf-8", "surrogateescape")) > NAME_LIMIT_BYTES:
+    try:
+        size = len(name.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        raise PathRefused(f"{name!r} holds half a character, which no name here can hold") from None
+    if size > NAME_LIMIT_BYTES:
         raise PathRefused(f"the name is longer than {NAME_LIMIT_BYTES} bytes: {name[:40]}...", Reason.TOO_LONG)
     if not windows_rules:
         return
