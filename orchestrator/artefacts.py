@@ -1,5 +1,6 @@
 """What a run leaves beside the journal: its job, its reports, its checksums, and what is left to do as a job."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -41,6 +42,19 @@ def keep_job(config: Config, run: str, content: bytes) -> dict[str, str]:
     except OSError as cause:
         raise StateUnusable(folder=config.state.folder, cause=cause.strerror or cause) from cause
     return {"job": str(folder / "job.toml")}
+
+
+def remove_artefacts(config: Config, run: str) -> None:
+    """Remove the folder of a run, if it is there. StateError when it stays."""
+    folder = run_folder(config, run)
+    if run in ("", "..") or Path(run).name != run:
+        raise StateError(folder=config.state.folder, cause=f"{run!r} is no name of a run")
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return
+    except OSError as cause:
+        raise StateError(folder=config.state.folder, cause=f"{folder} cannot be removed: {cause.strerror}") from cause
 
 
 def written(run: str, files: Mapping[str, str], clock: Callable[[], datetime]) -> list[ReportWritten]:

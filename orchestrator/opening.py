@@ -137,6 +137,13 @@ def reading(config: Config) -> Iterator[Journal]:
         yield journal
 
 
+@contextmanager
+def keeping(config: Config) -> Iterator[Journal]:
+    """The journal for a command that changes it and asks EM nothing. StateLocked while a run is going on."""
+    with closing(open_journal(config.state.folder)) as journal:
+        yield journal
+
+
 @asynccontextmanager
 async def stopped_from_outside(listen: Listen, state: Path | None) -> AsyncIterator[Stop]:
     """A Stop that SIGINT, SIGTERM, a lost terminal and a file named `stop` in the state folder ask for. Without `state`

@@ -17,6 +17,7 @@ from orchestrator import app as roof
 from orchestrator.artefacts import read_report, write_artefacts
 from orchestrator.cli.counting import counting
 from orchestrator.cli.demo import demonstrate
+from orchestrator.cli.keeping import prune_state, show_drills
 from orchestrator.cli.listening import listening
 from orchestrator.cli.simulating import serve_simulator
 from orchestrator.cli.speaking import Globals, complain, plainly, read_jobs, say, tell
@@ -271,6 +272,8 @@ def schema(of: Annotated[SchemaOf, typer.Argument(help="job or config")]) -> Non
     say(json.dumps(model.model_json_schema(), indent=2))
 
 
+cli.command(name="prune")(plainly(prune_state))
+cli.command(name="drills")(plainly(show_drills))
 cli.command(name="simulate")(plainly(serve_simulator))
 cli.command(name="demo")(plainly(demonstrate))
 

@@ -11,12 +11,13 @@ from orchestrator.journal.drops import Drops, Schedules
 from orchestrator.journal.leases import Leases
 from orchestrator.journal.lock import StateLock
 from orchestrator.journal.outcomes import Outcomes
+from orchestrator.journal.pruning import Pruning
 from orchestrator.journal.runs import Runs
 from orchestrator.journal.store import Store
 from orchestrator.journal.translate import Translating
 
 
-class Journal(Runs, Leases, Outcomes, Drops, Schedules, Drills):
+class Journal(Runs, Leases, Outcomes, Drops, Schedules, Drills, Pruning):
     """Made by `open_journal`; a context manager. Any thread may call, but never two at once."""
 
     def __init__(self, store: Store, lock: StateLock | None) -> None:

@@ -198,3 +198,30 @@ INSERT INTO kept (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDA
 -- name: kept
 -- A single value; no row when it was never kept.
 SELECT value FROM kept WHERE name = :name;
+
+-- name: forget_outcomes
+-- The files of a run.
+DELETE FROM outcomes WHERE run = (SELECT key FROM runs WHERE id = :run);
+
+-- name: forget_leases
+-- The leases of a run.
+DELETE FROM leases WHERE run = (SELECT key FROM runs WHERE id = :run);
+
+-- name: forget_groups
+-- The groups of a run.
+DELETE FROM groups WHERE run = (SELECT key FROM runs WHERE id = :run);
+
+-- name: forget_run
+-- A run, after all that belongs to it.
+DELETE FROM runs WHERE id = :run;
+
+-- name: old_drops
+-- Claims that ended before a time, but for those of runs that stay; `gone` is a JSON list of runs that do not.
+SELECT id FROM drops
+WHERE state = 'ended' AND ended < :before
+  AND (run NOT IN (SELECT id FROM runs) OR run IN (SELECT value FROM json_each(:gone)))
+ORDER BY taken, key;
+
+-- name: forget_drop
+-- A claim.
+DELETE FROM drops WHERE id = :id;

@@ -105,6 +105,16 @@ class Store:
             key = self._run_keys[run] = int(found[0][0])
         return key
 
+    def forget_run_key(self, run: str) -> None:
+        """A run is gone, and SQLite may give its key to another."""
+        self._run_keys.pop(run, None)
+
+    def compact(self) -> None:
+        """Write the file anew without the room of what was deleted."""
+        with Translating(self.folder):
+            self._connection.execute("VACUUM")
+            self._empty_log()
+
     def erase(self, query: str, parameters: Parameters) -> None:
         """A deletion after which no byte of what was deleted is left, neither in the database nor in its log."""
         self.write(query, parameters)

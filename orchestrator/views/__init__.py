@@ -6,13 +6,15 @@ UTC, sizes are bytes or binary units. Refuses: files, clock, network, log, threa
 """
 
 from orchestrator.views.html import report_html
-from orchestrator.views.json import event_json, plan_json_view, report_json
+from orchestrator.views.json import drills_json, event_json, plan_json_view, pruned_json, report_json
 from orchestrator.views.log import log_line, progress_line
-from orchestrator.views.text import plan_text, report_text, runs_text, status_text
+from orchestrator.views.text import drills_text, plan_text, pruned_text, report_text, runs_text, status_text
 from orchestrator.views.units import count, duration, instant, rate, size, visible
 
 __all__ = [
     "count",
+    "drills_json",
+    "drills_text",
     "duration",
     "event_json",
     "instant",
@@ -20,6 +22,8 @@ __all__ = [
     "plan_json_view",
     "plan_text",
     "progress_line",
+    "pruned_json",
+    "pruned_text",
     "rate",
     "report_html",
     "report_json",

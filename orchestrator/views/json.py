@@ -7,16 +7,19 @@ readable under its key, with replacement characters, and exact under `<key>_b64`
 import base64
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
+from orchestrator.core.drills import drill_trends
+from orchestrator.core.drops import DrillRow
 from orchestrator.core.events import Event
 from orchestrator.core.ledger import Totals
 from orchestrator.core.plan import MountGroup, Plan, Selection
 from orchestrator.core.report import GroupReport, LeftMount, Problem, Report
+from orchestrator.core.retention import Pruned
 
 
 def report_json(report: Report) -> str:
@@ -56,6 +59,38 @@ def plan_json_view(plan: Plan) -> str:
         },
         indent=2,
     )
+
+
+def pruned_json(pruned: Pruned) -> str:
+    """What `prune` removed or, with `dry_run`, would remove."""
+    removed = [
+        {"run": run.id, "job": run.job, "ended": _second(run.ended), "exit_code": run.exit_code}
+        for run in pruned.removed
+    ]
+    left = [{"run": run, "cause": cause} for run, cause in pruned.left.items()]
+    return _dump(
+        {
+            "dry_run": pruned.dry,
+            "removed": removed,
+            "dropped_jobs_removed": pruned.claims,
+            "kept": pruned.kept,
+            "left": left,
+        },
+        indent=2,
+    )
+
+
+def drills_json(drills: Sequence[DrillRow]) -> str:
+    """Restore drills in the order given, and the trend of each job."""
+    rows = [
+        {field.name: _second(one.ended) if field.name == "ended" else getattr(one, field.name) for field in fields(one)}
+        for one in drills
+    ]
+    trends = [
+        {field.name: getattr(one, field.name) for field in fields(one)} | {"change": one.change}
+        for one in drill_trends(drills)
+    ]
+    return _dump({"drills": rows, "trends": trends}, indent=2)
 
 
 def event_json(event: Event) -> str:

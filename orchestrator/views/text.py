@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from orchestrator.core.drills import DrillTrend, drill_trends
+from orchestrator.core.drops import DrillRow
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, Totals
 from orchestrator.core.lifecycle import OPEN_STATES
 from orchestrator.core.plan import MountGroup, Plan, Selection
 from orchestrator.core.reasons import Reason
 from orchestrator.core.report import LeftMount, Problem, Report
+from orchestrator.core.retention import Pruned
 from orchestrator.views.units import count, duration, instant, rate, size, verdict, visible
 
 EXAMPLES = 5
@@ -177,6 +180,43 @@ def status_text(
         href = visible(lease.mount_href or lease.task_href or lease.point.mounts_href)
         lines.append(f"  {visible(lease.point.vm)}  {lease.state.value} since {instant(lease.opened)}  {href}")
     return _joined(lines)
+
+
+def pruned_text(pruned: Pruned) -> str:
+    """The runs that were removed or would be, and how many stay."""
+    lines = [*runs_text(pruned.removed).splitlines(), ""] if pruned.removed else []
+    for run, cause in pruned.left.items():
+        lines.append(f"left: {visible(run)}: {visible(cause)}")
+    done = "to be removed" if pruned.dry else "removed"
+    lines.append(
+        f"{done}: {count(len(pruned.removed), 'run')} and {count(pruned.claims, 'dropped job')};"
+        f" {count(pruned.kept, 'run')} kept"
+    )
+    return _joined(lines)
+
+
+def drills_text(drills: Sequence[DrillRow]) -> str:
+    """One line per drill, in the order given, and one of trend for each job."""
+    if not drills:
+        return _joined(["No drills yet."])
+    rows = [("RUN", "ENDED", "POINTS", "FILES", "BYTES", "RESTORE", "SLOWEST", "VERIFY", "DIFFER", "EXIT")]
+    for one in drills:
+        slowest = f"{duration(one.slowest)} {visible(one.slowest_vm)}".rstrip()
+        numbers = f"{one.groups:,}", f"{one.files:,}", size(one.bytes), duration(one.seconds)
+        end = slowest, duration(one.verify_seconds), f"{one.differences:,}", str(one.exit_code)
+        rows.append((visible(one.run), instant(one.ended), *numbers, *end))
+    return _joined([*_table(rows), "", *map(_trend, drill_trends(drills))])
+
+
+def _trend(trend: DrillTrend) -> str:
+    job = visible(trend.job)
+    if trend.recent is None:
+        return f"{job}: no drill has come to its end"
+    now = f"{job}: {duration(trend.recent)} to restore, median of {count(trend.recent_drills, 'drill')}"
+    if trend.before is None:
+        return f"{now}; too few for a trend"
+    change = f", {trend.change:+.0%}" if trend.change is not None else ""
+    return f"{now}; {duration(trend.before)} in the {count(trend.before_drills, 'drill')} before{change}"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

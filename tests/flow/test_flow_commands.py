@@ -16,7 +16,21 @@ from tests.support.flow import flow, seeded, small
 
 pytestmark = pytest.mark.flow
 
-COMMANDS = ("run", "resume", "plan", "validate", "status", "report", "verify", "sweep", "schema", "simulate", "demo")
+COMMANDS = (
+    "run",
+    "resume",
+    "plan",
+    "validate",
+    "status",
+    "report",
+    "verify",
+    "sweep",
+    "prune",
+    "drills",
+    "schema",
+    "simulate",
+    "demo",
+)
 
 
 async def test_a_plan_names_points_and_destinations_and_mounts_nothing(tmp_path: Path) -> None:
@@ -219,7 +233,7 @@ async def test_the_help_of_every_command_has_an_example(tmp_path: Path) -> None:
         assert [command for command in COMMANDS if f" {command} " not in listed.out] == []
         one = await em.run("sweep", "--help")
         assert (one.code, one.err) == (0, "")
-    for command in COMMANDS:  # in this process: eleven more would show nothing more
+    for command in COMMANDS:  # in this process: a dozen more would show nothing more
         page = CliRunner().invoke(cli, [command, "--help"]).output
         assert any(is_example(line.strip(), command) for line in page.splitlines()), page
 

@@ -4,11 +4,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from orchestrator.core.catalog import GuestOs, RestorePoint
+from orchestrator.core.drops import DrillRow
 from orchestrator.core.job import Conflict
-from orchestrator.core.ledger import Totals
+from orchestrator.core.ledger import RunRow, RunState, Totals
 from orchestrator.core.paths import parse_guest_path
 from orchestrator.core.plan import MountGroup, Plan, PlanProblem, Selection
 from orchestrator.core.report import GroupReport, LeftMount, MountReport, Problem, Report
+from orchestrator.core.retention import Pruned
 
 START = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
 HOSTILE = 'C:\\x\x1b[2J\n\u202egnp.<script>alert(1)</script>"\x9b'
@@ -116,3 +118,25 @@ def clean_report() -> Report:
         mounts_left=(),
         sessions=1,
     )
+
+
+def sample_pruned() -> Pruned:
+    ended = START + timedelta(minutes=3)
+    old = RunRow("nightly-1", "nightly", RunState.FINISHED, START, "{}", ended, 0)
+    partial = replace(
+        old, id="nightly-2", started=START + timedelta(days=1), ended=ended + timedelta(days=1), exit_code=3
+    )
+    return Pruned((partial, old), 2, 12, dry=False, left={"caf\udce9-1": "Permission denied"})
+
+
+def sample_drills() -> list[DrillRow]:
+    """Newest first: a job that takes longer than it did, one with a single drill, one that has never worked."""
+    took = [1300.0, 1250.0, 1400.0, 1280.0, 9000.0, 1000.0, 1100.0]
+    first = DrillRow("monthly-9", "monthly", START, 12, 18_211, 48_318_382_080, 0.0, 812.5, "fs01", 400.0, 0, 18_211, 0)
+    monthly = [
+        replace(first, run=f"monthly-{9 - number}", ended=START - timedelta(days=30 * number), seconds=seconds)
+        for number, seconds in enumerate(took)
+    ]
+    small = replace(first, run="small-1", job="small", seconds=4.2, slowest=4.2, slowest_vm="caf\udce9", differences=2)
+    broken = replace(first, run="broken-1", job="broken", files=0, bytes=0, slowest=0.0, slowest_vm="", exit_code=4)
+    return [*monthly, small, broken]

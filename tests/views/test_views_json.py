@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from orchestrator.core.entries import Verdict
 from orchestrator.core.events import Event, FileProblem, FilesDone, FilesLocated, Notice
 from orchestrator.core.ledger import Totals
-from orchestrator.views import event_json, plan_json_view, report_json
+from orchestrator.views import drills_json, event_json, plan_json_view, pruned_json, report_json
 from tests.views.golden_files import assert_golden
-from tests.views.samples import HOSTILE, NOT_UNICODE, START, sample_plan, sample_report
+from tests.views.samples import HOSTILE, NOT_UNICODE, START, sample_drills, sample_plan, sample_pruned, sample_report
 
 PROMISED = {"run", "job", "started", "ended", "exit_code", "totals", "groups", "problems", "mounts_left"}
 
@@ -85,3 +85,11 @@ def test_any_name_gives_one_line_of_ascii_without_half_characters(name: str) -> 
     assert line.isascii()
     assert len(line.splitlines()) == 1
     json.loads(line)["guest_path"].encode("utf-8")
+
+
+def test_what_was_pruned_is_told_run_by_run() -> None:
+    assert_golden("pruned.json", pruned_json(sample_pruned()) + "\n")
+
+
+def test_drills_are_told_with_every_value_and_their_trends() -> None:
+    assert_golden("drills.json", drills_json(sample_drills()) + "\n")

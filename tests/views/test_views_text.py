@@ -8,9 +8,19 @@ import pytest
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, RunState, Totals
 from orchestrator.core.lifecycle import LeaseState
 from orchestrator.core.report import Report
-from orchestrator.views import plan_text, report_text, runs_text, status_text
+from orchestrator.core.retention import Pruned
+from orchestrator.views import drills_text, plan_text, pruned_text, report_text, runs_text, status_text
 from tests.views.golden_files import assert_golden
-from tests.views.samples import HOSTILE, START, clean_report, point, sample_plan, sample_report
+from tests.views.samples import (
+    HOSTILE,
+    START,
+    clean_report,
+    point,
+    sample_drills,
+    sample_plan,
+    sample_pruned,
+    sample_report,
+)
 
 RUN = RunRow("r1", "incident-4711", RunState.RUNNING, START, "{}")
 
@@ -63,3 +73,21 @@ def test_the_status_of_a_run_names_its_groups_and_open_mounts() -> None:
     now = START + timedelta(minutes=4, seconds=5)
     text = status_text(RUN, groups, {"g0001": Totals(5, 1, 0, 0, 4096)}, [lease, gone], now)
     assert_golden("status.txt", text)
+
+
+def test_what_was_pruned_is_a_table_with_its_sum() -> None:
+    assert_golden("pruned.txt", pruned_text(sample_pruned()))
+    nothing = pruned_text(Pruned((), 0, 3, dry=True))
+    assert nothing == "to be removed: 0 runs and 0 dropped jobs; 3 runs kept\n"
+
+
+def test_drills_are_a_table_and_one_line_of_trend_for_each_job() -> None:
+    assert_golden("drills.txt", drills_text(sample_drills()))
+    assert drills_text([]) == "No drills yet.\n"
+
+
+def test_the_names_in_a_drill_stay_on_their_line() -> None:
+    [row] = sample_drills()[:1]
+    text = drills_text([replace(row, job=HOSTILE, slowest_vm=HOSTILE)])
+    assert len(text.splitlines()) == 4
+    assert "\x1b" not in text

@@ -1,0 +1,44 @@
+"""The story of `prune`: old runs leave the disk, first their folders and then their rows."""
+
+from datetime import datetime
+
+from orchestrator.artefacts import remove_artefacts
+from orchestrator.config import Config
+from orchestrator.core.errors import StateError
+from orchestrator.core.ledger import RunRow
+from orchestrator.core.retention import Pruned, prunable
+from orchestrator.journal import Journal
+
+
+def prune(config: Config, journal: Journal, before: datetime, *, dry: bool) -> Pruned:
+    """Forget the runs and the claims of dropped jobs that ended before a time; with `dry` only say which.
+
+    A run whose folder cannot be removed is left in the journal, so that it is tried again. StateError when the journal
+    fails. Blocks.
+    """
+    runs = journal.runs()
+    in_use = {lease.run for lease in journal.open_leases()} | {drop.run for drop in journal.unfinished_drops()}
+    removed: list[RunRow] = []
+    left: dict[str, str] = {}
+    for run in prunable(runs, in_use, before):
+        try:
+            if not dry:
+                remove_artefacts(config, run.id)
+                journal.forget_run(run.id)
+            removed.append(run)
+        except StateError as error:
+            left[run.id] = str(error)
+    claims = journal.old_drops(before, [run.id for run in removed])
+    if not dry:
+        journal.forget_drops(claims)
+    note = _compacted(journal) if not dry and (removed or claims) else ""
+    return Pruned(tuple(removed), len(claims), len(runs) - len(removed), dry, left, note)
+
+
+def _compacted(journal: Journal) -> str:
+    """Nothing, or why the file keeps its size; what was removed is removed all the same."""
+    try:
+        journal.compact()
+    except StateError as error:
+        return f"journal.db keeps its size for now, the room in it is used again: {error}"
+    return ""
