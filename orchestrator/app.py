@@ -12,7 +12,7 @@ import anyio
 
 from orchestrator.artefacts import checksum_of, files_anew, keep_job, read_report, write_artefacts, written
 from orchestrator.config import Config
-from orchestrator.core.errors import ExitCode, OrchestratorError, StateUnusable, WordsError, worst
+from orchestrator.core.errors import ExitCode, OrchestratorError, RunUnknown, StateUnusable, WordsError, worst
 from orchestrator.core.events import Notice, SweepEnded
 from orchestrator.core.ledger import LeaseRow, RunRow, RunState
 from orchestrator.core.plan import Plan, plan_from_json, plan_to_json
@@ -20,11 +20,12 @@ from orchestrator.core.report import LeftMount, Report, left_mount
 from orchestrator.engine.books import Books
 from orchestrator.engine.restore import Ending, leave, run_job
 from orchestrator.engine.rooms import Rooms
+from orchestrator.engine.seats import Seats
 from orchestrator.engine.stopping import Stop
 from orchestrator.engine.sweeping import sweep
 from orchestrator.engine.verifying import Verified, verify
 from orchestrator.files import verify_file
-from orchestrator.journal import Journal
+from orchestrator.journal import Journal, is_locked
 from orchestrator.opening import App, Listen, now, opened, reading, stopped_from_outside
 from orchestrator.planning import NamedJob, checked_plan, close, show_plans
 
@@ -34,6 +35,7 @@ __all__ = [
     "Listen",
     "NamedJob",
     "exit_code",
+    "is_locked",
     "left_mounts",
     "now",
     "opened",
@@ -63,17 +65,48 @@ async def run_jobs(app: App, jobs: Sequence[NamedJob], keep_going: bool) -> list
         plans: list[Plan] = []
         with stop.forestalls():
             for named in jobs:
-                run = await books.ask(_new_run, app.journal, named.job.name, [one.run for one in plans])
+                run = await books.ask(new_run, app.journal, named.job.name, [one.run for one in plans])
                 plans.append(await checked_plan(app, rooms, books, named, run, keep_going))
         finished = []
         for named, one in zip(jobs, plans, strict=True):
-            row = _new_row(app.config, one)
-            kept = await books.ask(keep_job, app.config, row.id, named.content)
-            await _tell_written(app, books, row.id, kept)
-            ending = await run_job(one, row, rooms, books, stop, app.watch)
-            await books.ask(app.target.forget_interrupted)
-            finished.append(await _finish(app, books, ending))
+            finished.append(await run_plan(app, rooms, books, stop, named.content, one))
         return finished
+
+
+async def run_plan(
+    app: App,
+    rooms: Rooms,
+    books: Books,
+    stop: Stop,
+    content: bytes,
+    one: Plan,
+    seats: Seats | None = None,
+    priority: int = 0,
+) -> Finished:
+    """Run a plan whose job file was `content`."""
+    row = _new_row(app.config, one)
+    kept = await books.ask(keep_job, app.config, row.id, content)
+    await _tell_written(app, books, row.id, kept)
+    return await _run(app, rooms, books, stop, one, row, seats, priority)
+
+
+async def go_on(
+    app: App, rooms: Rooms, books: Books, stop: Stop, row: RunRow, seats: Seats | None = None, priority: int = 0
+) -> Finished:
+    """Go on with a run that the journal knows."""
+    again = replace(row, state=RunState.RUNNING, ended=None, exit_code=None, checksum=checksum_of(app.config, row))
+    return await _run(app, rooms, books, stop, plan_from_json(row.plan), again, seats, priority)
+
+
+async def _run(
+    app: App, rooms: Rooms, books: Books, stop: Stop, one: Plan, row: RunRow, seats: Seats | None, priority: int
+) -> Finished:
+    """Every run has a target of its own: its kind of checksum, and its half-copied large files."""
+    target = app.target.hashing(checksum_of(app.config, row))
+    rooms = replace(rooms, target=target)
+    ending = await run_job(one, row, rooms, books, stop, app.watch, seats, priority)
+    await books.ask(target.forget_interrupted)
+    return await _finish(app, books, ending)
 
 
 async def resume_run(app: App, run: str | None) -> Finished:
@@ -81,12 +114,7 @@ async def resume_run(app: App, run: str | None) -> Finished:
     rooms = app.rooms()
     async with _working(app, rooms) as (books, stop):
         row = await books.ask(_resumable, app.journal, run)
-        checksum = checksum_of(app.config, row)
-        again = replace(row, state=RunState.RUNNING, ended=None, exit_code=None, checksum=checksum)
-        target = app.target.hashing(checksum)
-        ending = await run_job(plan_from_json(row.plan), again, replace(rooms, target=target), books, stop, app.watch)
-        await books.ask(target.forget_interrupted)
-        return await _finish(app, books, ending)
+        return await go_on(app, rooms, books, stop, row)
 
 
 async def sweep_mounts(app: App, within: float) -> tuple[list[LeaseRow], list[LeaseRow]]:
@@ -96,7 +124,7 @@ async def sweep_mounts(app: App, within: float) -> tuple[list[LeaseRow], list[Le
         try:
             with stop.forestalls():
                 await app.client.open()
-                cleared, left = await sweep(rooms, _books(rooms), within)
+                cleared, left = await sweep(rooms, books_of(rooms), within)
                 app.listen(_swept(cleared, left))
                 return cleared, left
         finally:
@@ -116,16 +144,23 @@ async def verify_run(config: Config, journal: Journal, run: str, tell: Callable[
 
 @asynccontextmanager
 async def _working(app: App, rooms: Rooms) -> AsyncIterator[tuple[Books, Stop]]:
-    """Logged on, leftovers swept, signals obeyed; logged off at the end unless a mount is left."""
-    books = _books(rooms)
-    async with app.client, stopped_from_outside(app.listen, app.config.state.folder) as stop:
+    """Signals obeyed, logged on, leftovers swept; logged off at the end unless a mount is left."""
+    books = books_of(rooms)
+    async with stopped_from_outside(app.listen, app.config.state.folder) as stop, logged_on(app, rooms, books, stop):
+        yield books, stop
+
+
+@asynccontextmanager
+async def logged_on(app: App, rooms: Rooms, books: Books, stop: Stop) -> AsyncIterator[None]:
+    """Logged on, leftovers swept; logged off at the end unless a mount is left. StoppedEarly while logging on."""
+    async with app.client:
         with stop.forestalls():
             generation = await app.client.open()
         try:
             await books.session_id(generation)
             with stop.forestalls():
                 await _sweep_before(app, rooms, books)
-            yield books, stop
+            yield
         finally:
             with anyio.CancelScope(shield=True):
                 await _leave(app, rooms, books)
@@ -138,7 +173,8 @@ async def _leave(app: App, rooms: Rooms, books: Books) -> None:
         app.listen(Notice(now(), f"the session could not be logged off and will expire by itself: {error}"))
 
 
-def _books(rooms: Rooms) -> Books:
+def books_of(rooms: Rooms) -> Books:
+    """The way to the journal for one process."""
     return Books(rooms.leases, rooms.session, rooms.em_url, rooms.new_id, rooms.clock)
 
 
@@ -162,11 +198,19 @@ def _swept(cleared: Sequence[LeaseRow], left: Sequence[LeaseRow]) -> SweepEnded:
     return SweepEnded(now(), names(cleared), names(left))
 
 
-def _new_run(journal: Journal, job: str, planned: Sequence[str]) -> str:
+def new_run(journal: Journal, job: str, planned: Sequence[str] = ()) -> str:
     """A run id that a person can read, that the journal does not have yet and that no other job of this command has."""
     stem = f"{job}-{now():%Y%m%dT%H%M%SZ}"
-    taken = {row.id for row in journal.runs()}.union(planned)
-    return next(name for name in (stem, *(f"{stem}-{n}" for n in range(2, 1000))) if name not in taken)
+    names = (stem, *(f"{stem}-{number}" for number in range(2, 1000)))
+    return next(name for name in names if name not in planned and not _knows(journal, name))
+
+
+def _knows(journal: Journal, run: str) -> bool:
+    try:
+        journal.run(run)
+    except RunUnknown:
+        return False
+    return True
 
 
 def _new_row(config: Config, one: Plan) -> RunRow:

@@ -146,6 +146,23 @@ class StateSettings(BaseModel):
     folder: Path = Field(default=Path("state"), description="On a local disk; one orchestrator at a time.")
 
 
+class WatchSettings(BaseModel):
+    """How `orchestrator watch` takes jobs in. Durations in seconds."""
+
+    model_config = _STRICT
+    folder: Path = Field(
+        default=Path("jobs"), description="The drop folder; incoming, active, done and failed are made in it."
+    )
+    settle: float = Field(default=2.0, gt=0, description="Seconds a dropped file must be unchanged before it is taken.")
+    poll: float = Field(default=5.0, gt=0, le=60, description="Seconds between looks where the system tells nothing.")
+    runs: int = Field(default=2, ge=1, le=100, description="Jobs that run at once; they share the limits of mounts.")
+    retries: int = Field(default=3, ge=0, description="How often a job is tried again after a failure that may pass.")
+    retry_after: float = Field(default=60.0, gt=0, description="Seconds before the first retry; doubled each time.")
+    misfire_grace: float = Field(
+        default=3600.0, ge=0, description="Seconds by which a due time of a schedule may be missed and still be run."
+    )
+
+
 class Config(BaseModel):
     """A whole config.toml."""
 
@@ -156,6 +173,7 @@ class Config(BaseModel):
     targets: TargetSettings
     copying: CopySettings = Field(default_factory=CopySettings, alias="copy")
     state: StateSettings = Field(default_factory=StateSettings)
+    watch: WatchSettings = Field(default_factory=WatchSettings)
 
     @model_validator(mode="after")
     def _servers_differ(self) -> Self:
@@ -198,6 +216,7 @@ def _anchored(config: Config, base: Path) -> Config:
                 }
             ),
             "state": state.model_copy(update={"folder": base / state.folder}),
+            "watch": config.watch.model_copy(update={"folder": base / config.watch.folder}),
         }
     )
 

@@ -57,7 +57,7 @@ class App:
             outcomes=self.journal,
             emit=self.listen,
             clock=now,
-            new_id=_new_id,
+            new_id=new_id,
             em_url=config.enterprise_manager.url,
             settings=engine_settings(config),
             folds_case=self.target.folds_case,
@@ -65,7 +65,8 @@ class App:
         )
 
 
-def _new_id() -> str:
+def new_id() -> str:
+    """32 hex digits that nobody else has."""
     return uuid.uuid4().hex
 
 

@@ -21,6 +21,7 @@ from orchestrator.cli.keeping import prune_state, show_drills
 from orchestrator.cli.listening import listening
 from orchestrator.cli.simulating import serve_simulator
 from orchestrator.cli.speaking import Globals, complain, plainly, read_jobs, say, tell
+from orchestrator.cli.watching import pause, stop, unpause, watch
 from orchestrator.config import Config
 from orchestrator.core.errors import ExitCode, WordsError, worst
 from orchestrator.core.job import Job
@@ -274,6 +275,10 @@ def schema(of: Annotated[SchemaOf, typer.Argument(help="job or config")]) -> Non
 
 cli.command(name="prune")(plainly(prune_state))
 cli.command(name="drills")(plainly(show_drills))
+cli.command(name="watch")(plainly(watch))
+cli.command(name="pause")(plainly(pause))
+cli.command(name="unpause")(plainly(unpause))
+cli.command(name="stop")(plainly(stop))
 cli.command(name="simulate")(plainly(serve_simulator))
 cli.command(name="demo")(plainly(demonstrate))
 

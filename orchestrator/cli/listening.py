@@ -39,15 +39,23 @@ def _mask_event(_: object, __: str, event: structlog.typing.EventDict) -> struct
 
 @contextmanager
 def listening(
-    *, quiet: bool, json_log: bool, events_file: Path | None, service: Service | None = None
+    *,
+    quiet: bool,
+    json_log: bool,
+    events_file: Path | None,
+    service: Service | None = None,
+    instead: Listen | None = None,
 ) -> Iterator[Listen]:
-    """What takes the events of a command, until it ends. `service`: one that the command pets itself."""
+    """What takes the events of a command, until it ends. `service`: one that the command pets itself; `instead`: what
+    shows progress in the place of the usual."""
     with ExitStack() as stack:
         takers: list[Listen] = []
         if events_file is not None:
             takers.append(stack.enter_context(_to_file(events_file)).add)
         if json_log:
             takers.append(stack.enter_context(Aside(_to_log(sys.stderr), "log on stderr", gap=_events_lost)).add)
+        elif instead is not None:
+            takers.append(instead)
         else:
             takers.append(stack.enter_context(make_progress(sys.stderr.isatty(), quiet, now, sys.stderr)).add)
         if service := service or service_notifier():

@@ -88,7 +88,7 @@ class NoProgress:
         return None
 
 
-class _Headlines:
+class Headlines:
     """Turns the events that deserve a line of their own into one; the fifth problem of a reason is the last shown."""
 
     def __init__(self) -> None:
@@ -96,6 +96,7 @@ class _Headlines:
         self._machines: dict[str, str] = {}
 
     def line(self, event: Event, *, verbose: bool) -> str | None:
+        """The line of an event; None when it has none. `verbose`: milestones have one too."""
         match event:
             case GroupStarted(group=group, vm=vm):
                 self._machines[group] = vm
@@ -141,7 +142,8 @@ class _Headlines:
                 return None
 
 
-def _lines_lost(number: int) -> str:
+def lines_lost(number: int) -> str:
+    """What is shown where lines are missing."""
     return f"{count(number, 'line')} not shown: nobody took them"
 
 
@@ -152,9 +154,9 @@ class PlainProgress:
         self._clock = clock
         self._stream = stream
         self._tally = Tally()
-        self._headlines = _Headlines()
+        self._headlines = Headlines()
         self._last: datetime | None = None
-        self._lines = Aside(self._write, "progress", gap=lambda number: self._stamped(_lines_lost(number)))
+        self._lines = Aside(self._write, "progress", gap=lambda number: self._stamped(lines_lost(number)))
 
     def __enter__(self) -> Self:
         self._lines.__enter__()
@@ -204,7 +206,7 @@ class LiveProgress:
         self._console = Console(file=stream, force_terminal=True, width=width, highlight=False, markup=False)
         self._lock = threading.Lock()
         self._tally = Tally()
-        self._headlines = _Headlines()
+        self._headlines = Headlines()
         self._lines: deque[str] = deque(maxlen=LINES_WAITING)
         self._lost = 0
         self._over = threading.Event()
@@ -239,7 +241,7 @@ class LiveProgress:
 
     def _show(self, live: Live) -> None:
         with self._lock:
-            lines = [_lines_lost(self._lost)] if self._lost else []
+            lines = [lines_lost(self._lost)] if self._lost else []
             lines += [self._lines.popleft() for _ in range(len(self._lines))]
             self._lost = 0
             picture = screen(self._tally, self._clock())

@@ -13,10 +13,8 @@ DONE, FAILED = "done", "failed"
 
 
 class DropState(Enum):
-    """Where a dropped job is. `CLAIMING` is written before its file is moved, so that a crash in between loses
-    nothing and a file that another watcher took is not mistaken for ours."""
+    """Where a claimed job is."""
 
-    CLAIMING = "claiming"
     WAITING = "waiting"
     RUNNING = "running"
     ENDED = "ended"
@@ -24,13 +22,13 @@ class DropState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class DropRow:
-    """One claim. `file` is the name under which it was dropped, `digest` the SHA-256 of its content in hex (empty while
-    claiming), `due` the time of the schedule that made it. A `run` is there once one has begun."""
+    """One claim. `file` is the name under which it was dropped, `digest` the SHA-256 of its content in hex, `due` the
+    time of the schedule that made it. A `run` is there once one has begun."""
 
     id: str
     file: str
     taken: datetime
-    state: DropState = DropState.CLAIMING
+    state: DropState = DropState.WAITING
     digest: str = ""
     owner: str = ""
     job: str = ""

@@ -6,7 +6,7 @@ which exit code does it ask for (`exit_code`). The docstring is the message: wha
 
     OrchestratorError
       WordsError              2   command line, config or job
-        ConfigInvalid, JobInvalid
+        ConfigInvalid, JobInvalid, JobUnreadable, DropFolderUnusable
       StoppedEarly            6   asked to stop while planning
       EmError                 4   Enterprise Manager could not do its part
         EmUnreachable, CertificateUntrusted, LogonRefused, SessionEnded, Forbidden, NotFound, EmBusy,
@@ -92,6 +92,16 @@ class ConfigInvalid(WordsError):
 
 class JobInvalid(WordsError):
     """{place}: {problems}"""
+
+
+class JobUnreadable(JobInvalid):
+    """{place}: {problems}"""
+
+
+class DropFolderUnusable(WordsError):
+    """The drop folder {folder} cannot be used: {cause}."""
+
+    transient = True
 
 
 class StoppedEarly(OrchestratorError):

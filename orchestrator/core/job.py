@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from orchestrator.core.catalog import GuestOs
-from orchestrator.core.errors import JobInvalid
+from orchestrator.core.errors import JobInvalid, JobUnreadable
 from orchestrator.core.paths import GuestPath, PathRefused, parse_guest_path
 from orchestrator.core.schedule import Schedule
 from orchestrator.core.select import Selector
@@ -191,5 +191,8 @@ class Job(BaseModel):
 
 
 def read_job(content: bytes, place: str) -> Job:
-    """A job from the bytes of its file; JobInvalid names every key, value and remedy. `place` is the file's name."""
-    return read_model(Job, parse_toml(content, place, JobInvalid), place, JobInvalid)
+    """A job from the bytes of its file; JobInvalid names every key, value and remedy. `place` is the file's name.
+
+    JobUnreadable when it is no TOML at all, as half a file would be.
+    """
+    return read_model(Job, parse_toml(content, place, JobUnreadable), place, JobInvalid)

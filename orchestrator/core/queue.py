@@ -1,6 +1,6 @@
 """Whose turn it is among the jobs that wait, why one is held, and when to look again. Values in, values out."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -31,39 +31,45 @@ class QueueEntry:
             drop, job.name, arrived, job.priority, max(times, default=None), job.deadline, job.opening_hours, run
         )
 
+    @property
+    def turn(self) -> tuple[int, datetime, datetime, str]:
+        """Whose turn is first: the highest priority, then the earliest deadline, then the earliest arrival."""
+        return -self.priority, self.deadline or _LAST, self.arrived, self.drop
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why an entry may not begin although it were its turn, and until when; `cause` is empty when nothing holds it.
+    The answer is good until `again`, when the clock alone may change it."""
+
+    until: datetime | None
+    cause: str
+    again: datetime
+
+    @staticmethod
+    def of(entry: QueueEntry, now: datetime) -> "Hold":
+        """The answer at `now`."""
+        earliest = max(now, entry.not_before or now)
+        opens = entry.windows.next_open(earliest)
+        if opens > earliest:
+            return Hold(opens, "its windows are closed", opens)
+        if earliest > now:
+            return Hold(earliest, "its time has not come", earliest)
+        return Hold(None, "", entry.windows.next_close(now) or _LAST)
+
 
 def next_up(
-    entries: Collection[QueueEntry], running: Collection[QueueEntry], at_once: int, paused: bool, now: datetime
+    in_turn: Iterable[QueueEntry],
+    running: Collection[QueueEntry],
+    at_once: int,
+    held: Callable[[QueueEntry], bool],
 ) -> QueueEntry | None:
-    """The entry that begins now: of those that nothing holds the one with the highest priority, then the earliest
-    deadline, then the earliest arrival. None when all places are taken, the queue is paused or all are held.
+    """The entry that begins now: the first in the order of turns that nothing holds. None when all places are taken or
+    all are held.
 
     Two runs of one job are never going on at once: they would write the same files.
     """
-    if paused or len(running) >= at_once:
+    if len(running) >= at_once:
         return None
     names = {entry.job for entry in running}
-    ready = (entry for entry in entries if entry.job not in names and not held_until(entry, now)[1])
-    return min(ready, key=_turn, default=None)
-
-
-def held_until(entry: QueueEntry, now: datetime) -> tuple[datetime | None, str]:
-    """(until when, why) an entry may not begin although it were its turn; (None, "") when nothing holds it."""
-    earliest = max(now, entry.not_before or now)
-    opens = entry.windows.next_open(earliest)
-    if opens > earliest:
-        return opens, "its windows are closed"
-    if earliest > now:
-        return earliest, "its time has not come"
-    return None, ""
-
-
-def next_change(entries: Collection[QueueEntry], now: datetime) -> datetime | None:
-    """When the clock alone may change something about these entries, waiting or running: one is no longer held, or its
-    window closes. None when it never does."""
-    times = (held_until(entry, now)[0] or entry.windows.next_close(now) for entry in entries)
-    return min((time for time in times if time is not None), default=None)
-
-
-def _turn(entry: QueueEntry) -> tuple[int, datetime, datetime, str]:
-    return -entry.priority, entry.deadline or _LAST, entry.arrived, entry.drop
+    return next((entry for entry in in_turn if entry.job not in names and not held(entry)), None)

@@ -50,6 +50,10 @@ class Books:
         """Whether `session` is one of this process's own."""
         return session in self._known_sessions.values()
 
+    def disown(self, generation: int) -> None:
+        """That session counts as an earlier process's from now on: it is swept like theirs."""
+        self._known_sessions.pop(generation, None)
+
     def knows(self, generation: int) -> bool:
         """Whether that session is in the journal; one made by a late renewal never held a mount and is not."""
         return generation in self._known_sessions

@@ -4,8 +4,9 @@
 six methods. Every port raises only errors of `core.errors` (and `OSError` subclasses where it says so).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from orchestrator.core.catalog import (
@@ -24,6 +25,7 @@ from orchestrator.core.entries import Entry, Found, Outcome, Placed
 from orchestrator.core.events import Event
 from orchestrator.core.ledger import GroupRow, LeaseRow, RunRow, SessionRow, Totals
 from orchestrator.core.paths import SourcePath, TargetPath
+from orchestrator.core.settling import DropFile
 
 Checkpoint = Callable[[int], None]
 """Called in a copying thread with the bytes done since the last call; raises to stop the copy."""
@@ -102,6 +104,10 @@ class Session(Protocol):
 
     async def close(self) -> None:
         """Log off; a session that EM no longer knows counts as logged off."""
+        ...
+
+    def forget(self) -> None:
+        """Leave the session as it is, and log on anew at the next `open`."""
         ...
 
     def sealed(self) -> bytes:
@@ -284,11 +290,6 @@ class DropLedger(Protocol):
         """Every claim that has not ended, oldest first."""
         ...
 
-    def drop_with_digest(self, digest: str) -> DropRow | None:
-        """The newest claim with that content that was accepted as a job: it waits, runs, or ended with a job's name.
-        For telling that the same job was dropped before."""
-        ...
-
     def recent_drops(self, limit: int) -> list[DropRow]:
         """The newest claims, newest first; `limit` is not negative."""
         ...
@@ -331,4 +332,61 @@ class DrillLedger(Protocol):
 
     def drills(self, job: str | None = None) -> list[DrillRow]:
         """Every drill, or those of one job, newest first."""
+        ...
+
+
+class Incoming(Protocol):
+    """The drop folder, where jobs come in. Methods block and raise DropFolderUnusable."""
+
+    def look(self) -> list[DropFile]:
+        """Every entry as it is now."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Return when something happens there, or after `seconds`."""
+        ...
+
+    def read(self, file: DropFile) -> tuple[bytes, str] | None:
+        """(content, account whose file it is) of a file that still is as it was seen; None when it is not."""
+        ...
+
+    def claim(self, row: DropRow, file: DropFile) -> bool:
+        """Take a file, for this watcher alone; False when it is gone or has changed since it was seen."""
+        ...
+
+    def reject(self, row: DropRow, message: str) -> None:
+        """Answer a claimed file that is no job."""
+        ...
+
+    def refuse(self, file: DropFile, message: str) -> None:
+        """Answer what cannot be claimed, once."""
+        ...
+
+
+class ClaimedJobs(Protocol):
+    """The jobs that were claimed. Methods block and raise DropFolderUnusable."""
+
+    def claimed(self, tag: str) -> list[tuple[str, str]]:
+        """(id, name) of every claim whose id begins with `tag`."""
+        ...
+
+    def content(self, row: DropRow) -> bytes | None:
+        """What a claimed job says; None when somebody has removed it."""
+        ...
+
+    def put(self, row: DropRow, content: bytes) -> None:
+        """A claimed job that nobody dropped: one turn of a schedule."""
+        ...
+
+    def first(self, row: DropRow) -> str:
+        """Note that the content of `row` is taken. Empty when it is the first time, else a note of the first."""
+        ...
+
+    def forget(self, row: DropRow) -> None:
+        """The content of `row` counts as never taken."""
+        ...
+
+    def end(self, row: DropRow, folder: str, line: str, beside: Mapping[str, Path]) -> None:
+        """Answer a job with `line` and the files `beside` it (by suffix), and move it to `done` or `failed`. Safe to be
+        done again."""
         ...

@@ -155,7 +155,7 @@ async def _end(
 
 async def leave(rooms: Rooms, books: Books) -> None:
     """Log off and erase the tokens of sessions that hold nothing. A session that still holds a mount is kept, token
-    and all, so that `orchestrator sweep` can delete the mount under it.
+    and all, so that the next sweep can delete the mount under it; this process then logs on anew.
 
     Raises what the log-off raises; then the token stays too, and the next sweep logs off.
     """
@@ -163,4 +163,7 @@ async def leave(rooms: Rooms, books: Books) -> None:
     if rooms.session.generation in settled or not books.knows(rooms.session.generation):
         with fail_after(LOG_OFF_WITHIN, shield=True):
             await rooms.session.close()
+    else:
+        books.disown(rooms.session.generation)
+        rooms.session.forget()
     await books.erase_sessions(settled)

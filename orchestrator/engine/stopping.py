@@ -19,7 +19,9 @@ class Stop:
     def __init__(self, emit: Emit, clock: Clock, run: str = "") -> None:
         self._emit = emit
         self._clock = clock
-        self._run = run
+        self.run = run
+        self.with_all = False
+        """Whether it was all of several runs that was asked to stop, and not this one alone."""
         self._parts: list[Stop] = []
         self._asked = Event()
         self._scopes: list[CancelScope] = []
@@ -38,7 +40,7 @@ class Stop:
         """No new mount and no new file; files in flight are finished."""
         self.draining = True
         self._asked.set()
-        self._emit(Stopping(self._clock(), "drain", self._run))
+        self._emit(Stopping(self._clock(), "drain", self.run))
         for scope in self._early:
             scope.cancel()
         for part in self._parts:
@@ -48,7 +50,7 @@ class Stop:
         """Files in flight are given up; mounts are still deleted."""
         self.draining = self.cancelled = True
         self._asked.set()
-        self._emit(Stopping(self._clock(), "cancel", self._run))
+        self._emit(Stopping(self._clock(), "cancel", self.run))
         for scope in self._scopes:
             scope.cancel()
         for part in self._parts:
@@ -56,6 +58,7 @@ class Stop:
 
     def ask_for(self, whole: "Stop") -> None:
         """Stop at least as far as `whole` is being stopped."""
+        self.with_all = self.with_all or whole.draining
         if whole.draining and not self.draining:
             self.drain()
         if whole.cancelled and not self.cancelled:

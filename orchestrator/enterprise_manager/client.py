@@ -104,6 +104,10 @@ class Client(MountCalls):
         """Log off. A session that EM no longer knows is logged off; EmError when EM cannot be told in time."""
         await self._keeper.close()
 
+    def forget(self) -> None:
+        """Leave the session as it is, for whoever holds its sealed token; the next `open` logs on anew."""
+        self._keeper.forget()
+
     def sealed(self) -> bytes:
         """Token and href of the live session under authenticated encryption; SessionEnded when there is none."""
         logon = self._keeper.live().logon

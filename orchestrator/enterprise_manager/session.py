@@ -188,6 +188,10 @@ class LogonKeeper:
                 return
             await log_off(self._transport, live.logon.token, live.logon.delete_href)
 
+    def forget(self) -> None:
+        """Leave the session as EM has it; the next `open` logs on anew."""
+        self._live = None
+
 
 async def log_off(transport: Transport, token: str, delete_href: str) -> None:
     """DELETE of one logon session, by its own link and in bounded time. 401 and 404 mean that it is gone."""

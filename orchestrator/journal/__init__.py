@@ -6,5 +6,6 @@ cause. Refuses: `async`, threads, retries, logging, and two processes in one sta
 """
 
 from orchestrator.journal.journal import Journal, open_journal
+from orchestrator.journal.lock import is_locked
 
-__all__ = ["Journal", "open_journal"]
+__all__ = ["Journal", "is_locked", "open_journal"]

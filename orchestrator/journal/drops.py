@@ -22,10 +22,6 @@ class Drops:
         """Every claim that has not ended, oldest first."""
         return [to_drop(row) for row in self._store.rows("unfinished_drops")]
 
-    def drop_with_digest(self, digest: str) -> DropRow | None:
-        """The newest claim with that content that was accepted as a job: it waits, runs, or ended with a job's name."""
-        return next(map(to_drop, self._store.rows("drop_with_digest", digest=digest)), None)
-
     def recent_drops(self, limit: int) -> list[DropRow]:
         """The newest claims, newest first; `limit` is not negative."""
         return [to_drop(row) for row in self._store.rows("recent_drops", limit=limit)]

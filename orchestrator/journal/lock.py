@@ -58,6 +58,18 @@ class StateLock:
         os.close(self._descriptor)
 
 
+def is_locked(folder: Path) -> bool:
+    """Whether some process has a state folder just now."""
+    try:
+        descriptor = os.open(folder / "lock", os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+    except OSError:
+        return False
+    try:
+        return not _try_lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _read_owner(descriptor: int) -> str:
     os.lseek(descriptor, 0, os.SEEK_SET)
     return os.read(descriptor, 200).decode("utf-8", "replace").strip() or "an unknown process"

@@ -144,12 +144,6 @@ WHERE id = :id;
 SELECT id, file, taken, state, digest, owner, job, run, attempts, next_try, due, ended, exit_code, line FROM drops
 WHERE state <> 'ended' ORDER BY taken, key;
 
--- name: drop_with_digest
--- The newest claim of a content that was accepted as a job; the condition is that of the index drops_accepted.
-SELECT id, file, taken, state, digest, owner, job, run, attempts, next_try, due, ended, exit_code, line FROM drops
-WHERE digest = :digest AND (state IN ('waiting', 'running') OR state = 'ended' AND job <> '')
-ORDER BY taken DESC, key DESC LIMIT 1;
-
 -- name: recent_drops
 -- The newest claims.
 SELECT id, file, taken, state, digest, owner, job, run, attempts, next_try, due, ended, exit_code, line FROM drops

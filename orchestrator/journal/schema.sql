@@ -85,8 +85,6 @@ CREATE TABLE drops (
 );
 CREATE INDEX drops_by_time ON drops (taken);
 CREATE INDEX drops_unfinished ON drops (taken) WHERE state <> 'ended';
-CREATE INDEX drops_accepted ON drops (digest, taken)
-    WHERE state IN ('waiting', 'running') OR state = 'ended' AND job <> '';
 
 CREATE TABLE schedules (
     job  NOT NULL PRIMARY KEY,

@@ -182,6 +182,9 @@ class ScriptedEm:
             raise EmUnreachable(url="em", cause="scripted")
         self.end_session()
 
+    def forget(self) -> None:
+        self.live = 0
+
     def sealed(self) -> bytes:
         return str(self.live).encode()
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -57,7 +56,7 @@ def test_every_name_that_a_dropped_file_can_have_survives(
 
 def test_unfinished_claims_come_oldest_first(journal: DropLedger) -> None:
     for name, seconds, state in (
-        ("young", 9, DropState.CLAIMING),
+        ("young", 9, DropState.WAITING),
         ("old", 1, DropState.RUNNING),
         ("over", 0, DropState.ENDED),
         ("middle", 5.5, DropState.WAITING),
@@ -65,41 +64,6 @@ def test_unfinished_claims_come_oldest_first(journal: DropLedger) -> None:
     ):
         journal.write_drop(make_drop(name, taken=later(seconds), state=state))
     assert [row.id for row in journal.unfinished_drops()] == ["old", "middle", "same", "young"]
-
-
-@pytest.mark.parametrize(
-    ("state", "job", "accepted"),
-    [
-        (DropState.CLAIMING, "", False),
-        (DropState.CLAIMING, "nightly", False),
-        (DropState.WAITING, "nightly", True),
-        (DropState.RUNNING, "nightly", True),
-        (DropState.ENDED, "nightly", True),
-        (DropState.ENDED, "nightly \udcff", True),
-        (DropState.ENDED, "", False),
-    ],
-)
-def test_the_same_content_is_known_when_it_was_accepted_as_a_job(
-    journal: DropLedger, state: DropState, job: str, accepted: bool
-) -> None:
-    row = make_drop(state=state, digest="aa", job=job)
-    journal.write_drop(row)
-    journal.write_drop(make_drop("other", state=DropState.WAITING, digest="bb", job="nightly"))
-    assert journal.drop_with_digest("aa") == (row if accepted else None)
-
-
-def test_of_several_claims_of_one_content_the_newest_accepted_one_is_told(journal: DropLedger) -> None:
-    for name, seconds, state, job in (
-        ("second", 2, DropState.ENDED, "nightly"),
-        ("first", 1, DropState.WAITING, "nightly"),
-        ("rejected", 3, DropState.ENDED, ""),
-        ("being claimed", 4, DropState.CLAIMING, ""),
-    ):
-        journal.write_drop(make_drop(name, taken=later(seconds), state=state, digest="aa", job=job))
-    found = journal.drop_with_digest("aa")
-    assert found is not None
-    assert found.id == "second"
-    assert journal.drop_with_digest("cc") is None
 
 
 def test_the_history_comes_newest_first_up_to_its_limit(journal: DropLedger) -> None:

@@ -124,7 +124,7 @@ def test_what_reaches_one_mount_or_file_never_ends_the_job() -> None:
 
 def test_only_what_may_pass_by_itself_is_transient() -> None:
     transient = {name for name, kind in CLASSES.items() if kind.transient}
-    assert transient == {"EmUnreachable", "SessionEnded", "EmBusy", "MountTimedOut", "MountLost"}
+    assert transient == {"EmUnreachable", "SessionEnded", "EmBusy", "MountTimedOut", "MountLost", "DropFolderUnusable"}
 
 
 def test_the_facts_stay_at_hand_beside_the_message() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.core.job import read_job
-from orchestrator.core.queue import QueueEntry, held_until, next_change, next_up
+from orchestrator.core.queue import Hold, QueueEntry, next_up
 from orchestrator.core.windows import Windows
 from tests.core.test_core_zones import utc
 
@@ -27,9 +27,16 @@ def entry(
     return QueueEntry(f"drop-{job}", job, at, priority, not_before, deadline, windows or Windows.of())
 
 
+def begins(
+    waiting: list[QueueEntry], running: list[QueueEntry] | None = None, at_once: int = 1, now: datetime = NOON
+) -> QueueEntry | None:
+    in_turn = sorted(waiting, key=lambda entry: entry.turn)
+    return next_up(in_turn, running or [], at_once, lambda entry: Hold.of(entry, now).cause != "")
+
+
 def order(entries: list[QueueEntry]) -> list[str]:
     begun = []
-    while (one := next_up(entries, [], 1, False, NOON)) is not None:
+    while (one := begins(entries)) is not None:
         begun.append(one.job)
         entries = [other for other in entries if other is not one]
     return begun
@@ -47,21 +54,20 @@ def test_the_highest_priority_begins_then_the_earliest_deadline_then_the_earlies
     assert order(entries) == ["urgent", "due-soon", "due-tonight", "first-come", "second-come", "last"]
 
 
-def test_nothing_begins_while_every_place_is_taken_or_the_queue_is_paused() -> None:
+def test_nothing_begins_while_every_place_is_taken() -> None:
     waiting, running = [entry("a")], [entry("b"), entry("c")]
-    assert next_up(waiting, running, 2, False, NOON) is None
-    assert next_up(waiting, running, 3, True, NOON) is None
-    assert next_up(waiting, running, 3, False, NOON) is waiting[0]
+    assert begins(waiting, running, 2) is None
+    assert begins(waiting, running, 3) is waiting[0]
 
 
 def test_a_job_that_is_running_is_not_begun_a_second_time() -> None:
     waiting = [entry("a", priority=9), entry("b")]
-    assert next_up(waiting, [entry("a")], 5, False, NOON) is waiting[1]
+    assert begins(waiting, [entry("a")], 5) is waiting[1]
 
 
 def test_a_held_job_does_not_stand_in_the_way_of_others() -> None:
     waiting = [entry("a", priority=9, windows=NIGHT), entry("b")]
-    assert next_up(waiting, [], 5, False, NOON) is waiting[1]
+    assert begins(waiting, [], 5) is waiting[1]
 
 
 @pytest.mark.parametrize(
@@ -80,19 +86,20 @@ def test_what_holds_a_job_is_told_with_the_time_at_which_it_may_begin(
     not_before: datetime | None, windows: Windows | None, until: datetime | None, cause: str
 ) -> None:
     one = entry("a", not_before=not_before, windows=windows)
-    assert held_until(one, NOON) == (until, cause)
+    hold = Hold.of(one, NOON)
+    assert (hold.until, hold.cause) == (until, cause)
     if until is not None:
-        assert held_until(one, until) == (None, "")
-        assert next_up([one], [], 1, False, until - timedelta(seconds=1)) is None
+        assert hold.again == until
+        assert Hold.of(one, until).cause == ""
+        assert begins([one], now=until - timedelta(seconds=1)) is None
 
 
-def test_the_queue_is_looked_at_again_when_a_job_may_begin_or_a_window_closes() -> None:
-    assert next_change([], NOON) is None
-    assert next_change([entry("a")], NOON) is None
-    held, running = entry("a", not_before=utc("2026-11-25 01:00")), entry("b", windows=NIGHT)
-    assert next_change([held, running], NOON) == utc("2026-11-24 22:00")
-    assert next_change([held, running], utc("2026-11-24 22:00")) == utc("2026-11-25 01:00")
-    assert next_change([held, running], utc("2026-11-25 01:00")) == utc("2026-11-25 06:00")
+def test_the_answer_is_good_until_the_clock_alone_may_change_it() -> None:
+    assert Hold.of(entry("a"), NOON).again.year == 9999
+    assert Hold.of(entry("a", not_before=utc("2026-11-25 01:00")), NOON).again == utc("2026-11-25 01:00")
+    windowed = entry("b", windows=NIGHT)
+    assert Hold.of(windowed, NOON).again == utc("2026-11-24 22:00")
+    assert Hold.of(windowed, utc("2026-11-24 22:00")).again == utc("2026-11-25 06:00")
 
 
 def test_an_entry_takes_what_its_job_says_and_the_later_of_two_reasons_to_wait() -> None:
@@ -132,11 +139,11 @@ ENTRIES = st.lists(
 def test_what_begins_is_never_held_nor_running_and_something_begins_when_it_can(
     waiting: list[QueueEntry], running: list[QueueEntry], at_once: int
 ) -> None:
-    one = next_up(waiting, running, at_once, False, NOON)
+    one = begins(waiting, running, at_once)
     names = {entry.job for entry in running}
-    may = [entry for entry in waiting if entry.job not in names and held_until(entry, NOON) == (None, "")]
+    may = [entry for entry in waiting if entry.job not in names and not Hold.of(entry, NOON).cause]
     if one is None:
         assert len(running) >= at_once or not may
     else:
         assert one in may
-        assert one.priority == max(entry.priority for entry in may)
+        assert one.turn == min(entry.turn for entry in may)

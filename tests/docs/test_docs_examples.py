@@ -18,6 +18,7 @@ from orchestrator.config import (
     LimitSettings,
     StateSettings,
     TargetSettings,
+    WatchSettings,
     load_config,
 )
 from orchestrator.core.catalog import Question, RestorePoint
@@ -34,6 +35,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "targets": TargetSettings,
     "copy": CopySettings,
     "state": StateSettings,
+    "watch": WatchSettings,
 }
 VALUES: dict[str, Any] = tomllib.loads(EXAMPLE.read_text("utf-8"))
 

@@ -16,6 +16,7 @@ from orchestrator.config import (
     LimitSettings,
     StateSettings,
     TargetSettings,
+    WatchSettings,
 )
 from orchestrator.core import events
 from orchestrator.core.entries import Verdict
@@ -33,6 +34,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "[targets]": TargetSettings,
     "[copy]": CopySettings,
     "[state]": StateSettings,
+    "[watch]": WatchSettings,
     "[defaults]": Defaults,
     "[[restore]]": Restore,
 }

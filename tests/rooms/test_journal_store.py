@@ -359,7 +359,6 @@ def test_every_query_can_be_prepared_against_the_schema(database: sqlite3.Connec
     [
         ("drop", "SEARCH drops USING INDEX sqlite_autoindex_drops_1 (id=?)"),
         ("unfinished_drops", "SCAN drops USING INDEX drops_unfinished"),
-        ("drop_with_digest", "SEARCH drops USING INDEX drops_accepted (digest=?)"),
         ("recent_drops", "SCAN drops USING INDEX drops_by_time"),
         ("drills", "SCAN drills USING INDEX drills_by_time"),
         ("drills_of_job", "SEARCH drills USING INDEX drills_of_job (job=?)"),

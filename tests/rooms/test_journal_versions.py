@@ -26,7 +26,7 @@ OLD = sorted(int(file.stem[1:]) for file in JOURNALS.glob("v*.sql"))
 
 SCHEMAS = {
     1: "4440b64818c4de574db0ff4e87d50d495cc8fdc975be10ec68a8d5770d6e8fba",
-    2: "26c23ea1eec62b6d7608307c5528c23f2cc5d11e5ab586b9cab7893938547e59",
+    2: "846dac94c7eafebd27435af7982de5db3489bfbb80cbf60e979aa53cb06638cf",
 }
 """The SHA-256 of each schema, see `digest`. That of a version that is in use never changes."""
 

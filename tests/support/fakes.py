@@ -109,15 +109,6 @@ class MemoryJournal:
     def unfinished_drops(self) -> list[DropRow]:
         return [row for row in self._drops_by_time() if row.state is not DropState.ENDED]
 
-    def drop_with_digest(self, digest: str) -> DropRow | None:
-        accepted = (
-            row
-            for row in reversed(self._drops_by_time())
-            if row.digest == digest
-            and (row.state in (DropState.WAITING, DropState.RUNNING) or (row.state is DropState.ENDED and row.job))
-        )
-        return next(accepted, None)
-
     def recent_drops(self, limit: int) -> list[DropRow]:
         return self._drops_by_time()[::-1][:limit]
 

@@ -202,9 +202,9 @@ class Flow:
         return f"{name}.toml"
 
     async def start(self, *words: str, env: Mapping[str, str] | None = None, events: bool = True) -> Command:
-        """Start `orchestrator <words>` in the flow's folder; `run` and `resume` write an events file."""
+        """Start `orchestrator <words>` in the flow's folder; `run`, `resume` and `watch` write an events file."""
         events_file = self.folder / f"events-{len(self.started)}.jsonl"
-        command = next((word for word in words if word in ("run", "resume")), None)
+        command = next((word for word in words if word in ("run", "resume", "watch")), None)
         more = ["--events", str(events_file)] if command and events and "--events" not in words else []
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "orchestrator", *words, *more, cwd=self.folder,
@@ -217,6 +217,24 @@ class Flow:
     async def run(self, *words: str, env: Mapping[str, str] | None = None, events: bool = True) -> Done:
         """Run `orchestrator <words>` to its end."""
         return await (await self.start(*words, env=env, events=events)).done()
+
+    def drop(self, content: str | bytes, name: str) -> Path:
+        """Drop a job as a careful program does: written under another name and then renamed."""
+        incoming = self.folder / "jobs" / "incoming"
+        draft = incoming / f".{name}.tmp"
+        draft.write_bytes(content.encode() if isinstance(content, str) else content)
+        os.replace(draft, incoming / name)
+        return incoming / name
+
+    def ended(self, where: str = "done") -> dict[str, str]:
+        """The one-line reasons of jobs that have ended, by the name they were dropped under, without its ending."""
+        folder = self.folder / "jobs" / where
+        found = {}
+        for file in folder.glob("*.reason.txt"):
+            job = file.with_name(file.name.replace(".reason.txt", ".toml"))
+            if job.exists():
+                found[file.name.split(".")[0]] = file.read_text()
+        return found
 
     def restored(self) -> Tree:
         return tree(self.target)

@@ -1,0 +1,205 @@
+"""`orchestrator watch`, and how others speak with it: by files in the state folder."""
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import anyio
+import typer
+
+from orchestrator import app as roof
+from orchestrator.cli.aside import Aside
+from orchestrator.cli.listening import listening
+from orchestrator.cli.progress import Headlines, lines_lost
+from orchestrator.cli.service import longest_silence, service_notifier
+from orchestrator.cli.speaking import Globals, say
+from orchestrator.core.errors import ExitCode, WordsError
+from orchestrator.core.events import (
+    DeadlineInDanger,
+    DrillEnded,
+    Event,
+    JobEnded,
+    JobHeld,
+    JobNotStarted,
+    JobRejected,
+    JobTaken,
+    QueuePaused,
+    RunEnded,
+    RunStarted,
+    ScheduleMissed,
+    WatcherReady,
+)
+from orchestrator.views import visible
+from orchestrator.views.units import count, duration, size
+from orchestrator.watching import Watch
+
+
+def watch(
+    context: typer.Context,
+    once: Annotated[
+        bool, typer.Option("--once", help="End when nothing is left to do, instead of watching for ever.")
+    ] = False,
+    events: Annotated[
+        Path | None, typer.Option("--events", metavar="FILE", help="Append every event as a JSON line.")
+    ] = None,
+) -> None:
+    """Watch the drop folder: run every job file that is dropped into it, until it is told to stop.
+
+    \b
+    orchestrator watch
+    orchestrator --log-format json watch
+    orchestrator watch --once
+
+    Drop a job into `incoming` below watch.folder. It moves to `active`, and at its end to `done` or `failed`, beside
+    its report and one line that says how it went. A file that is no job is answered by FILE.rejected.txt.
+
+    Ctrl-C (SIGTERM) once finishes the files in flight, twice gives them up. Either way every mount is deleted, and the
+    jobs go on at the next start.
+    """
+    options: Globals = context.obj
+    config = options.config()
+    service = service_notifier(longest_silence(config.limits))
+    with ExitStack() as stack:
+        taker = None if options.quiet or options.json_log else stack.enter_context(WatchLines(sys.stderr)).add
+        listen = stack.enter_context(
+            listening(
+                quiet=options.quiet, json_log=options.json_log, events_file=events, service=service, instead=taker
+            )
+        )
+        watcher = Watch(config, listen)
+        app = stack.enter_context(roof.opened(config, watcher.hear))
+        beside = [service.pet_watchdog] if service else []
+        code = anyio.run(lambda: watcher.serve(app, once=once, beside=beside))
+    if code is not ExitCode.OK:
+        raise typer.Exit(code)
+
+
+def pause(context: typer.Context) -> None:
+    """Let the watcher begin nothing new: no job, no mount. What is mounted goes on to its end. Kept over restarts.
+
+    \b
+    orchestrator pause
+    """
+    ask(context.obj, "pause", "paused as soon as the watcher sees it; `orchestrator unpause` goes on")
+
+
+def unpause(context: typer.Context) -> None:
+    """Let the watcher go on.
+
+    \b
+    orchestrator unpause
+    """
+    ask(context.obj, "unpause", "goes on as soon as the watcher sees it")
+
+
+def stop(
+    context: typer.Context,
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="One run of the watcher; without it, all.")] = None,
+    now: Annotated[bool, typer.Option("--now", help="Give up the files in flight too.")] = False,
+) -> None:
+    """Ask the orchestrator that uses this state folder to stop, or only one of its runs. The mounts are deleted.
+
+    \b
+    orchestrator stop
+    orchestrator stop incident-4711-20261123T031500Z
+    orchestrator stop --now incident-4711-20261123T031500Z
+    """
+    if run is None:
+        ask(context.obj, "stop", "asked to stop")
+        return
+    if run != Path(run).name:
+        raise WordsError(what=f"{run!r} is no run id; `orchestrator status` lists them")
+    ask(
+        context.obj,
+        f"{'cancel' if now else 'drain'}.{run}",
+        f"asked {run} to stop; `orchestrator resume {run}` continues",
+    )
+
+
+def ask(options: Globals, word: str, answer: str) -> None:
+    """Leave a word for the orchestrator that has the state folder; WordsError when there is none."""
+    folder = options.config().state.folder
+    if not roof.is_locked(folder):
+        raise WordsError(what=f"no orchestrator is running on {folder}; nothing to tell it")
+    try:
+        (folder / word).touch()
+    except OSError as cause:
+        raise WordsError(what=f"{folder / word}: cannot be written: {cause.strerror}") from cause
+    say(answer)
+
+
+class WatchLines:
+    """One plain line for each thing that happens to a job, and for each trouble. Quiet when all is well."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], datetime] = roof.now) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._runs: dict[str, Headlines] = {}
+        self._jobs: dict[str, str] = {}
+        self._rest = Headlines()
+        self._lines = Aside(self._write, "progress", gap=lambda number: self._stamped(lines_lost(number)))
+
+    def __enter__(self) -> "WatchLines":
+        self._lines.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._lines.__exit__(None, None, None)
+
+    def add(self, event: Event) -> None:
+        """Take one event."""
+        run = getattr(event, "run", "")
+        if isinstance(event, RunStarted):
+            self._runs[run] = Headlines()
+            self._jobs[run] = event.job
+        line = job_line(event) or self._runs.get(run, self._rest).line(event, verbose=False)
+        if line is not None:
+            job = self._jobs.get(run, "")
+            self._lines.add(self._stamped(f"{job}: {line}" if job and not line.startswith(job) else line))
+        if isinstance(event, RunEnded):
+            self._runs.pop(run, None)
+            self._jobs.pop(run, None)
+
+    def _stamped(self, line: str) -> str:
+        return f"{self._clock().astimezone(UTC):%Y-%m-%d %H:%M:%SZ} {visible(line)}\n"
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+
+
+def job_line(event: Event) -> str | None:
+    """What is told of the watcher and its jobs, in one line; None for everything else."""
+    match event:
+        case WatcherReady(folder=folder):
+            return f"watching {folder}{os.sep}incoming"
+        case JobTaken(file=file, job=job, owner=owner):
+            return f"{job}: taken from {file}" + (f" of {owner}" if owner else "")
+        case JobRejected(file=file, message=message):
+            return f"{file}: rejected: " + "; ".join(part.strip(" :") for part in message.splitlines())
+        case JobHeld(job=job, until=until, cause=cause):
+            return f"{job}: waits: {cause}" + (f"; begins at {until:%Y-%m-%d %H:%M:%S} UTC" if until else "")
+        case JobNotStarted(job=job, message=message):
+            return f"{job}: not started: {message}"
+        case JobEnded(job=job, folder=folder, line=line):
+            return f"{job}: {folder}: {line}"
+        case ScheduleMissed(job=job, due=due, cause=cause):
+            return f"{job}: the run that was due at {due:%Y-%m-%d %H:%M} UTC is left out: {cause}"
+        case QueuePaused(paused=paused):
+            return "paused: nothing new begins" if paused else "goes on"
+        case DeadlineInDanger(job=job, deadline=deadline, forecast=forecast):
+            ends = f"will end at about {forecast:%Y-%m-%d %H:%M} UTC"
+            return f"{job}: {ends}, after its deadline {deadline:%Y-%m-%d %H:%M} UTC"
+        case DrillEnded(job=job, groups=groups, files=files, bytes=total, seconds=seconds, differences=differences):
+            return (
+                f"{job}: drill: {count(groups, 'restore point')}, {count(files, 'file')}, {size(total)} restored in "
+                f"{duration(seconds)}, {differences:,} differ"
+            )
+        case RunStarted(run=run, job=job, groups=groups, resumed=resumed):
+            return f"{job}: run {run} {'goes on' if resumed else 'begins'}, {count(groups, 'restore point')}"
+        case _:
+            return None

@@ -1,0 +1,254 @@
+"""Jobs come in: what is dropped is looked at, taken, and gets its place in the queue, or is answered at once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeVar, TypeVarTuple
+
+from anyio import current_time, sleep, to_thread
+
+from orchestrator.core.drops import DONE, FAILED, DropRow, DropState
+from orchestrator.core.errors import DropFolderUnusable, ExitCode, JobInvalid, JobUnreadable
+from orchestrator.core.events import JobEnded, JobRejected, JobTaken, Notice
+from orchestrator.core.job import Job, read_job
+from orchestrator.core.settling import DropFile, Settled, Settling
+from orchestrator.engine.books import Books
+from orchestrator.engine.ports import ClaimedJobs, Clock, DropLedger, Emit, Incoming
+from orchestrator.engine.queueing import Queue
+from orchestrator.engine.timetable import Timetable
+
+Result = TypeVar("Result")
+Arguments = TypeVarTuple("Arguments")
+
+WITHDRAWN_EVERY = 15.0
+"""Seconds between two looks whether somebody has removed a claimed job to withdraw it."""
+
+SLICE = 1.0
+"""Seconds a thread may wait for the folder, so that it is over soon after nobody waits for it any more."""
+
+DEATHS = 4
+"""A job during which the process has died this often is not begun again by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeSettings:
+    """`tag` begins the ids of this watcher's claims, so that it knows them again. Times in seconds."""
+
+    tag: str
+    settle: float = 2.0
+    poll: float = 5.0
+
+
+class Intake:
+    """Takes jobs in. `trouble` says why the drop folder cannot be used just now, when it cannot."""
+
+    def __init__(
+        self,
+        folder: Incoming,
+        jobs: ClaimedJobs,
+        drops: DropLedger,
+        queue: Queue,
+        timetable: Timetable,
+        books: Books,
+        settings: IntakeSettings,
+        emit: Emit,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._folder = folder
+        self._jobs = jobs
+        self._drops = drops
+        self._queue = queue
+        self._timetable = timetable
+        self._books = books
+        self._settings = settings
+        self._emit = emit
+        self._clock = clock
+        self._new_id = new_id
+        self._settling = Settling(settings.settle)
+        self._unanswered: list[tuple[DropRow, str, str, Mapping[str, Path]]] = []
+        self._withdrawn_at = current_time()
+        self.trouble = ""
+        self.idle = False
+        """Whether the last look found nothing that is to be taken or may become so."""
+
+    # --- after a start ---
+
+    async def recover(self) -> None:
+        """Everything that an earlier process had claimed gets its place back."""
+        known = set()
+        for row in await self._books.ask(self._drops.unfinished_drops):
+            known.add(row.id)
+            await self._take_back(row)
+        for id, name in await _in_thread(self._jobs.claimed, self._settings.tag):
+            if id not in known:  # the process died between claiming it and writing that down
+                await self._adopt(DropRow(id, name, self._clock()))
+
+    async def _take_back(self, row: DropRow) -> None:
+        content = await _in_thread(self._jobs.content, row)
+        if content is None:
+            await self._withdraw(row)
+            return
+        if row.state is DropState.RUNNING and row.attempts >= DEATHS:
+            line = (
+                f"not begun again: the watcher died {row.attempts} times while it ran; `orchestrator resume {row.run}`"
+            )
+            await self.finish(row, FAILED, int(ExitCode.BUG), line, {})
+            return
+        try:
+            job = read_job(content, row.file)
+        except JobInvalid as error:
+            await self.finish(row, FAILED, int(error.exit_code), f"its file in active was changed: {error}", {})
+            return
+        await self._line_up(row, job)
+
+    async def _adopt(self, row: DropRow) -> None:
+        content = await _in_thread(self._jobs.content, row)
+        if content is not None:
+            row = replace(row, digest=_digest(content))
+            try:
+                await self._accept(row, read_job(content, row.file))
+            except JobInvalid as error:
+                await self._reject(row, str(error))
+
+    # --- for as long as the watcher lives ---
+
+    async def take_in(self) -> None:
+        """Look, take, wait, for ever. A folder that cannot be used is told of once, and looked at again."""
+        while True:
+            try:
+                for settled in self._settling.look(await _in_thread(self._folder.look), current_time()):
+                    await self._deal_with_one(settled)
+                await self._answer_again()
+                await self._look_for_withdrawn()
+                self._tell_trouble("")
+                self._set_idle(not self._settling.pending)
+                await self._wait()
+            except DropFolderUnusable as error:
+                self._tell_trouble(str(error))
+                await sleep(self._settings.poll)
+
+    async def _wait(self) -> None:
+        until = current_time() + min(self._settings.poll, self._settling.next_look(current_time()) or 1e9)
+        while (left := until - current_time()) > 0:
+            before = current_time()
+            await _in_thread(self._folder.wait, min(left, SLICE))
+            if current_time() - before < min(left, SLICE) * 0.9:
+                return
+
+    def _set_idle(self, idle: bool) -> None:
+        if idle and not self.idle:
+            self._queue.stir()
+        self.idle = idle
+
+    def _tell_trouble(self, trouble: str) -> None:
+        if trouble and trouble != self.trouble:
+            self._emit(Notice(self._clock(), f"{trouble} Jobs that run go on; it is tried again."))
+        elif self.trouble and not trouble:
+            self._emit(Notice(self._clock(), "the drop folder can be used again"))
+        self.trouble = trouble
+
+    async def _deal_with_one(self, settled: Settled) -> None:
+        """What is wrong with one file is no trouble for the others; a folder that takes no note of it is."""
+        try:
+            await self._deal_with(settled)
+        except DropFolderUnusable as error:
+            await _in_thread(self._folder.refuse, settled.file, str(error))
+
+    async def _deal_with(self, settled: Settled) -> None:
+        """Take one file, or answer it, or leave it for a later look."""
+        file, row = settled.file, DropRow(self._new_id(), settled.file.name, self._clock())
+        if settled.fault and not file.regular:
+            await _in_thread(self._folder.refuse, file, f"{file.name} {settled.fault}")
+            return
+        if settled.fault:
+            await self._claim_and_reject(row, file, settled.fault)
+            return
+        found = await _in_thread(self._folder.read, file)
+        if found is None:
+            return
+        content, owner = found
+        row = replace(row, digest=_digest(content), owner=owner)
+        try:
+            job = read_job(content, file.name)
+        except JobInvalid as error:
+            if settled.patient or not isinstance(error, JobUnreadable):
+                await self._claim_and_reject(row, file, str(error))
+            return
+        if await _in_thread(self._folder.claim, row, file):
+            await self._accept(row, job)
+
+    async def _claim_and_reject(self, row: DropRow, file: DropFile, message: str) -> None:
+        if await _in_thread(self._folder.claim, row, file):
+            await self._reject(row, message)
+
+    async def _reject(self, row: DropRow, message: str) -> None:
+        await _in_thread(self._folder.reject, row, message)
+        self._emit(JobRejected(self._clock(), row.file, row.digest, row.owner, message))
+
+    async def _accept(self, row: DropRow, job: Job) -> None:
+        row = replace(row, job=job.name)
+        earlier = "" if job.again else await _in_thread(self._jobs.first, row)
+        self._emit(JobTaken(self._clock(), row.id, row.file, row.job, row.digest, row.owner))
+        if earlier:
+            line = f"not run: the same job was dropped before ({earlier}); set again = true in it to run it once more"
+            await self.finish(row, DONE, int(ExitCode.OK), line, {})
+            return
+        await self._books.ask(self._drops.write_drop, row)
+        await self._line_up(row, job)
+
+    async def _line_up(self, row: DropRow, job: Job) -> None:
+        if job.schedule is not None and row.due is None:
+            for old in await self._timetable.add(row, job):
+                await self.finish(old, DONE, int(ExitCode.OK), f"replaced by {row.file}", {})
+        else:
+            self._queue.add(row, job)
+
+    async def _look_for_withdrawn(self) -> None:
+        """Who removes a job from `active` before it has begun withdraws it."""
+        if current_time() - self._withdrawn_at < WITHDRAWN_EVERY:
+            return
+        self._withdrawn_at = current_time()
+        there = {id for id, _ in await _in_thread(self._jobs.claimed, self._settings.tag)}
+        for one in [one for one in self._queue.waiting.values() if one.row.id not in there]:
+            self._queue.withdraw(one.row.id)
+            await self._withdraw(one.row)
+        for row in [row for row in self._timetable.rows if row.id not in there]:
+            await self._timetable.remove(row)
+            await self._withdraw(row)
+
+    async def _withdraw(self, row: DropRow) -> None:
+        goes_on = f"; `orchestrator resume {row.run}` continues what had begun" if row.run else ""
+        line = f"withdrawn: its file was removed from active{goes_on}"
+        await _in_thread(self._jobs.forget, row)
+        await self.finish(row, FAILED, int(ExitCode.STOPPED), line, {})
+
+    # --- the end of a job ---
+
+    async def finish(self, row: DropRow, folder: str, code: int, line: str, beside: Mapping[str, Path]) -> None:
+        """Answer a job. When the folder cannot be written to, the answer is given later; the job has ended all the
+        same."""
+        try:
+            await _in_thread(self._jobs.end, row, folder, line, beside)
+        except DropFolderUnusable as error:
+            self._tell_trouble(str(error))
+            self._unanswered.append((row, folder, line, beside))
+        row = replace(row, state=DropState.ENDED, ended=self._clock(), exit_code=code, line=line)
+        await self._books.ask(self._drops.write_drop, row)
+        self._emit(JobEnded(self._clock(), row.id, row.job, row.run, code, folder, line))
+
+    async def _answer_again(self) -> None:
+        while self._unanswered:
+            await _in_thread(self._jobs.end, *self._unanswered[0])
+            del self._unanswered[0]
+
+
+async def _in_thread(function: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
+    """The drop folder may lie on a share that hangs; nobody waits for it once the watcher is to end. What it then does
+    after all is found out by the next `recover`."""
+    return await to_thread.run_sync(function, *arguments, abandon_on_cancel=True)
+
+
+def _digest(content: bytes) -> str:
+    return sha256(content).hexdigest()

@@ -1,0 +1,154 @@
+"""The queue of dropped jobs as the watcher holds it: who waits, who runs, what has changed. Decisions are core's."""
+
+from bisect import insort
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from anyio import Event, move_on_after
+
+from orchestrator.core.drops import DropRow
+from orchestrator.core.events import JobHeld
+from orchestrator.core.job import Job
+from orchestrator.core.queue import Hold, QueueEntry, next_up
+from orchestrator.core.tally import Tally
+from orchestrator.engine.ports import Clock, Emit
+from orchestrator.engine.stopping import Stop
+
+LOOK_AT_LEAST_EVERY = 60.0
+"""Seconds after which the queue is looked at although nothing is known to change: wall clocks are set."""
+
+PAUSED = "the queue is paused"
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A job that has not begun, or is to go on."""
+
+    row: DropRow
+    entry: QueueEntry
+    hold: Hold | None = None
+    told: tuple[datetime | None, str] | None = None
+
+
+@dataclass(slots=True)
+class Running:
+    """A job whose run is going on. `by` says who asked it to stop, when somebody did."""
+
+    row: DropRow
+    entry: QueueEntry
+    stop: Stop
+    tally: Tally = field(default_factory=Tally)
+    warned: bool = False
+    by: str = ""
+
+
+class Queue:
+    """Waiting and running jobs by the id of their drop; the waiting ones in the order of their turns."""
+
+    def __init__(self, at_once: int, emit: Emit, clock: Clock) -> None:
+        self._at_once = at_once
+        self._emit = emit
+        self._clock = clock
+        self._changed = Event()
+        self._turns: list[tuple[int, datetime, datetime, str]] = []
+        self.waiting: dict[str, Waiting] = {}
+        self.running: dict[str, Running] = {}
+        self.paused = False
+        self.held_off: datetime | None = None
+        """Until when nothing is begun because Enterprise Manager cannot be asked."""
+
+    def add(self, row: DropRow, job: Job) -> None:
+        """A job waits from now on."""
+        self._put(row, QueueEntry.of(job, row.id, row.taken, row.run, row.next_try))
+
+    def withdraw(self, drop: str) -> None:
+        """A job waits no more."""
+        one = self.waiting.pop(drop)
+        self._turns.remove(one.entry.turn)
+        self.stir()
+
+    def next(self) -> Waiting | None:
+        """The job that may begin now, if any."""
+        now = self._clock()
+        if self.paused or (self.held_off is not None and now < self.held_off):
+            return None
+        in_turn = (self.waiting[turn[-1]].entry for turn in self._turns)
+        running = [one.entry for one in self.running.values()]
+        entry = next_up(in_turn, running, self._at_once, lambda one: bool(self._hold(one.drop, now).cause))
+        return None if entry is None else self.waiting[entry.drop]
+
+    def begin(self, one: Waiting, stop: Stop) -> Running:
+        """The job runs from now on."""
+        self.withdraw(one.row.id)
+        self.running[one.row.id] = Running(one.row, one.entry, stop)
+        return self.running[one.row.id]
+
+    def end(self, one: Running) -> None:
+        """The job runs no more."""
+        del self.running[one.row.id]
+        self.stir()
+
+    def again(self, one: Running, row: DropRow) -> None:
+        """The job waits again, to go on."""
+        times = [time for time in (one.entry.not_before, row.next_try) if time is not None]
+        self._put(row, replace(one.entry, run=row.run, not_before=max(times, default=None)))
+
+    def has(self, job: str) -> bool:
+        """Whether a job of that name waits or runs."""
+        waits = any(one.row.job == job for one in self.waiting.values())
+        return waits or any(one.row.job == job for one in self.running.values())
+
+    def hold_off(self, until: datetime | None) -> None:
+        """Begin nothing before `until`."""
+        self.held_off = until
+        self.stir()
+
+    def stir(self) -> None:
+        """Wake whoever waits for a change."""
+        self._changed.set()
+        self._changed = Event()
+
+    async def change(self) -> None:
+        """Return when something has changed, or may have by the clock."""
+        changed, now = self._changed, self._clock()
+        seconds = min(((time - now).total_seconds() for time in self._times(now)), default=LOOK_AT_LEAST_EVERY)
+        with move_on_after(min(max(seconds, 0.01), LOOK_AT_LEAST_EVERY)):
+            await changed.wait()
+
+    def tell_held(self) -> None:
+        """Say of each job that waits for something other than its turn what it waits for, once."""
+        now = self._clock()
+        for one in self.waiting.values():
+            hold = self._hold(one.row.id, now)
+            told = (None, PAUSED) if self.paused else (hold.until, hold.cause) if hold.cause else None
+            if told is not None and told != one.told:
+                self._emit(JobHeld(now, one.row.id, one.row.job, *told))
+            one.told = told
+
+    def running_run(self, run: str) -> Running | None:
+        """The job whose run is `run`."""
+        return next((one for one in self.running.values() if one.row.run == run), None)
+
+    def _put(self, row: DropRow, entry: QueueEntry) -> None:
+        self.waiting[row.id] = Waiting(row, entry)
+        insort(self._turns, entry.turn)
+        self.stir()
+
+    def _hold(self, drop: str, now: datetime) -> Hold:
+        """What holds a waiting job. Kept while it is good: asking the calendar for ten thousand jobs takes a while."""
+        one = self.waiting[drop]
+        if one.hold is None or now >= one.hold.again:
+            one.hold = Hold.of(one.entry, now)
+        return one.hold
+
+    def _times(self, now: datetime) -> Iterator[datetime]:
+        """When the clock alone may change something: a job is no longer held, a window closes."""
+        if self.held_off is not None and self.held_off > now:
+            yield self.held_off
+        for waiting in self.waiting.values():
+            yield self._hold(waiting.row.id, now).again
+        for running in self.running.values():
+            closes = running.entry.windows.next_close(now)
+            if closes is not None and closes > now:
+                yield closes

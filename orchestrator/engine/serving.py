@@ -1,0 +1,374 @@
+"""The watcher on one page: jobs come in, wait their turn, run under one logon session, and are answered.
+
+While no job runs there is no session at Enterprise Manager. Nothing that happens to one job ends the watcher; only a
+journal that fails does.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from anyio import TASK_STATUS_IGNORED, create_task_group, sleep, to_thread
+from anyio.abc import TaskStatus
+
+from orchestrator.core.drops import DONE, FAILED, DropRow, DropState, ending_line, retry_delay
+from orchestrator.core.errors import ExitCode, LogonRefused, OrchestratorError, RenewalRefused, StateError, StoppedEarly
+from orchestrator.core.events import DeadlineInDanger, Event, JobNotStarted, Notice, QueuePaused, WatcherReady
+from orchestrator.core.ledger import RunState
+from orchestrator.core.report import Report
+from orchestrator.engine.books import Books
+from orchestrator.engine.gathering import one_error
+from orchestrator.engine.intake import Intake
+from orchestrator.engine.ports import ClaimedJobs, Clock, DropLedger, Emit, LeaseLedger, PauseLedger
+from orchestrator.engine.queueing import Queue, Running, Waiting
+from orchestrator.engine.seats import Seats
+from orchestrator.engine.stopping import Stop
+from orchestrator.engine.timetable import Timetable
+
+FORECAST_EVERY = 15.0
+"""Seconds between two looks at the deadlines."""
+
+OBEY_EVERY = 1.0
+"""Seconds between two looks whether somebody has asked for something by a file."""
+
+SWEEP_EVERY = timedelta(minutes=5)
+"""Pause between two sweeps of mounts that were left."""
+
+OPERATOR = "an operator"
+WINDOW = "the end of its window"
+
+EM_RETRY_MOST = timedelta(minutes=15)
+"""Longest pause between two attempts to reach Enterprise Manager. After a refused logon this long at once, because
+each attempt brings the account closer to being locked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a job's run ended. `error` is what cut it short; `beside` are files to be put beside the job, by suffix."""
+
+    report: Report
+    error: OrchestratorError | None = None
+    beside: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What somebody asks of the watcher: `pause`, `unpause`, `sweep`, or `drain` or `cancel` of a run."""
+
+    word: str
+    run: str = ""
+
+
+Restore = Callable[[DropRow, bytes, Stop, Callable[[str], Awaitable[None]]], Awaitable[Ran]]
+"""Runs a job, or goes on with its run. The callable is told the run's id before anything is mounted. Raises
+OrchestratorError when no run came of it."""
+
+Companion = Callable[[], Coroutine[Any, Any, None]]
+"""What runs as long as the watcher does, such as its signs of life."""
+
+Period = Callable[[Stop], AbstractAsyncContextManager[Restore]]
+"""Logged on and swept while it is open. Raises EmError when Enterprise Manager cannot be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often a job that failed for a passing reason is tried again, and after how many seconds at first. With
+    `once`, the watcher ends when nothing is left to do, and waits for no schedule."""
+
+    retries: int = 3
+    first: float = 60.0
+    once: bool = False
+
+
+class Serving:
+    """One watcher. `serve` returns when it was asked to stop and every run has come to its end."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        timetable: Timetable,
+        queue: Queue,
+        seats: Seats,
+        jobs: ClaimedJobs,
+        drops: DropLedger,
+        leases: LeaseLedger,
+        pauses: PauseLedger,
+        books: Books,
+        period: Period,
+        patience: Patience,
+        asked: Callable[[], Sequence[Ask]],
+        folder: str,
+        emit: Emit,
+        clock: Clock,
+    ) -> None:
+        self._intake = intake
+        self._timetable = timetable
+        self._queue = queue
+        self._seats = seats
+        self._jobs = jobs
+        self._drops = drops
+        self._leases = leases
+        self._pauses = pauses
+        self._books = books
+        self._period = period
+        self._patience = patience
+        self._asked = asked
+        self._folder = folder
+        self._emit = emit
+        self._clock = clock
+        self._failures = 0
+        self._sweep_at: datetime | None = None
+        self._started = False
+
+    async def serve(self, stop: Stop, beside: Sequence[Companion] = ()) -> None:
+        """Work until a stop is asked for; `beside` is cancelled then. Raises StateError, and MountLeft when the journal
+        fails besides."""
+        with one_error():
+            async with create_task_group() as companions:
+                for companion in beside:
+                    companions.start_soon(companion)
+                await self._serve(stop)
+                companions.cancel_scope.cancel()
+
+    async def _serve(self, stop: Stop) -> None:
+        self._set_paused(await self._books.ask(self._pauses.paused))
+        await self._intake.recover()
+        self._started = True
+        if await self._books.ask(self._leases.open_leases):
+            self._sweep_at = self._clock()
+        self._emit(WatcherReady(self._clock(), self._folder))
+        async with create_task_group() as tasks:
+            tasks.start_soon(self._intake.take_in)
+            tasks.start_soon(self._timetable.keep_time)
+            tasks.start_soon(self._forecast)
+            tasks.start_soon(self._obey)
+            tasks.start_soon(self._wake_on_stop, stop)
+            await self._work(stop)
+            tasks.cancel_scope.cancel()
+
+    def hear(self, event: Event) -> None:
+        """Every event of the process; those of runs tell how fast they go."""
+        run = getattr(event, "run", "")
+        running = self._queue.running_run(run) if run else None
+        if running is not None:
+            running.tally.add(event)
+
+    def hindrances(self) -> list[str]:
+        """Why no job would be begun just now; nothing when one would."""
+        off = self._queue.held_off
+        reasons = [
+            "" if self._started else "the watcher is starting",
+            self._intake.trouble,
+            f"Enterprise Manager could not be asked; tried again at {off:%H:%M:%S} UTC" if off else "",
+        ]
+        return [reason for reason in reasons if reason]
+
+    # --- what people may ask for ---
+
+    async def do(self, ask: Ask) -> bool:
+        """Do what somebody asks for; False when there is no such run."""
+        match ask.word:
+            case "pause" | "unpause":
+                await self.pause(ask.word == "pause")
+            case "sweep":
+                self._sweep_at = self._clock()
+                self._queue.stir()
+            case _:
+                return self.stop_run(ask.run, now=ask.word == "cancel")
+        return True
+
+    async def pause(self, paused: bool) -> None:
+        """Begin nothing new, neither jobs nor mounts; what is mounted goes on to its end. Or go on. Kept over
+        restarts."""
+        await self._books.ask(self._pauses.write_paused, paused)
+        self._set_paused(paused)
+        self._emit(QueuePaused(self._clock(), paused))
+        if not paused:
+            self._failures = 0
+            self._queue.hold_off(None)
+
+    def stop_run(self, run: str, *, now: bool) -> bool:
+        """Ask one run to stop; False when no such run is going on."""
+        one = self._queue.running_run(run)
+        if one is None:
+            return False
+        one.by = OPERATOR
+        if now:
+            one.stop.cancel()
+        elif not one.stop.draining:
+            one.stop.drain()
+        return True
+
+    def _set_paused(self, paused: bool) -> None:
+        self._queue.paused = paused
+        self._seats.pause(paused)
+        self._queue.stir()
+
+    # --- the loop ---
+
+    async def _work(self, stop: Stop) -> None:
+        while not stop.draining:
+            self._queue.tell_held()
+            if self._queue.next() is None and not self._sweep_is_due():
+                if self._patience.once and self._intake.idle and self._queue.held_off is None:
+                    return
+                await self._queue.change()
+                continue
+            try:
+                async with self._period(stop) as restore:  # which sweeps first
+                    self._failures = 0
+                    self._queue.held_off = None
+                    await self._run_all(restore, stop)
+                left = await self._books.ask(self._leases.open_leases)
+                self._sweep_at = self._clock() + SWEEP_EVERY if left else None
+            except StoppedEarly:
+                return
+            except OrchestratorError as error:
+                if error.exit_code is not ExitCode.EM:
+                    raise
+                self._hold_off(error)
+
+    def _sweep_is_due(self) -> bool:
+        """Mounts that were left are tried to be deleted again, while nothing runs and EM can be asked."""
+        now, off = self._clock(), self._queue.held_off
+        return self._sweep_at is not None and now >= self._sweep_at and (off is None or now >= off)
+
+    def _hold_off(self, error: OrchestratorError) -> None:
+        """Enterprise Manager cannot be asked: every job keeps its place, and is begun when it can be asked again."""
+        self._failures += 1
+        if self._patience.once and self._failures > self._patience.retries:
+            raise error
+        wait = min(retry_delay(self._failures, self._patience.first), EM_RETRY_MOST)
+        if isinstance(error, LogonRefused | RenewalRefused):
+            wait = EM_RETRY_MOST
+        until = self._clock() + wait
+        self._queue.hold_off(until)
+        for one in list(self._queue.waiting.values())[:1]:
+            self._emit(JobNotStarted(self._clock(), one.row.id, one.row.job, int(error.exit_code), str(error)))
+        self._emit(Notice(self._clock(), f"tried again at {until:%H:%M:%S} UTC, no job is lost: {error}"))
+
+    async def _run_all(self, restore: Restore, stop: Stop) -> None:
+        """Begin jobs as the queue says until none is running and none may begin."""
+        async with create_task_group() as runs:
+            while True:
+                self._drain_outside_windows()
+                self._queue.tell_held()
+                one = None if stop.draining else self._queue.next()
+                if one is not None:
+                    await runs.start(self._run, one, stop, restore)
+                elif self._queue.running:
+                    await self._queue.change()
+                else:
+                    return
+
+    async def _run(
+        self, one: Waiting, stop: Stop, restore: Restore, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED
+    ) -> None:
+        """One job from its place in the queue to its answer, or back into the queue."""
+        with stop.part(one.row.run) as mine:
+            running = self._queue.begin(one, mine)
+            task_status.started()
+            try:
+                content = await to_thread.run_sync(self._jobs.content, running.row)
+                if content is None:
+                    await self._end(running, FAILED, int(ExitCode.STOPPED), "withdrawn: its file was removed", {})
+                    return
+                ran = await restore(running.row, content, mine, lambda run: self._begun(running, run))
+            except StateError:
+                raise
+            except OrchestratorError as error:
+                await self._not_started(running, error)
+            else:
+                await self._ran(running, ran)
+            finally:
+                self._queue.end(running)
+
+    async def _begun(self, one: Running, run: str) -> None:
+        """The run has an id; from now on the job is answered for by its run."""
+        one.row = replace(one.row, run=run, state=DropState.RUNNING, attempts=one.row.attempts + 1)
+        one.stop.run = run
+        await self._write(one.row)
+
+    async def _ran(self, one: Running, ran: Ran) -> None:
+        """What becomes of a job whose run has ended."""
+        report, error = ran.report, ran.error
+        stopped = report.state != RunState.FINISHED.value
+        if stopped and error is None and one.by != OPERATOR and one.stop.draining and (one.by or one.stop.with_all):
+            await self._wait(replace(one.row, attempts=0), one, None)  # it goes on when window and watcher allow
+        elif stopped and error is not None and error.exit_code is ExitCode.EM and self._may_try_again(one.row):
+            await self._wait(one.row, one, self._clock() + retry_delay(one.row.attempts, self._patience.first))
+        else:
+            await self._answer(one, ran)
+
+    async def _not_started(self, one: Running, error: OrchestratorError) -> None:
+        """No run came of it: later, when the reason may pass, else the job is answered."""
+        if isinstance(error, StoppedEarly) and one.by != OPERATOR:
+            await self._wait(one.row, one, None)
+            return
+        one.row = row = replace(one.row, attempts=one.row.attempts + (not one.row.run))
+        self._emit(JobNotStarted(self._clock(), row.id, row.job, int(error.exit_code), str(error)))
+        if (error.transient or error.exit_code is ExitCode.EM) and self._may_try_again(row):
+            await self._wait(row, one, self._clock() + retry_delay(row.attempts, self._patience.first))
+            return
+        await self._end(one, FAILED, int(error.exit_code), f"not started: {error}", {})
+
+    def _may_try_again(self, row: DropRow) -> bool:
+        return row.attempts <= self._patience.retries
+
+    async def _answer(self, one: Running, ran: Ran) -> None:
+        report, error = ran.report, ran.error
+        code = report.exit_code or 0
+        line = ending_line(report) + (f"; {error}" if error else "")
+        if report.state != RunState.FINISHED.value:
+            by = f"stopped by {one.by}, " if one.by else ""
+            line += f"; {by}`orchestrator resume {report.run}` continues"
+        await self._end(one, DONE if code == 0 and error is None else FAILED, code, line, ran.beside)
+
+    async def _end(self, one: Running, folder: str, code: int, line: str, beside: Mapping[str, Path]) -> None:
+        await self._intake.finish(one.row, folder, code, line, beside)
+
+    async def _wait(self, row: DropRow, one: Running, next_try: datetime | None) -> None:
+        row = replace(row, state=DropState.WAITING, next_try=next_try)
+        await self._write(row)
+        self._queue.again(one, row)
+
+    async def _write(self, row: DropRow) -> None:
+        await self._books.ask(self._drops.write_drop, row)
+
+    # --- clocks ---
+
+    def _drain_outside_windows(self) -> None:
+        """At the end of its window a run stops, to go on in the next."""
+        now = self._clock()
+        for one in self._queue.running.values():
+            if not one.entry.windows.is_open(now) and not one.stop.draining:
+                one.by = WINDOW
+                one.stop.drain()
+
+    async def _forecast(self) -> None:
+        """Say it of each run once when its deadline is in danger."""
+        while True:
+            await sleep(FORECAST_EVERY)
+            now = self._clock()
+            for one in self._queue.running.values():
+                left, deadline = one.tally.eta(now), one.entry.deadline
+                if deadline is None or one.warned or (left is None and now <= deadline):
+                    continue
+                forecast = now + timedelta(seconds=left or 0.0)
+                if forecast > deadline:
+                    one.warned = True
+                    self._emit(DeadlineInDanger(now, one.row.run, one.row.job, deadline, forecast))
+
+    async def _obey(self) -> None:
+        while True:
+            for ask in await to_thread.run_sync(self._asked):
+                if not await self.do(ask):
+                    self._emit(Notice(self._clock(), f"no run {ask.run} is going on; nothing to {ask.word}"))
+            await sleep(OBEY_EVERY)
+
+    async def _wake_on_stop(self, stop: Stop) -> None:
+        await stop.requested()
+        self._queue.stir()

@@ -1,0 +1,140 @@
+"""Jobs that recur: each due time becomes a job of its own in the queue."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from anyio import Event, move_on_after, to_thread
+
+from orchestrator.core.drops import DropRow, DropState, ScheduleRow
+from orchestrator.core.errors import DropFolderUnusable
+from orchestrator.core.events import Notice, ScheduleMissed
+from orchestrator.core.job import Job
+from orchestrator.core.schedule import Schedule, due
+from orchestrator.engine.books import Books
+from orchestrator.engine.ports import ClaimedJobs, Clock, DropLedger, Emit, ScheduleLedger
+from orchestrator.engine.queueing import Queue
+
+LOOK_AT_LEAST_EVERY = 60.0
+"""Seconds after which the clock is looked at although nothing is due: wall clocks are set."""
+
+
+@dataclass(slots=True)
+class Standing:
+    """A job with a schedule. `seen` is up to when its due times have been dealt with."""
+
+    row: DropRow
+    job: Job
+    schedule: Schedule
+    seen: datetime
+
+
+class Timetable:
+    """Every job with a schedule, by name. A due time that is missed by more than `grace` is not made up for."""
+
+    def __init__(
+        self,
+        schedules: ScheduleLedger,
+        drops: DropLedger,
+        jobs: ClaimedJobs,
+        queue: Queue,
+        books: Books,
+        emit: Emit,
+        clock: Clock,
+        grace: timedelta,
+    ) -> None:
+        self._schedules = schedules
+        self._drops = drops
+        self._jobs = jobs
+        self._queue = queue
+        self._books = books
+        self._emit = emit
+        self._clock = clock
+        self._grace = grace
+        self._changed = Event()
+        self._standing: dict[str, Standing] = {}
+
+    @property
+    def rows(self) -> Sequence[DropRow]:
+        """The claims of all jobs with a schedule."""
+        return [one.row for one in self._standing.values()]
+
+    def upcoming(self) -> list[tuple[str, datetime]]:
+        """(job, its next due time) of every schedule, the next one first."""
+        found = [(name, one.schedule.next_after(one.seen)) for name, one in self._standing.items()]
+        return sorted(((name, time) for name, time in found if time is not None), key=lambda pair: pair[1])
+
+    async def add(self, row: DropRow, job: Job) -> list[DropRow]:
+        """A job recurs from now on; the claims that it takes the place of."""
+        schedule = job.due_times
+        assert schedule is not None, "the caller has looked"  # noqa: S101 - for the type checker
+        old = self._standing.get(job.name)
+        known = {one.job: one.seen for one in await self._books.ask(self._schedules.schedules)}
+        seen = known.get(job.name, row.taken) if old is None else self._clock()
+        self._standing[job.name] = Standing(row, job, schedule, seen)
+        await self._books.ask(self._schedules.write_schedule, ScheduleRow(job.name, seen))
+        if old is not None:
+            await to_thread.run_sync(self._jobs.forget, old.row)
+        self.stir()
+        return [] if old is None else [old.row]
+
+    async def remove(self, row: DropRow) -> None:
+        """A job recurs no more."""
+        del self._standing[row.job]
+        await self._books.ask(self._schedules.forget_schedule, row.job)
+        self.stir()
+
+    def stir(self) -> None:
+        """Look at the clock now."""
+        self._changed.set()
+        self._changed = Event()
+
+    async def keep_time(self) -> None:
+        """Put every due time into the queue, for ever."""
+        while True:
+            changed = self._changed
+            try:
+                for one in list(self._standing.values()):
+                    await self._look_at(one)
+            except DropFolderUnusable as error:
+                self._emit(Notice(self._clock(), f"a job that is due waits: {error}"))
+            with move_on_after(self._pause()):
+                await changed.wait()
+
+    def _pause(self) -> float:
+        now = self._clock()
+        times = [(time - now).total_seconds() for _, time in self.upcoming()[:1]]
+        return min(max(0.01, *times), LOOK_AT_LEAST_EVERY) if times else LOOK_AT_LEAST_EVERY
+
+    async def _look_at(self, one: Standing) -> None:
+        now = self._clock()
+        time, missed = due(one.schedule, one.seen, now, self._grace)
+        if time is None and not missed:
+            return
+        if time is not None and self._queue.has(one.job.name):
+            self._tell(one, [time], "the turn before it is not over yet")
+        elif time is not None:
+            await self._begin(one, time)
+        self._tell(one, missed, "nobody was there to begin it")
+        one.seen = now
+        await self._books.ask(self._schedules.write_schedule, ScheduleRow(one.job.name, now))
+
+    async def _begin(self, one: Standing, time: datetime) -> None:
+        content = await to_thread.run_sync(self._jobs.content, one.row)
+        if content is None:
+            return  # somebody has withdrawn it, which the intake finds out
+        row = replace(one.row, id=_turn_id(one.row, time), taken=self._clock(), due=time, state=DropState.WAITING)
+        await to_thread.run_sync(self._jobs.put, row, content)
+        await self._books.ask(self._drops.write_drop, row)
+        self._queue.add(row, one.job)
+
+    def _tell(self, one: Standing, times: Iterable[datetime], cause: str) -> None:
+        for time in times:
+            self._emit(ScheduleMissed(self._clock(), one.job.name, time, cause))
+
+
+def _turn_id(row: DropRow, time: datetime) -> str:
+    """Always the same for one due time, so that a process that dies in between does not make two of it."""
+    tag = row.id.partition("-")[0]
+    return f"{tag}-{sha256(f'{row.id} {time.isoformat()}'.encode()).hexdigest()[:8]}"

@@ -1,0 +1,149 @@
+"""The watcher's story: drop folder, queue and timetable are opened, and jobs run until a stop is asked for."""
+
+import hashlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from orchestrator.app import Finished, books_of, go_on, logged_on, new_run, run_plan
+from orchestrator.artefacts import read_report
+from orchestrator.config import Config
+from orchestrator.core.drops import DropRow
+from orchestrator.core.errors import ExitCode, RunUnknown
+from orchestrator.core.events import Event
+from orchestrator.core.job import read_job
+from orchestrator.core.ledger import RunRow, RunState
+from orchestrator.engine.books import Books
+from orchestrator.engine.intake import Intake, IntakeSettings
+from orchestrator.engine.queueing import Queue
+from orchestrator.engine.rooms import Rooms
+from orchestrator.engine.seats import Seats
+from orchestrator.engine.serving import Ask, Companion, Patience, Ran, Restore, Serving
+from orchestrator.engine.stopping import Stop
+from orchestrator.engine.timetable import Timetable
+from orchestrator.inbox import DropFolder
+from orchestrator.journal import Journal
+from orchestrator.opening import App, Listen, new_id, stopped_from_outside
+from orchestrator.planning import NamedJob, checked_plan
+
+BESIDE = {"report": ".report.json", "html": ".report.html", "residual": ".residual.toml"}
+"""What is put beside an ended job, by its kind among the files of the run."""
+
+
+class Watch:
+    """A watcher over the opened rooms. Made before the event loop starts; `folder` is usable by then."""
+
+    def __init__(self, config: Config, listen: Listen) -> None:
+        """DropFolderUnusable when jobs could neither come in nor be answered."""
+        self._listen = listen
+        self._serving: Serving | None = None
+        self.folder = DropFolder(config.watch.folder)
+        self.folder.prepare()
+
+    def hear(self, event: Event) -> None:
+        """Every event of the process, for those who are told and for the watcher itself."""
+        self._listen(event)
+        if self._serving is not None:
+            self._serving.hear(event)
+
+    async def serve(self, app: App, *, once: bool = False, beside: Sequence[Companion] = ()) -> ExitCode:
+        """Watch until a stop is asked for, or with `once` until nothing is left to do; `beside` runs as long. What the
+        watcher may leave behind decides the exit code; how each job ended stands beside it. StateError when the
+        journal fails."""
+        rooms = app.rooms()
+        books = books_of(rooms)
+        async with stopped_from_outside(app.listen, app.config.state.folder) as stop:
+            self._serving = self._built(app, rooms, books, once)
+            try:
+                await self._serving.serve(stop, beside)
+            finally:
+                self._serving = None
+        left = await books.ask(app.journal.open_leases)
+        return ExitCode.MOUNTS_LEFT if left else ExitCode.OK
+
+    def _built(self, app: App, rooms: Rooms, books: Books, once: bool) -> Serving:
+        config, journal = app.config, app.journal
+        watch, tag = config.watch, _tag(config.state.folder)
+        seats = Seats(rooms.settings, rooms.emit, rooms.clock)
+        queue = Queue(watch.runs, rooms.emit, rooms.clock)
+        timetable = Timetable(
+            journal, journal, self.folder, queue, books, rooms.emit, rooms.clock, timedelta(seconds=watch.misfire_grace)
+        )
+        intake = Intake(
+            self.folder, self.folder, journal, queue, timetable, books,
+            IntakeSettings(tag, watch.settle, watch.poll), rooms.emit, rooms.clock, lambda: f"{tag}-{new_id()[:8]}",
+        )  # fmt: skip
+        restorer = _Restorer(app, rooms, books, seats)
+        return Serving(
+            intake, timetable, queue, seats, self.folder, journal, journal, journal, books, restorer.period,
+            Patience(watch.retries, watch.retry_after, once), lambda: take_asked(config.state.folder),
+            str(watch.folder), rooms.emit, rooms.clock,
+        )  # fmt: skip
+
+
+class _Restorer:
+    """Runs the jobs of a watcher, all of them under one logon session and with one set of seats."""
+
+    def __init__(self, app: App, rooms: Rooms, books: Books, seats: Seats) -> None:
+        self._app = app
+        self._rooms = rooms
+        self._books = books
+        self._seats = seats
+
+    @asynccontextmanager
+    async def period(self, stop: Stop) -> AsyncIterator[Restore]:
+        """Logged on and swept while it is open."""
+        async with logged_on(self._app, self._rooms, self._books, stop):
+            yield self._restore
+
+    async def _restore(self, row: DropRow, content: bytes, stop: Stop, begun: Callable[[str], Awaitable[None]]) -> Ran:
+        job = read_job(content, row.file)
+        app, rooms, books = self._app, self._rooms, self._books
+        known = await books.ask(_run_of, app.journal, row.run)
+        if known is not None and known.state is RunState.FINISHED:  # only its answer was still to be given
+            return self._ran(Finished(await books.ask(read_report, app.journal, app.config, row.run)))
+        if known is not None:
+            await begun(known.id)
+            return self._ran(await go_on(app, rooms, books, stop, known, self._seats, job.priority))
+        with stop.forestalls():
+            run = row.run or await books.ask(new_run, app.journal, job.name)
+            one = await checked_plan(app, rooms, books, NamedJob(job, row.file, content), run, keep_going=False)
+        await begun(run)
+        return self._ran(await run_plan(app, rooms, books, stop, content, one, self._seats, job.priority))
+
+    def _ran(self, finished: Finished) -> Ran:
+        files = finished.report.files
+        return Ran(
+            finished.report,
+            finished.error,
+            {suffix: Path(files[kind]) for kind, suffix in BESIDE.items() if kind in files},
+        )
+
+
+def _run_of(journal: Journal, run: str) -> RunRow | None:
+    try:
+        return journal.run(run) if run else None
+    except RunUnknown:
+        return None
+
+
+def _tag(state: Path) -> str:
+    """What the claims of this watcher begin with: always the same for one state folder, never that of another."""
+    return hashlib.sha256(f"{socket.gethostname()} {state.resolve()}".encode()).hexdigest()[:6]
+
+
+def take_asked(state: Path) -> Sequence[Ask]:
+    """What people have asked for by files in the state folder (`pause`, `unpause`, `drain.RUN`, `cancel.RUN`). Each
+    is removed; one that cannot be is not obeyed."""
+    asked = []
+    for file in state.iterdir():
+        word, _, run = file.name.partition(".")
+        if (word in ("pause", "unpause") and not run) or (word in ("drain", "cancel") and run):
+            try:
+                file.unlink()
+            except OSError:
+                continue
+            asked.append(Ask(word, run))
+    return asked
