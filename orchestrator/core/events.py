@@ -12,13 +12,14 @@ from orchestrator.core.ledger import Totals
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A run begins (or goes on, when `resumed`)."""
+    """A run begins (or goes on, when `resumed`). `done` of its `groups` an earlier process has brought to their end."""
 
     at: datetime
     run: str
     job: str
     groups: int
     resumed: bool = False
+    done: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +343,17 @@ class DrillEnded:
     exit_code: int
 
 
+@dataclass(frozen=True, slots=True)
+class OperatorActed:
+    """Somebody used the status page or its local socket: `what` is `pause`, `resume`, `drain`, `cancel` or `sweep`,
+    `who` the peer as the system knows it. `run` is empty when it is for everything."""
+
+    at: datetime
+    who: str
+    what: str
+    run: str = ""
+
+
 WatchEvent = (
     WatcherReady
     | JobTaken
@@ -353,6 +365,7 @@ WatchEvent = (
     | QueuePaused
     | DeadlineInDanger
     | DrillEnded
+    | OperatorActed
 )
 """What the watcher tells beside its runs."""
 

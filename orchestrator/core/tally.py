@@ -69,8 +69,9 @@ class Tally:
     def add(self, event: Event) -> None:
         """Fold one event in."""
         match event:
-            case RunStarted(at, run, job, groups):
+            case RunStarted(at, run, job, groups, done=done):
                 self.run, self.job, self.planned, self.started = run, job, groups, at
+                self.ended = done
             case GroupStarted(at, _, group, vm, server):
                 self._start(group, GroupTally(vm, server, started=at))
             case MountOpened(group=group):

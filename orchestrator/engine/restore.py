@@ -53,7 +53,8 @@ async def run_job(
     """
     locator = Locator(rooms.source, rooms.browser, rooms.settings)
     groups, resumed = await _begin(plan, row, rooms, books)
-    rooms.emit(RunStarted(rooms.clock(), row.id, row.job, len(plan.groups), resumed))
+    done = len(plan.groups) - len(groups)
+    rooms.emit(RunStarted(rooms.clock(), row.id, row.job, len(plan.groups), resumed, done))
     await _announce_earlier(row, rooms, books)
     seats = seats or Seats(rooms.settings, rooms.emit, rooms.clock)
     dispatcher = EmbeddedDispatcher(seats, stop, priority)

@@ -25,6 +25,7 @@ from orchestrator.core.events import (
     MountLeft,
     MountOpened,
     Notice,
+    OperatorActed,
     QueuePaused,
     ReportWritten,
     RequestAnswered,
@@ -128,6 +129,8 @@ def _watch_headline(event: WatchEvent) -> tuple[Level, str]:
             return "warning", "deadline in danger"
         case DrillEnded(exit_code=code):
             return "info" if code == 0 else "warning", "drill ended"
+        case OperatorActed():
+            return "warning", "operator acted"
 
 
 def _group_headline(

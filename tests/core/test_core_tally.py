@@ -73,6 +73,15 @@ def test_mounts_are_counted_from_opening_to_deleting_or_losing() -> None:
     assert (tally.renewals, tally.exit_code) == (1, 7)
 
 
+def test_groups_that_an_earlier_process_has_done_count_from_the_start() -> None:
+    tally = Tally()
+    tally.add(RunStarted(AT, "r", "j", 3, resumed=True, done=2))
+    assert (tally.ended, tally.planned) == (2, 3)
+    tally.add(started())
+    tally.add(ended())
+    assert tally.ended == 3
+
+
 def test_the_rate_is_measured_over_the_last_half_minute_only() -> None:
     tally = tally_of(started(), scanned(10_000, 10_000_000))
     for second in range(101):

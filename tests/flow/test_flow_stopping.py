@@ -90,8 +90,11 @@ async def test_the_first_signal_drains_and_resume_completes(tmp_path: Path, numb
         assert "orchestrator resume" in stopped.everything
         em.assert_nothing_left()
         assert em.simulator.mounts_made < 6
-        resumed = await em.run("resume")
+        through = [one["vm"] for one in running.events() if one["event"] == "group_ended" and one["state"] == "done"]
+        resuming = await em.start("resume")
+        resumed = await resuming.done()
         assert resumed.code == 0, resumed.everything
+        assert (await resuming.event("run_started"))["done"] == len(through)
         assert em.restored() == em.expected()
         em.assert_nothing_left()
         assert em.simulator.peak_mounts() == 1

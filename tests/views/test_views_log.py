@@ -27,6 +27,7 @@ from orchestrator.core.events import (
     MountLeft,
     MountOpened,
     Notice,
+    OperatorActed,
     QueuePaused,
     ReportWritten,
     RequestAnswered,
@@ -85,6 +86,7 @@ END = GroupEnded(START, "r", "g", "fs01", "done", Totals(2, 0, 0, 1, 4096), 61.0
         (DeadlineInDanger(START, "r", "j", START, START), "warning", "deadline in danger"),
         (DrillEnded(START, "r", "j", 1, 2, 3, 4.0, 0, 0), "info", "drill ended"),
         (DrillEnded(START, "r", "j", 1, 2, 3, 4.0, 1, 3), "warning", "drill ended"),
+        (OperatorActed(START, "uid 1000 on the local socket", "drain", "r"), "warning", "operator acted"),
     ],
 )
 def test_every_event_has_a_level_and_a_fixed_message(event: Event, level: str, message: str) -> None:

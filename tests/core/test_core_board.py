@@ -1,0 +1,340 @@
+"""Everything that is going on, folded from the events of many runs."""
+
+import tracemalloc
+from datetime import datetime, timedelta
+
+from orchestrator.core import board as rules
+from orchestrator.core.board import Board
+from orchestrator.core.entries import Verdict
+from orchestrator.core.events import (
+    BytesCopied,
+    DeadlineInDanger,
+    DrillEnded,
+    Event,
+    FileProblem,
+    FilesDone,
+    FilesScanned,
+    GroupEnded,
+    GroupStarted,
+    JobEnded,
+    JobHeld,
+    JobNotStarted,
+    JobRejected,
+    JobTaken,
+    MountDeleted,
+    MountGone,
+    MountLeft,
+    MountOpened,
+    Notice,
+    OperatorActed,
+    QueuePaused,
+    RequestAnswered,
+    RunEnded,
+    RunStarted,
+    ScheduleMissed,
+    SessionRenewed,
+    Stopping,
+)
+from orchestrator.core.ledger import Totals
+from orchestrator.core.snapshot import Ended, LeftBehind, Snapshot, Upcoming
+from tests.core.values import AT
+
+
+def at(seconds: float) -> datetime:
+    return AT + timedelta(seconds=seconds)
+
+
+def board_of(*events: Event) -> Board:
+    board = Board(AT)
+    for event in events:
+        board.add(event)
+    return board
+
+
+def seen(*events: Event, now: float = 60) -> Snapshot:
+    return board_of(*events).snapshot(at(now))
+
+
+def begun(run: str = "r", job: str = "j", groups: int = 2, **more: int) -> RunStarted:
+    return RunStarted(AT, run, job, groups, bool(more), **more)
+
+
+def started(group: str = "g", run: str = "r", vm: str = "fs01") -> GroupStarted:
+    return GroupStarted(AT, run, group, vm, "vbr01", "u", AT)
+
+
+def opened(group: str = "g", run: str = "r", seconds: float = 0) -> MountOpened:
+    return MountOpened(at(seconds), run, group, "fs01", "vbr01", f"/m/{run}/{group}", 2.0)
+
+
+def deleted(group: str = "g", run: str = "r") -> MountDeleted:
+    return MountDeleted(at(50), run, group, "fs01", "vbr01", f"/m/{run}/{group}", 40.0)
+
+
+def left(group: str = "g", run: str = "r") -> MountLeft:
+    return MountLeft(at(50), run, group, "fs01", "vbr01", f"/m/{run}/{group}", "no answer in 600 s")
+
+
+def problem(path: str, reason: str = "locked", group: str = "g") -> FileProblem:
+    return FileProblem(at(30), "r", group, path, Verdict.FAILED, reason, "sharing violation")
+
+
+def ended(run: str = "r", code: int = 0, mounts_left: int = 0) -> RunEnded:
+    return RunEnded(at(59), run, code, Totals(5, 0, 0, 0, 500), 1, 1, mounts_left)
+
+
+def test_runs_that_go_on_at_once_are_told_apart() -> None:
+    snapshot = seen(
+        begun("a", "first"),
+        begun("b", "second", groups=4),
+        started("g1", "a"),
+        started("g1", "b", vm="web01"),
+        opened("g1", "b", seconds=10),
+        FilesScanned(AT, "b", "g1", 10, 1000, complete=True),
+        FilesDone(at(20), "b", "g1", Totals(5, 0, 0, 0, 500), 500),
+    )
+    first, second = snapshot.runs
+    assert [first.job, second.job] == ["first", "second"]
+    assert [one.vm for one in first.groups + second.groups] == ["fs01", "web01"]
+    assert (first.files_done, first.mounts_open, first.groups_waiting) == (0, 0, 1)
+    assert (second.files_done, second.mounts_open, second.groups_waiting) == (5, 1, 3)
+    assert [(one.run, one.opened) for one in snapshot.mounts] == [("b", at(10))]
+
+
+def test_a_group_says_how_far_it_is_only_when_all_of_it_is_listed() -> None:
+    events = [begun(), started(), FilesScanned(AT, "r", "g", 4, 400)]
+    assert seen(*events).runs[0].groups[0].share is None
+    events += [FilesScanned(AT, "r", "g", 0, 0, complete=True), FilesDone(at(1), "r", "g", Totals(1), 100)]
+    group = seen(*events, BytesCopied(at(2), "r", "g", 100)).runs[0].groups[0]
+    assert (group.share, group.bytes_done, group.files_done, group.files_found) == (0.5, 200, 1, 4)
+
+
+def test_progress_counts_restore_points_and_the_part_of_those_at_work() -> None:
+    half = [FilesScanned(AT, "r", "b", 2, 0, complete=True), FilesDone(at(1), "r", "b", Totals(1), 0)]
+    through = GroupEnded(at(9), "r", "a", "fs01", "done", Totals(), 9.0)
+    run = seen(begun(groups=4), started("a"), through, started("b"), *half).runs[0]
+    assert (run.progress, run.groups_ended, run.groups_waiting) == (0.375, 1, 2)
+    assert [one.group for one in run.ended_groups] == ["a"]
+    assert seen(begun(groups=0)).runs[0].progress == 1.0
+
+
+def test_what_an_earlier_process_has_brought_to_its_end_counts_as_done_from_the_start() -> None:
+    run = seen(begun(groups=4, done=3), started()).runs[0]
+    assert (run.resumed, run.groups_ended, run.groups_waiting, run.progress) == (True, 3, 0, 0.75)
+
+
+def test_problems_are_counted_by_reason_with_the_last_few_as_examples() -> None:
+    paths = [f"C:\\{number}" for number in range(5)]
+    run = seen(begun(), started(), *map(problem, paths), problem("C:\\l", "link")).runs[0]
+    assert [(one.reason, one.count) for one in run.problems] == [("locked", 5), ("link", 1)]
+    assert [(one.vm, one.guest_path) for one in run.problems[0].examples] == [("fs01", path) for path in paths[:1:-1]]
+
+
+def test_problems_of_a_group_that_is_tried_again_are_not_counted_twice() -> None:
+    again = [begun(), started(), problem("C:\\a"), problem("C:\\b", group="other"), started()]
+    assert [(one.reason, one.count) for one in seen(*again).runs[0].problems] == [("locked", 1)]
+    assert [one.count for one in seen(*again, problem("C:\\a")).runs[0].problems] == [2]
+
+
+def test_groups_that_failed_are_shown_before_those_that_are_done() -> None:
+    run = seen(
+        begun(groups=3),
+        *(started(group) for group in "abc"),
+        GroupEnded(AT, "r", "a", "fs01", "failed", Totals(), 1.0, "no mount"),
+        GroupEnded(AT, "r", "b", "fs01", "done", Totals(), 1.0),
+        GroupEnded(AT, "r", "c", "fs01", "stopped", Totals(), 1.0),
+    ).runs[0]
+    assert [(one.group, one.message) for one in run.ended_groups] == [("c", ""), ("a", "no mount"), ("b", "")]
+    assert (run.groups, run.groups_failed) == ((), 1)
+
+
+def test_a_mount_is_open_until_it_is_deleted_or_its_session_is_gone() -> None:
+    begin = [begun(), started(), opened()]
+    assert len(seen(*begin).mounts) == 1
+    assert not seen(*begin, deleted()).mounts
+    assert not seen(*begin, MountGone(AT, "r", "g", "fs01", "/m/r/g", "401")).mounts
+
+
+def test_a_mount_that_was_left_stays_on_the_board_until_a_sweep_deletes_it() -> None:
+    board = board_of(begun(), started(), opened(), left(), ended(code=7, mounts_left=1))
+    assert [(one.vm, one.cause) for one in board.snapshot(at(60)).mounts_left] == [("fs01", "no answer in 600 s")]
+    assert board.snapshot(at(60)).history[0].mounts_left == 1
+    board.add(deleted())
+    assert not board.snapshot(at(60)).mounts_left
+
+
+def test_what_the_journal_knows_of_left_mounts_is_believed() -> None:
+    board = board_of(begun(), started(), opened(), left())
+    board.know_left([LeftBehind(AT, "old", "db01", "vbr01", "/m/9", "the session has ended")])
+    assert [one.vm for one in board.snapshot(at(60)).mounts_left] == ["db01"]
+    board.know_left([])
+    assert not board.snapshot(at(60)).mounts_left
+
+
+def test_a_run_that_has_ended_becomes_a_line_of_the_history() -> None:
+    snapshot = seen(begun(), started(), problem("C:\\a"), ended(code=3))
+    assert snapshot.runs == ()
+    assert snapshot.history == (
+        Ended("j", "r", AT, at(59), 3, Totals(5, 0, 0, 0, 500), (("locked", 1),), mounts_left=0),
+    )
+
+
+def test_the_history_begins_with_what_earlier_processes_did_and_has_a_resumed_run_once() -> None:
+    board = Board(AT, [Ended("j", "r", AT, AT, 6), Ended("old", "o", AT, AT, 0)])
+    assert [one.run for one in board.snapshot(AT).history] == ["r", "o"]
+    board.add(begun())
+    board.add(ended())
+    assert [(one.run, one.exit_code) for one in board.snapshot(AT).history] == [("r", 0), ("o", 0)]
+
+
+def test_a_dropped_job_waits_is_held_runs_and_ends_with_its_line() -> None:
+    taken, held = (
+        JobTaken(AT, "d", "j.toml", "j", "00", "ann"),
+        JobHeld(at(1), "d", "j", at(900), "its windows are closed"),
+    )
+    board = board_of(taken)
+    assert [(one.job, one.owner, one.cause) for one in board.snapshot(AT).queue] == [("j", "ann", "")]
+    board.add(held)
+    waiting = board.snapshot(AT).queue[0]
+    assert (waiting.since, waiting.until, waiting.cause) == (AT, at(900), "its windows are closed")
+    board.add(begun())
+    assert not board.snapshot(AT).queue
+    board.add(ended(code=6))
+    board.add(held)
+    assert [one.job for one in board.snapshot(AT).queue] == ["j"]
+    board.add(begun(run="r2"))
+    board.add(ended("r2", 3))
+    board.add(JobEnded(at(60), "d", "j", "r2", 3, "failed", "1 file refused"))
+    snapshot = board.snapshot(AT)
+    assert (snapshot.queue, snapshot.queue_length) == ((), 0)
+    assert [(one.run, one.line) for one in snapshot.history] == [("r2", "1 file refused"), ("r", "")]
+
+
+def test_of_two_drops_of_one_job_the_one_that_is_not_held_is_running() -> None:
+    taken = [JobTaken(AT, drop, "j.toml", "j", "00", "ann") for drop in ("first", "second")]
+    snapshot = seen(*taken, JobHeld(AT, "first", "j", None, "paused"), begun())
+    assert [one.drop for one in snapshot.queue] == ["first"]
+
+
+def test_jobs_that_never_became_a_run_are_in_the_history_once() -> None:
+    snapshot = seen(
+        JobRejected(AT, "bad.toml", "00", "ann", "restore[1].vm: missing"),
+        JobTaken(AT, "d", "j.toml", "j", "00", "ann"),
+        JobNotStarted(at(5), "d", "j", 4, "Enterprise Manager cannot be reached"),
+        JobEnded(at(6), "d", "j", "", 4, "failed", "not started: see the answer"),
+    )
+    assert [(one.job, one.run, one.exit_code, one.line) for one in snapshot.history] == [
+        ("j", "", 4, "not started: see the answer"),
+        ("bad.toml", "", 2, "restore[1].vm: missing"),
+    ]
+
+
+def test_a_dropped_job_whose_run_died_without_a_word_does_not_run_for_ever() -> None:
+    snapshot = seen(
+        JobTaken(AT, "d", "j.toml", "j", "00", "ann"), begun(), JobEnded(at(9), "d", "j", "r", 1, "failed", "our bug")
+    )
+    assert (snapshot.runs, snapshot.queue) == ((), ())
+    assert [(one.run, one.exit_code, one.line) for one in snapshot.history] == [("r", 1, "our bug")]
+
+
+def test_a_deadline_in_danger_follows_the_forecast_until_it_is_safe_again() -> None:
+    begin = [begun(groups=1), started(), FilesScanned(AT, "r", "g", 100, 0, complete=True)]
+    danger = DeadlineInDanger(at(1), "r", "j", at(600), at(900))
+    run = seen(*begin, danger).runs[0]
+    assert (run.deadline, run.forecast, run.late) == (at(600), at(900), True)
+    moving = [FilesDone(at(second), "r", "g", Totals(10), 0) for second in range(5)]
+    run = seen(*begin, danger, *moving, now=5).runs[0]
+    assert run.forecast
+    assert run.forecast < at(60)
+    assert not run.late
+
+
+def test_a_stop_of_one_run_and_of_everything_are_told_apart() -> None:
+    snapshot = seen(begun("a"), begun("b"), Stopping(AT, "drain", "a"))
+    assert ([one.stopping for one in snapshot.runs], snapshot.stopping) == (["drain", ""], "")
+    assert seen(begun("a"), Stopping(AT, "cancel")).stopping == "cancel"
+
+
+def test_when_anything_last_moved_is_kept_and_a_request_to_stop_is_no_movement() -> None:
+    events = [begun(), started(), FilesDone(at(20), "r", "g", Totals(1), 1)]
+    assert seen(*events, Stopping(at(40), "drain", "r")).runs[0].moved == at(20)
+
+
+def test_a_pause_lasts_until_the_queue_goes_on() -> None:
+    assert seen(QueuePaused(AT, True)).paused
+    assert not seen(QueuePaused(AT, True), QueuePaused(AT, False)).paused
+
+
+def test_missed_due_times_are_shown_for_a_week() -> None:
+    board = board_of(ScheduleMissed(AT, "nightly", AT, "orchestrator was not running"))
+    assert [one.job for one in board.snapshot(AT + timedelta(days=6)).missed] == ["nightly"]
+    assert board.snapshot(AT + timedelta(days=8)).missed == ()
+
+
+def test_what_the_clock_will_start_is_asked_for_at_every_snapshot_and_put_in_order() -> None:
+    board = Board(AT, upcoming=lambda now: [Upcoming("b", now + timedelta(hours=2)), Upcoming("a", now)])
+    assert [(one.job, one.due) for one in board.snapshot(at(5)).upcoming] == [("a", at(5)), ("b", at(7205))]
+
+
+def test_a_drill_says_in_the_history_how_it_went() -> None:
+    drill = DrillEnded(at(80), "r", "j", 1, 5, 500, 40.0, 2, 3)
+    assert seen(begun(), ended(), drill).history[0].line == "drill: 2 files differed"
+    assert seen(begun(), drill, ended()).history[0].line == "drill: 2 files differed"
+    told = JobEnded(at(81), "d", "j", "r", 3, "failed", "2 files differ")
+    assert seen(begun(), ended(), told, drill).history[0].line == "2 files differ"
+
+
+def test_what_a_person_should_hear_of_is_kept_newest_first_and_work_is_not() -> None:
+    notable = [
+        Notice(AT, "vbr01 mounts again"),
+        SessionRenewed(AT, 2, "401"),
+        OperatorActed(AT, "10.0.0.7", "pause"),
+        GroupEnded(AT, "r", "g", "fs01", "failed", Totals(), 1.0, "no mount"),
+    ]
+    work = [GroupEnded(AT, "r", "h", "fs01", "done", Totals(), 1.0), JobHeld(AT, "d", "j", None, "paused")]
+    snapshot = seen(*notable, *work)
+    assert snapshot.recent == tuple(reversed(notable))
+    assert snapshot.session_renewals == 1
+
+
+def test_changes_are_counted_but_answers_of_em_are_not() -> None:
+    board = board_of(begun(), RequestAnswered(AT, "GET", "/x", 200, 0.1))
+    assert board.changes == board.snapshot(AT).changes == 1
+
+
+def live_through(board: Board, run: int) -> None:
+    """A dropped job from its claim to its end, with everything going wrong that can."""
+    name, drop = f"r{run}", f"d{run}"
+    board.add(JobTaken(AT, drop, "j.toml", "j", "00", "ann"))
+    board.add(JobRejected(AT, f"{run}.toml", "00", "ann", "vm: missing"))
+    board.add(begun(name))
+    for group in map(str, range(20)):
+        board.add(started(group, name))
+        board.add(opened(group, name))
+        board.add(FilesScanned(AT, name, group, 1, 1, complete=True))
+        board.add(FileProblem(AT, name, group, f"C:\\{run}", Verdict.FAILED, "locked", ""))
+        board.add(MountLeft(AT, name, group, "fs01", "vbr01", f"/m/{run}/{group}", "no"))
+        board.add(GroupEnded(AT, name, group, "fs01", "failed", Totals(), 1.0, "no"))
+    board.add(ScheduleMissed(AT, "nightly", AT, "was down"))
+    board.add(ended(name, 7))
+    board.add(JobEnded(AT, drop, "j", name, 7, "failed", "a mount was left"))
+
+
+def test_memory_stays_bounded_over_any_number_of_runs() -> None:
+    board = Board(AT)
+    for run in range(250):
+        live_through(board, run)
+    tracemalloc.start()
+    try:
+        for run in range(250, 500):
+            live_through(board, run)
+        grown, _ = tracemalloc.get_traced_memory()
+        for run in range(500, 1000):
+            live_through(board, run)
+        assert tracemalloc.get_traced_memory()[0] < grown * 1.2
+    finally:
+        tracemalloc.stop()
+    snapshot = board.snapshot(AT)
+    assert (snapshot.runs, snapshot.queue) == ((), ())
+    assert [len(snapshot.history), len(snapshot.recent)] == [rules.HISTORY, rules.RECENT]
+    assert [len(snapshot.mounts_left), len(snapshot.missed)] == [rules.LEFT_KEPT, rules.MISSED_KEPT]
