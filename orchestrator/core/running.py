@@ -25,7 +25,7 @@ EXAMPLES = 3
 """Files kept for each reason; the report has them all."""
 
 UNDONE_SHOWN = 20
-ENDED_SHOWN = 5
+ENDED_SHOWN = 3
 
 
 @dataclass(slots=True)
@@ -111,7 +111,7 @@ class Running:
         ended = [self._group(name, opened) for name in reversed(self._ended)]
         files_rate, bytes_rate = tally.rate(now)
         eta = tally.eta(now)
-        forecast = now + timedelta(seconds=eta) if eta is not None else None
+        deadline, forecast = self._deadline(now, eta)
         return RunNow(
             run=begun.run,
             job=begun.job,
@@ -134,8 +134,9 @@ class Running:
             eta_seconds=eta,
             moved=self._moved,
             stopping=self._stopping,
-            deadline=self._danger.deadline if self._danger else None,
-            forecast=forecast or (self._danger.forecast if self._danger else None),
+            deadline=deadline,
+            forecast=forecast,
+            late=deadline is not None and forecast is not None and forecast > deadline,
             mounts_open=len(self.mounts),
             mounts_opened=tally.mounts_opened,
             mounts_deleted=tally.mounts_deleted,
@@ -145,6 +146,13 @@ class Running:
                 for reason, count in self._reasons.most_common()
             ),
         )
+
+    def _deadline(self, now: datetime, eta: float | None) -> tuple[datetime | None, datetime | None]:
+        """(deadline, forecast). What was foreseen when the danger was told holds only until more is known."""
+        forecast = now + timedelta(seconds=eta) if eta is not None else None
+        if self._danger is None:
+            return None, forecast
+        return self._danger.deadline, forecast or self._danger.forecast
 
     def _progress(self, active: tuple[GroupNow, ...]) -> float:
         if not self.tally.planned:

@@ -55,7 +55,8 @@ class RunNow:
 
     `groups` are those at work, `ended_groups` the last few that failed or ended, newest first; the others are only
     counted. `progress` is 0 to 1, by restore points. `eta_seconds` is None while it cannot be said. `moved` is when
-    anything last went on. `stopping` is empty, `drain` or `cancel`. `forecast` is when the run ends as things go.
+    anything last went on. `stopping` is empty, `drain` or `cancel`. `forecast` is when the run ends as things go,
+    `late` whether that is after its deadline.
     """
 
     run: str
@@ -81,16 +82,12 @@ class RunNow:
     stopping: str
     deadline: datetime | None
     forecast: datetime | None
+    late: bool
     mounts_open: int
     mounts_opened: int
     mounts_deleted: int
     mounts_left: int
     problems: tuple[ProblemsNow, ...]
-
-    @property
-    def late(self) -> bool:
-        """Whether it will end after its deadline, as things go."""
-        return self.deadline is not None and self.forecast is not None and self.forecast > self.deadline
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,19 @@
 """Views: a value in, text out, and nothing else.
 
-May touch: its arguments, and its own template, read once when it is imported. Promises: the same value gives the
+May touch: its arguments, and its own templates, read once when they are imported. Promises: the same value gives the
 same text; a hostile file name can neither drive a terminal nor leave its place in a page or a JSON string; times are
 UTC, sizes are bytes or binary units. Refuses: files, clock, network, log, threads, `await`, and every decision.
 """
 
 from orchestrator.views.html import report_html
-from orchestrator.views.json import drills_json, event_json, plan_json_view, pruned_json, report_json
+from orchestrator.views.json import drills_json, event_json, plan_json_view, pruned_json, report_json, status_json
 from orchestrator.views.log import log_line, progress_line
+from orchestrator.views.status import Look, status_fragment, status_page
 from orchestrator.views.text import drills_text, plan_text, pruned_text, report_text, runs_text, status_text
 from orchestrator.views.units import count, duration, instant, rate, size, visible
 
 __all__ = [
+    "Look",
     "count",
     "drills_json",
     "drills_text",
@@ -30,6 +32,9 @@ __all__ = [
     "report_text",
     "runs_text",
     "size",
+    "status_fragment",
+    "status_json",
+    "status_page",
     "status_text",
     "visible",
 ]

@@ -8,7 +8,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
@@ -20,6 +20,7 @@ from orchestrator.core.ledger import Totals
 from orchestrator.core.plan import MountGroup, Plan, Selection
 from orchestrator.core.report import GroupReport, LeftMount, Problem, Report
 from orchestrator.core.retention import Pruned
+from orchestrator.core.snapshot import Snapshot
 
 
 def report_json(report: Report) -> str:
@@ -95,11 +96,41 @@ def drills_json(drills: Sequence[DrillRow]) -> str:
 
 def event_json(event: Event) -> str:
     """One line: `event` is the class name in snake_case, the other keys are the fields."""
+    return _dump(_event(event))
+
+
+def status_json(snapshot: Snapshot) -> str:
+    """Everything that the status page knows; the keys are the fields of `core.snapshot`, and those of events."""
+    return _dump(_plain(snapshot))
+
+
+def _event(event: Event) -> dict[str, Any]:
     name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
     values = {field.name: _event_value(getattr(event, field.name)) for field in fields(event)}
     if "volumes" in values:
         values["volumes"] = dict(values["volumes"])
-    return _dump({"event": name, **values})
+    return {"event": name, **values}
+
+
+def _plain(value: Any) -> Any:
+    """Values inside values, down to what JSON has."""
+    match value:
+        case datetime():
+            return _second(value)
+        case float():
+            return round(value, 4)
+        case tuple():
+            return [_plain(one) for one in value]
+        case Snapshot(recent=recent):
+            return {**_fields(value), "recent": [_event(event) for event in recent]}
+        case _ if is_dataclass(value):
+            return _fields(value)
+        case _:
+            return value
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
 
 
 def _dump(table: Mapping[str, Any], indent: int | None = None) -> str:

@@ -29,6 +29,25 @@ def verdict(exit_code: int | None) -> str:
     return VERDICTS[ExitCode(exit_code)] if known else f"The run ended with exit code {exit_code}."
 
 
+SHORT_VERDICTS = {
+    ExitCode.OK: "all restored",
+    ExitCode.BUG: "our bug",
+    ExitCode.WORDS: "not valid",
+    ExitCode.PARTIAL: "partly restored",
+    ExitCode.EM: "EM failed",
+    ExitCode.STATE: "state unusable",
+    ExitCode.STOPPED: "stopped",
+    ExitCode.MOUNTS_LEFT: "mounts left",
+}
+
+
+def short_verdict(exit_code: int | None) -> str:
+    """The same in a word or two, for a table."""
+    if exit_code is None:
+        return "not ended"
+    return SHORT_VERDICTS[ExitCode(exit_code)] if exit_code in set(ExitCode) else f"exit code {exit_code}"
+
+
 def size(count: int) -> str:
     """`1023 B`, then binary units with three or four figures: `1.00 KiB`, `12.3 GiB`, `1023 MiB`."""
     if abs(count) < 1024:
@@ -67,9 +86,28 @@ def duration(seconds: float | None) -> str:
     return f"{days} d {hours:02d} h"
 
 
+def about(seconds: float) -> str:
+    """A time that is shown while it passes, no finer than it is read: `40 s`, `12 min`, `3 h 02 min`, `2 d 03 h`."""
+    whole = round(max(0.0, seconds))
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min" if whole < 3600 else duration(whole)
+
+
 def instant(at: datetime | None) -> str:
     """`2026-11-20 06:00:00 UTC`; `-` when there is none."""
     return "-" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def clock(at: datetime, now: datetime) -> str:
+    """`06:00 UTC` on the day of `now`, `2026-11-20 06:00 UTC` on any other; days are those of UTC."""
+    at, now = at.astimezone(UTC), now.astimezone(UTC)
+    return at.strftime("%H:%M UTC" if at.date() == now.date() else "%Y-%m-%d %H:%M UTC")
+
+
+def clipped(text: str, most: int = 240) -> str:
+    """`text` made visible, and its middle left out when it is longer than a page can bear."""
+    return visible(text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}")
 
 
 def count(number: int, one: str, many: str = "") -> str:
