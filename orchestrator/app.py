@@ -132,13 +132,12 @@ async def sweep_mounts(app: App, within: float) -> tuple[list[LeaseRow], list[Le
     raise AssertionError("a forestalled block returns or raises")
 
 
-async def verify_run(config: Config, journal: Journal, run: str, tell: Callable[[int, int], None]) -> Verified:
+async def verify_run(config: Config, journal: Journal, run: RunRow, tell: Callable[[int, int], None]) -> Verified:
     """Re-read everything that `run` restored."""
-    row = journal.run(run)
     threads = min(config.limits.copies, 4 * (os.cpu_count() or 1))
-    algorithm = checksum_of(config, row)
+    algorithm = checksum_of(config, run)
     return await verify(
-        journal.restored(row.id), lambda path, check: verify_file(path, algorithm, check), threads, tell
+        journal.restored(run.id), lambda path, check: verify_file(path, algorithm, check), threads, tell
     )
 
 

@@ -216,7 +216,7 @@ def verify(context: typer.Context, run: RunName) -> None:
     options: Globals = context.obj
     config = options.config()
     with roof.reading(config) as journal, counting("verified", sys.stderr, options.quiet) as count:
-        found = anyio.run(roof.verify_run, config, journal, run, count)
+        found = anyio.run(roof.verify_run, config, journal, journal.run(run), count)
     if options.json:
         say(json.dumps(asdict(found), indent=2))
     else:

@@ -86,7 +86,7 @@ def _run(folder: Path, events: Path | None) -> roof.Finished:
 def _verify(folder: Path, run: str) -> None:
     config = load_config(folder / "config.toml")
     with roof.reading(config) as journal:
-        found = anyio.run(roof.verify_run, config, journal, run, lambda files, count: None)
+        found = anyio.run(roof.verify_run, config, journal, journal.run(run), lambda files, count: None)
     if found.differences:
         raise DemoFailed(what=f"{len(found.differences)} restored files differ, first {found.differences[0]}")
     say(f"verified {found.files:,} files, {size(found.bytes)}; 0 differ")

@@ -64,8 +64,8 @@ class LocalTarget:
         self._busy_lock = threading.Lock()
 
     def hashing(self, checksum: Algorithm) -> "LocalTarget":
-        """This target for a run that takes its checksums with `checksum`: the same folders, the same rules, and still
-        no two copies of one file at once."""
+        """This target for one run, which takes its checksums with `checksum` and has interrupted nothing yet: the same
+        folders, the same rules, and still no two copies of one file at once."""
         other = LocalTarget(
             self._allow, checksum, durable=self._durable, continue_from=self._continue_from, block=self._block
         )

@@ -155,7 +155,8 @@ async def test_schemas_describe_every_key_that_is_accepted(tmp_path: Path, of: s
         done = await em.run("schema", of)
         schema = done.json
         assert (done.code, schema["type"], schema["additionalProperties"]) == (0, "object", False)
-        keys = {"name", "defaults", "restore"}
+        keys = {"name", "defaults", "restore", "schedule", "time_zone", "not_before", "deadline", "windows", "priority"}
+        keys |= {"again", "drill"}
         if of == "config":
             keys = {"enterprise_manager", "backup_servers", "limits", "targets", "copy", "state"}
         assert schema["properties"].keys() == keys

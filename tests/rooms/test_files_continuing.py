@@ -113,6 +113,19 @@ def test_a_partial_file_that_a_killed_process_was_writing_is_not_trusted(
     assert (tmp_path / "out" / "big.vhdx").read_bytes() == source.read_bytes()
 
 
+def test_the_end_of_one_run_leaves_what_another_run_of_the_process_will_go_on_with(
+    source: Path, tmp_path: Path, target: LocalTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = target.hashing("sha256"), target.hashing("sha256")
+    with pytest.raises(Interrupted):
+        place(source, tmp_path, one, stop_after=3 * BLOCK)
+    other.forget_interrupted()
+    offsets = reads_of(source, monkeypatch)
+    place(source, tmp_path, one)
+    assert offsets == [2 * BLOCK, 3 * BLOCK]
+    assert (tmp_path / "out" / "big.vhdx").read_bytes() == source.read_bytes()
+
+
 def test_a_partial_file_of_another_process_or_run_is_begun_anew(
     source: Path, tmp_path: Path, target: LocalTarget
 ) -> None:

@@ -41,7 +41,7 @@ from orchestrator.engine.rooms import Rooms
 from orchestrator.engine.sessions import SessionWatch
 from orchestrator.engine.stopping import Stop
 from orchestrator.enterprise_manager import Client, seal, ssl_context
-from orchestrator.files import LocalSource, LocalTarget
+from orchestrator.files import Algorithm, LocalSource, LocalTarget
 from orchestrator.files.target import PARTIAL_SUFFIX, partial_name
 from orchestrator.journal import open_journal
 from orchestrator.simulator import Estate, Fault, Server, Settings, Simulator, serving
@@ -188,6 +188,13 @@ class Port:
 
 class TargetPort(Port):
     """A file whose copying was cut short by death stays as half a partial file: no clean-up acts after a SIGKILL."""
+
+    def __init__(self, target: LocalTarget, wrap: "Wrap", fate: Fate) -> None:
+        super().__init__(wrap("target", target), "target", fate)
+        self._target, self._wrap = target, wrap
+
+    def hashing(self, checksum: Algorithm) -> "TargetPort":
+        return TargetPort(self._target.hashing(checksum), self._wrap, self._fate)
 
     def place(self, source: Any, entry: Any, target: Any, replace: bool, check: Callable[[int], None]) -> Any:
         number = self._fate.begin("target.place")
@@ -486,7 +493,7 @@ def boot(house: House, fate: Fate, wrap: Wrap) -> BoxedApp:
         config=config,
         client=Port(wrap("client", client), "client", fate),  # type: ignore[arg-type]
         journal=Port(journal, "journal", fate),  # type: ignore[arg-type]
-        target=TargetPort(wrap("target", target), "target", fate),  # type: ignore[arg-type]
+        target=TargetPort(target, wrap, fate),  # type: ignore[arg-type]
         listen=fate.emit,
         watch=watch,
         fate=fate,
