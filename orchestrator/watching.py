@@ -99,8 +99,8 @@ class _Restorer:
             yield self._restore
 
     async def _restore(self, row: DropRow, content: bytes, stop: Stop, begun: Callable[[str], Awaitable[None]]) -> Ran:
-        job = read_job(content, row.file)
         app, rooms, books = self._app, self._rooms, self._books
+        job = await books.ask(read_job, content, row.file)
         known = await books.ask(_run_of, app.journal, row.run)
         if known is not None and known.state is RunState.FINISHED:  # only its answer was still to be given
             return self._ran(Finished(await books.ask(read_report, app.journal, app.config, row.run)))

@@ -11,11 +11,13 @@ compares two times of one zone by what the wall shows, which is wrong around a c
 import difflib
 from bisect import bisect_left
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 
+@cache
 def zone_of(name: str) -> ZoneInfo:
-    """The zone of an IANA name; ValueError with what may have been meant."""
+    """The zone of an IANA name; ValueError with what may have been meant. Its file is read once."""
     try:
         return ZoneInfo(name)
     # A name that is a folder (`Europe`) or no zone file at all is an error of the system or of the file's format.

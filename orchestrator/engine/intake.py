@@ -97,7 +97,7 @@ class Intake:
             await self.finish(row, FAILED, int(ExitCode.BUG), line, {})
             return
         try:
-            job = read_job(content, row.file)
+            job = await _in_thread(read_job, content, row.file)
         except JobInvalid as error:
             await self.finish(row, FAILED, int(error.exit_code), f"its file in active was changed: {error}", {})
             return
@@ -108,7 +108,7 @@ class Intake:
         if content is not None:
             row = replace(row, digest=_digest(content))
             try:
-                await self._accept(row, read_job(content, row.file))
+                await self._accept(row, await _in_thread(read_job, content, row.file))
             except JobInvalid as error:
                 await self._reject(row, str(error))
 
@@ -131,7 +131,7 @@ class Intake:
 
     async def _wait(self) -> None:
         until = current_time() + min(self._settings.poll, self._settling.next_look(current_time()) or 1e9)
-        while (left := until - current_time()) > 0:
+        while (left := until - current_time()) > 0.001:
             before = current_time()
             await _in_thread(self._folder.wait, min(left, SLICE))
             if current_time() - before < min(left, SLICE) * 0.9:
@@ -171,7 +171,7 @@ class Intake:
         content, owner = found
         row = replace(row, digest=_digest(content), owner=owner)
         try:
-            job = read_job(content, file.name)
+            job = await _in_thread(read_job, content, file.name)
         except JobInvalid as error:
             if settled.patient or not isinstance(error, JobUnreadable):
                 await self._claim_and_reject(row, file, str(error))

@@ -22,12 +22,17 @@ LOOK_AT_LEAST_EVERY = 60.0
 
 @dataclass(slots=True)
 class Standing:
-    """A job with a schedule. `seen` is up to when its due times have been dealt with."""
+    """A job with a schedule. `seen` is up to when its due times have been dealt with, `next` the first one after."""
 
     row: DropRow
     job: Job
     schedule: Schedule
     seen: datetime
+    next: datetime | None = None
+
+    def see(self, until: datetime) -> None:
+        """The due times up to `until` have been dealt with."""
+        self.seen, self.next = until, self.schedule.next_after(until)
 
 
 class Timetable:
@@ -62,7 +67,7 @@ class Timetable:
 
     def upcoming(self) -> list[tuple[str, datetime]]:
         """(job, its next due time) of every schedule, the next one first."""
-        found = [(name, one.schedule.next_after(one.seen)) for name, one in self._standing.items()]
+        found = [(name, one.next) for name, one in self._standing.items()]
         return sorted(((name, time) for name, time in found if time is not None), key=lambda pair: pair[1])
 
     async def add(self, row: DropRow, job: Job) -> list[DropRow]:
@@ -72,7 +77,8 @@ class Timetable:
         old = self._standing.get(job.name)
         known = {one.job: one.seen for one in await self._books.ask(self._schedules.schedules)}
         seen = known.get(job.name, row.taken) if old is None else self._clock()
-        self._standing[job.name] = Standing(row, job, schedule, seen)
+        self._standing[job.name] = standing = Standing(row, job, schedule, seen)
+        standing.see(seen)
         await self._books.ask(self._schedules.write_schedule, ScheduleRow(job.name, seen))
         if old is not None:
             await to_thread.run_sync(self._jobs.forget, old.row)
@@ -109,15 +115,15 @@ class Timetable:
 
     async def _look_at(self, one: Standing) -> None:
         now = self._clock()
-        time, missed = due(one.schedule, one.seen, now, self._grace)
-        if time is None and not missed:
+        if one.next is None or one.next > now:
             return
+        time, missed = due(one.schedule, one.seen, now, self._grace)
         if time is not None and self._queue.has(one.job.name):
             self._tell(one, [time], "the turn before it is not over yet")
         elif time is not None:
             await self._begin(one, time)
         self._tell(one, missed, "nobody was there to begin it")
-        one.seen = now
+        one.see(now)
         await self._books.ask(self._schedules.write_schedule, ScheduleRow(one.job.name, now))
 
     async def _begin(self, one: Standing, time: datetime) -> None:
