@@ -6,7 +6,7 @@ No decision is made here.
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import anyio
 
@@ -16,7 +16,8 @@ from orchestrator.core.errors import ExitCode, OrchestratorError, RunUnknown, St
 from orchestrator.core.events import Notice, SweepEnded
 from orchestrator.core.ledger import LeaseRow, RunRow, RunState
 from orchestrator.core.plan import Plan, plan_from_json, plan_to_json
-from orchestrator.core.report import LeftMount, Report, left_mount
+from orchestrator.core.report import LeftMount, left_mount
+from orchestrator.drilling import Finished, finish_drill
 from orchestrator.engine.books import Books
 from orchestrator.engine.restore import Ending, leave, run_job
 from orchestrator.engine.rooms import Rooms
@@ -47,14 +48,6 @@ __all__ = [
     "sweep_mounts",
     "verify_run",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """One run as a command shows it. `error` is what cut it short, when something did."""
-
-    report: Report
-    error: OrchestratorError | None = None
 
 
 async def run_jobs(app: App, jobs: Sequence[NamedJob], keep_going: bool) -> list[Finished]:
@@ -106,7 +99,8 @@ async def _run(
     rooms = replace(rooms, target=target)
     ending = await run_job(one, row, rooms, books, stop, app.watch, seats, priority)
     await books.ask(target.forget_interrupted)
-    return await _finish(app, books, ending)
+    finished = await _finish(app, books, ending)
+    return await finish_drill(app, books, stop, one, finished) if one.scratch else finished
 
 
 async def resume_run(app: App, run: str | None) -> Finished:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from orchestrator.core.errors import ConfigInvalid
+from orchestrator.core.paths import lies_below
 from orchestrator.core.words import parse_toml, read_model
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
@@ -163,6 +164,17 @@ class WatchSettings(BaseModel):
     )
 
 
+class DrillSettings(BaseModel):
+    """Where drills restore to."""
+
+    model_config = _STRICT
+    folder: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Scratch folder below one of targets.allow; drills put their copies in it.",
+    )
+
+
 class Config(BaseModel):
     """A whole config.toml."""
 
@@ -174,6 +186,14 @@ class Config(BaseModel):
     copying: CopySettings = Field(default_factory=CopySettings, alias="copy")
     state: StateSettings = Field(default_factory=StateSettings)
     watch: WatchSettings = Field(default_factory=WatchSettings)
+    drill: DrillSettings = Field(default_factory=DrillSettings)
+
+    @model_validator(mode="after")
+    def _drills_are_allowed(self) -> Self:
+        if self.drill.folder and not lies_below(self.drill.folder, self.targets.allow):
+            allowed = ", ".join(self.targets.allow)
+            raise ValueError(f"drill.folder: {self.drill.folder!r} does not lie below targets.allow ({allowed})")
+        return self
 
     @model_validator(mode="after")
     def _servers_differ(self) -> Self:

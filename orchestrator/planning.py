@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 
@@ -32,8 +32,13 @@ class NamedJob:
 
 async def _find_plan(client: Client, config: Config, named: NamedJob, run: str, history: Mapping[str, float]) -> Plan:
     """Ask EM every distinct question of a job and resolve it; nothing is mounted."""
-    catalog = {question: await client.find(question) for question in questions(named.job)}
-    return plan(named.job, catalog, run=run, allow=config.targets.allow, history=history)
+    job, scratch = named.job, ""
+    if job.drill:
+        if not config.drill.folder:
+            raise JobInvalid(place=named.place, problems="drill = true needs a scratch folder: set [drill] folder")
+        job, scratch = job.into_scratch(config.drill.folder), f"{config.drill.folder.rstrip('/')}/{run}"
+    catalog = {question: await client.find(question) for question in questions(job)}
+    return replace(plan(job, catalog, run=run, allow=config.targets.allow, history=history), scratch=scratch)
 
 
 async def checked_plan(app: App, rooms: Rooms, books: Books, named: NamedJob, run: str, keep_going: bool) -> Plan:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from orchestrator.app import Finished, books_of, go_on, logged_on, new_run, run_plan
+from orchestrator.app import books_of, go_on, logged_on, new_run, run_plan
 from orchestrator.artefacts import read_report
 from orchestrator.config import Config
 from orchestrator.core.drops import DropRow
@@ -15,6 +15,8 @@ from orchestrator.core.errors import ExitCode, RunUnknown
 from orchestrator.core.events import Event
 from orchestrator.core.job import read_job
 from orchestrator.core.ledger import RunRow, RunState
+from orchestrator.core.plan import plan_from_json
+from orchestrator.drilling import Finished, finish_drill
 from orchestrator.engine.books import Books
 from orchestrator.engine.intake import Intake, IntakeSettings
 from orchestrator.engine.queueing import Queue
@@ -103,7 +105,9 @@ class _Restorer:
         job = await books.ask(read_job, content, row.file)
         known = await books.ask(_run_of, app.journal, row.run)
         if known is not None and known.state is RunState.FINISHED:  # only its answer was still to be given
-            return self._ran(Finished(await books.ask(read_report, app.journal, app.config, row.run)))
+            finished = Finished(await books.ask(read_report, app.journal, app.config, row.run))
+            one = plan_from_json(known.plan)
+            return self._ran(await finish_drill(app, books, stop, one, finished) if one.scratch else finished)
         if known is not None:
             await begun(known.id)
             return self._ran(await go_on(app, rooms, books, stop, known, self._seats, job.priority))

@@ -8,6 +8,8 @@ which exit code does it ask for (`exit_code`). The docstring is the message: wha
       WordsError              2   command line, config or job
         ConfigInvalid, JobInvalid, JobUnreadable, DropFolderUnusable
       StoppedEarly            6   asked to stop while planning
+        DrillStopped          6   asked to stop while verifying a drill
+      DrillDiffers, DrillLeft 3   a drill that did not prove what it should
       EmError                 4   Enterprise Manager could not do its part
         EmUnreachable, CertificateUntrusted, LogonRefused, SessionEnded, Forbidden, NotFound, EmBusy,
         EmFault, AnswerUnreadable, OutcomeUnknown, RenewalRefused
@@ -108,6 +110,26 @@ class StoppedEarly(OrchestratorError):
     """Stopped on request before anything was mounted or written; everything is as it was."""
 
     exit_code = ExitCode.STOPPED
+
+
+class DrillStopped(StoppedEarly):
+    """The drill was stopped before all of its copies were verified. They stay in {folder} and are to be removed by
+    hand."""
+
+
+class DrillDiffers(OrchestratorError):
+    """{count} of the {files} files of the drill are not what was read from the backup, first {first}. The copies stay
+    in {folder} to be looked at, and are to be removed by hand."""
+
+    blast = Blast.JOB
+    exit_code = ExitCode.PARTIAL
+
+
+class DrillLeft(OrchestratorError):
+    """The copies of the drill were verified but could not be removed from {folder}: {cause}. Remove them by hand."""
+
+    blast = Blast.JOB
+    exit_code = ExitCode.PARTIAL
 
 
 class EmError(OrchestratorError):

@@ -130,7 +130,9 @@ class Job(BaseModel):
         default=False, strict=True, description="Run although a job with the same content has been run before."
     )
     drill: bool = Field(
-        default=False, strict=True, description="A restore drill: copies are verified, timed and deleted again."
+        default=False,
+        strict=True,
+        description="A restore drill: restored to a scratch folder, verified, timed, removed.",
     )
 
     @field_validator("schedule")
@@ -171,7 +173,7 @@ class Job(BaseModel):
     @model_validator(mode="after")
     def _has_destinations(self) -> Self:
         for number, entry in enumerate(self.restore, 1):
-            if not (entry.to or self.defaults.to):
+            if not (entry.to or self.defaults.to or self.drill):
                 raise ValueError(f"entry {number} has no destination; set defaults.to or its own to")
         return self
 
@@ -180,6 +182,13 @@ class Job(BaseModel):
 
     def conflict(self, entry: Restore) -> Conflict:
         return entry.on_conflict or self.defaults.on_conflict
+
+    def into_scratch(self, folder: str) -> "Job":
+        """This job as a drill: everything goes below `folder`, a folder for each run and each restore point, and the
+        destinations of the job do not count."""
+        to = f"{folder.rstrip('/')}/{{run}}/{{vm}}/{{point}}"
+        restore = [entry.model_copy(update={"to": to, "on_conflict": Conflict.OVERWRITE}) for entry in self.restore]
+        return self.model_copy(update={"restore": restore})
 
     @property
     def due_times(self) -> Schedule | None:

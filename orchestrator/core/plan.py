@@ -64,12 +64,14 @@ class PlanProblem:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run will do. `problems` are entries that it will not do."""
+    """What a run will do. `problems` are entries that it will not do. `scratch` is the folder in which a drill puts its
+    copies, and which it removes at its end; empty when the run is no drill."""
 
     run: str
     job: str
     groups: tuple[MountGroup, ...]
     problems: tuple[PlanProblem, ...] = field(default=())
+    scratch: str = ""
 
     @property
     def destinations(self) -> tuple[str, ...]:

@@ -296,7 +296,9 @@ class Serving:
         """What becomes of a job whose run has ended."""
         report, error = ran.report, ran.error
         stopped = report.state != RunState.FINISHED.value
-        if stopped and error is None and one.by != OPERATOR and one.stop.draining and (one.by or one.stop.with_all):
+        if isinstance(error, StoppedEarly) and one.by != OPERATOR:
+            await self._wait(replace(one.row, attempts=0), one, None)  # a drill that is still to be verified
+        elif stopped and error is None and one.by != OPERATOR and one.stop.draining and (one.by or one.stop.with_all):
             await self._wait(replace(one.row, attempts=0), one, None)  # it goes on when window and watcher allow
         elif stopped and error is not None and error.exit_code is ExitCode.EM and self._may_try_again(one.row):
             await self._wait(one.row, one, self._clock() + retry_delay(one.row.attempts, self._patience.first))

@@ -9,6 +9,7 @@ from orchestrator.files.artefacts import sha256_of, write_text_atomically
 from orchestrator.files.checksums import Algorithm, algorithm_named
 from orchestrator.files.local import LocalSource
 from orchestrator.files.manifest import read_manifest, verify_file, write_manifest
+from orchestrator.files.scratch import remove_scratch
 from orchestrator.files.target import LocalTarget, free_space
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "algorithm_named",
     "free_space",
     "read_manifest",
+    "remove_scratch",
     "sha256_of",
     "verify_file",
     "write_manifest",

@@ -14,6 +14,7 @@ from orchestrator.config import (
     BackupServerSettings,
     Config,
     CopySettings,
+    DrillSettings,
     EnterpriseManagerSettings,
     LimitSettings,
     StateSettings,
@@ -36,6 +37,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "copy": CopySettings,
     "state": StateSettings,
     "watch": WatchSettings,
+    "drill": DrillSettings,
 }
 VALUES: dict[str, Any] = tomllib.loads(EXAMPLE.read_text("utf-8"))
 

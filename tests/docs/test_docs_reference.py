@@ -12,6 +12,7 @@ from orchestrator.cli.commands import SchemaOf
 from orchestrator.config import (
     BackupServerSettings,
     CopySettings,
+    DrillSettings,
     EnterpriseManagerSettings,
     LimitSettings,
     StateSettings,
@@ -35,6 +36,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "[copy]": CopySettings,
     "[state]": StateSettings,
     "[watch]": WatchSettings,
+    "[drill]": DrillSettings,
     "[defaults]": Defaults,
     "[[restore]]": Restore,
 }

@@ -1,0 +1,92 @@
+"""The end of a drill over real files: what differs is kept, and nothing else."""
+
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from orchestrator.core.entries import Outcome
+from orchestrator.core.errors import DrillLeft, DrillStopped
+from orchestrator.core.events import Event
+from orchestrator.engine.drilling import Drilled, prove_and_remove
+from orchestrator.engine.stopping import Stop
+from orchestrator.files import remove_scratch, verify_file
+from tests.support.ledger_rows import make_outcome
+
+
+def restored(folder: Path, count: int = 3) -> list[Outcome]:
+    """Files of a drill, as the journal knows them."""
+    found = []
+    for number in range(count):
+        path = folder / "fs01" / f"{number}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"content")
+        size, checksum = verify_file(str(path), "blake3", lambda _: None)
+        found.append(make_outcome(str(number), target_path=str(path), size=size, checksum=checksum))
+    return found
+
+
+def a_stop() -> Stop:
+    told: list[Event] = []
+    return Stop(told.append, lambda: datetime.now(UTC))
+
+
+async def end_of(folder: Path, rows: list[Outcome], stop: Stop | None = None) -> Drilled:
+    return await prove_and_remove(
+        iter(rows),
+        lambda path, check: verify_file(path, "blake3", check),
+        partial(remove_scratch, folder),
+        2,
+        stop or a_stop(),
+        str(folder),
+    )
+
+
+async def test_copies_that_are_as_they_were_read_are_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "run-1"
+    drilled = await end_of(folder, restored(folder))
+    assert (drilled.verified.files, drilled.verified.differences, drilled.removed) == (3, [], 3)
+    assert not folder.exists()
+
+
+async def test_one_copy_that_differs_keeps_all_of_them_as_evidence(tmp_path: Path) -> None:
+    folder = tmp_path / "run-1"
+    rows = restored(folder)
+    (folder / "fs01" / "1.txt").write_bytes(b"CONTENT")
+    drilled = await end_of(folder, rows)
+    assert [one.target_path for one in drilled.verified.differences] == [rows[1].target_path]
+    assert drilled.removed == 0
+    assert len(list((folder / "fs01").iterdir())) == 3
+
+
+async def test_a_stop_while_verifying_removes_nothing(tmp_path: Path) -> None:
+    folder, stop = tmp_path / "run-1", a_stop()
+    rows = restored(folder)
+    stop.drain()
+    with pytest.raises(DrillStopped, match="run-1"):
+        await end_of(folder, rows, stop)
+    assert len(list((folder / "fs01").iterdir())) == 3
+
+
+def test_a_scratch_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").write_text("x")
+    (tmp_path / "run-1").symlink_to(tmp_path / "precious")
+    with pytest.raises(DrillLeft, match="it is a link"):
+        remove_scratch(tmp_path / "run-1")
+    assert (tmp_path / "precious" / "file").exists()
+
+
+def test_a_link_inside_goes_and_what_it_leads_to_stays(tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").write_text("x")
+    (tmp_path / "run-1").mkdir()
+    (tmp_path / "run-1" / "link").symlink_to(tmp_path / "precious")
+    remove_scratch(tmp_path / "run-1")
+    assert (tmp_path / "precious" / "file").exists()
+    assert not (tmp_path / "run-1").exists()
+
+
+def test_a_scratch_folder_that_is_gone_is_no_trouble(tmp_path: Path) -> None:
+    assert remove_scratch(tmp_path / "none") == 0
