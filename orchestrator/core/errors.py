@@ -299,7 +299,8 @@ class SchemaUnknown(StateError):
 
 class SchemaOutdated(StateError):
     """The journal in {folder} is that of an older version (schema {found}, this version needs {known}). The first
-    command that writes brings it up to date and keeps everything in it: `orchestrator sweep`, `run` or `resume`."""
+    command that writes brings it up to date and keeps everything in it: `orchestrator sweep`, `run`, `resume` or
+    `watch`."""
 
 
 class RunUnknown(StateError):

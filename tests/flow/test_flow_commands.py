@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from orchestrator.cli.commands import cli
+from orchestrator.config import Config
+from orchestrator.core.job import Job
 from orchestrator.simulator import EndSession, Fault
+from tests.docs.reading import keys_of
 from tests.support.flow import flow, seeded, small
 
 pytestmark = pytest.mark.flow
@@ -149,17 +153,13 @@ def flip_a_bit(file: Path) -> None:
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-@pytest.mark.parametrize("of", ["job", "config"])
-async def test_schemas_describe_every_key_that_is_accepted(tmp_path: Path, of: str) -> None:
+@pytest.mark.parametrize(("of", "model"), [("job", Job), ("config", Config)])
+async def test_schemas_describe_every_key_that_is_accepted(tmp_path: Path, of: str, model: type[BaseModel]) -> None:
     async with flow(tmp_path, small) as em:
         done = await em.run("schema", of)
         schema = done.json
         assert (done.code, schema["type"], schema["additionalProperties"]) == (0, "object", False)
-        keys = {"name", "defaults", "restore", "schedule", "time_zone", "not_before", "deadline", "windows", "priority"}
-        keys |= {"again", "drill"}
-        if of == "config":
-            keys = {"enterprise_manager", "backup_servers", "limits", "targets", "copy", "state"}
-        assert schema["properties"].keys() == keys
+        assert schema["properties"].keys() == keys_of(model)
         tables = [schema, *schema["$defs"].values()]
         described = [one for table in tables for one in table.get("properties", {}).values()]
         assert all(name.startswith("#/$defs/") and name[8:] in schema["$defs"] for name in references(described))
