@@ -14,10 +14,11 @@ from benchmarks.measuring import print_table
 from benchmarks.places import Places, remove
 from benchmarks.trees import small_files
 from orchestrator.config import Config
-from orchestrator.core.catalog import Listed, Listing, ShareFolder
+from orchestrator.core.catalog import Listed, Listing, ShareFolder, ShareListing
 from orchestrator.core.entries import Entry, EntryKind, Found, FoundKind
 from orchestrator.core.ledger import GroupRow, GroupState
 from orchestrator.core.paths import SourcePath, TargetPath
+from orchestrator.engine.ports import Beat
 from orchestrator.files import LocalTarget
 from orchestrator.journal import open_journal
 
@@ -41,16 +42,16 @@ class EndlessSource:
         self._folder_of = folder_of
         self.mounted = False
 
-    def folders(self, share: str) -> list[ShareFolder]:
-        return [ShareFolder(VM, 1)] if self.mounted else []
+    def folders(self, share: str, beat: Beat) -> ShareListing:
+        return ShareListing((ShareFolder(VM, 1),) if self.mounted else (), (1, 1))
 
-    def listing(self, folder: SourcePath) -> Listing:
+    def listing(self, folder: SourcePath, beat: Beat) -> Listing:
         return {"Volume1": Listed(True)}
 
-    def look(self, path: SourcePath) -> Entry | None:
+    def look(self, path: SourcePath, beat: Beat) -> Entry | None:
         return Entry(path.relative, EntryKind.FOLDER)
 
-    def scan(self, start: SourcePath, enters: Callable[[str], bool]) -> Iterator[list[Entry]]:
+    def scan(self, start: SourcePath, enters: Callable[[str], bool], beat: Beat) -> Iterator[list[Entry]]:
         batch: list[Entry] = []
         for entry in self._entries(enters):
             batch.append(entry)

@@ -104,7 +104,10 @@ class LimitSettings(BaseModel):
         default=1.0, gt=0, description="Seconds before a task of EM is looked at again, at first."
     )
     stall_timeout: float = Field(
-        default=300, gt=0, description="Seconds without one byte after which a file is given up."
+        default=300,
+        gt=0,
+        description="Seconds without any progress after which a file, a listing or another call to a share or a "
+        "destination is given up.",
     )
     reserve_mib: int = Field(default=256, ge=0, description="MiB kept free at a destination; below, copying pauses.")
     space_wait: float = Field(default=1800, ge=0, description="Seconds to wait for room before the run stops.")

@@ -109,6 +109,19 @@ class ShareFolder:
     created_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class ShareListing:
+    """The folders of a share at one moment.
+
+    `identity` (device and inode) is that of the folder which was listed, and `mounted` says whether a file system is
+    mounted right there: a share that is no longer mounted leaves an empty folder of the same name behind.
+    """
+
+    folders: tuple[ShareFolder, ...]
+    identity: tuple[int, int]
+    mounted: bool = False
+
+
 class FlrState(Enum):
     """What EM's restore sessions say of the file-level restores of one machine."""
 

@@ -15,7 +15,7 @@ which exit code does it ask for (`exit_code`). The docstring is the message: wha
         EmFault, AnswerUnreadable, OutcomeUnknown, RenewalRefused
         MountError            4   one mount, the others go on
           MountNotOffered, MountFailed, MountTimedOut, MountLost, FolderNotFound, FolderAmbiguous,
-          VolumeUnmatched, ShareUnreadable
+          VolumeUnmatched, ShareUnreadable, MountStalled
           MountLeft           7
       FileError               3   one file, the others go on
       StateError              5   journal or state folder
@@ -218,6 +218,7 @@ class MountError(EmError):
     """Mount of {vm}: {what}."""
 
     blast = Blast.MOUNT
+    reason: ClassVar[Reason] = Reason.MOUNT_FAILED
 
 
 class MountNotOffered(MountError):
@@ -258,6 +259,12 @@ class VolumeUnmatched(MountError):
 class ShareUnreadable(MountError):
     """The share {share} of {backup_server} cannot be read: {cause}. Check that it is mounted and that the account
     may list it."""
+
+
+class MountStalled(MountError):
+    """The files of {vm} cannot be read: {cause}. Check the mount host and its share."""
+
+    reason = Reason.STALLED
 
 
 class MountLeft(MountError):

@@ -8,14 +8,14 @@ order.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from orchestrator.core.catalog import Listed, Listing, ShareFolder
+from orchestrator.core.catalog import Listed, Listing, ShareListing
 from orchestrator.core.paths import GuestPath, SourcePath, safe_component
 
-Seen = Mapping[str, Sequence[ShareFolder]]
-"""The folders of each share at one moment."""
+Seen = Mapping[str, ShareListing]
+"""Each share at one moment."""
 
 MATCH_AT_LEAST = 0.5
 """A volume folder that shares less than half of a root's listing is another volume."""
@@ -53,9 +53,9 @@ def new_folders(before: Seen, after: Seen, vm: str) -> list[tuple[str, str]]:
     names = "|".join(re.escape(name) for name in {vm, safe_component(vm)})
     pattern = re.compile(rf"(?:{names})(?:_[0-9a-f]{{8}})?", re.IGNORECASE)
     fresh, remade = [], []
-    for share, folders in after.items():
-        known = {folder.name: folder.created_ns for folder in before.get(share, ())}
-        for folder in folders:
+    for share, listing in after.items():
+        known = {folder.name: folder.created_ns for folder in before[share].folders} if share in before else {}
+        for folder in listing.folders:
             if not pattern.fullmatch(folder.name):
                 continue
             if folder.name not in known:
@@ -63,6 +63,20 @@ def new_folders(before: Seen, after: Seen, vm: str) -> list[tuple[str, str]]:
             elif known[folder.name] != folder.created_ns:
                 remade.append((share, folder.name))
     return fresh or remade
+
+
+def has_gone(folder: str, listing: ShareListing, identity: tuple[int, int] | None) -> bool:
+    """Whether `listing` proves that a mount's folder is no longer on its share.
+
+    `identity` is the share's at the time when this process saw the folder there. With it, only the same living share
+    counts: an empty folder that is left when a share is unmounted proves nothing. Without it (the process that saw the
+    folder is gone) the share must be seen to live: something is mounted there, or shows other folders.
+    """
+    if any(one.name == folder for one in listing.folders):
+        return False
+    if identity is not None:
+        return listing.identity == identity
+    return listing.mounted or bool(listing.folders)
 
 
 def likeness(root: Listing, folder: Listing) -> float:

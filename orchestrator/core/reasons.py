@@ -67,7 +67,7 @@ class Reason(Enum):
     )
     STALLED = (
         "stalled",
-        "reading made no progress within the time limit",
+        "reading or listing made no progress within the time limit",
         "backup admin",
         "check the mount host, then run the residual job",
     )

@@ -9,12 +9,13 @@ from pathlib import PurePosixPath
 from anyio import from_thread
 
 from orchestrator.core.decide import Copy, Refuse, Renamed, Skip, decide, renamed, same_file
-from orchestrator.core.entries import EntryKind, FoundKind, Outcome, Placed, Verdict
+from orchestrator.core.entries import Entry, EntryKind, FoundKind, Outcome, Placed, Verdict
 from orchestrator.core.errors import FileError, MountLost
 from orchestrator.core.job import Conflict
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.core.reasons import Reason
-from orchestrator.engine.ports import Checkpoint, Source, Target
+from orchestrator.engine.calls import hangs
+from orchestrator.engine.ports import Beat, Checkpoint, Source, Target
 from orchestrator.engine.pulse import Pulse
 from orchestrator.engine.walking import Batch, Work
 
@@ -75,11 +76,12 @@ class Copier:
                 done.append(outcome)
             pulse.reached += 1
 
-    def needed(self, batch: Batch) -> int:
+    def needed(self, batch: Batch, beat: Beat) -> int:
         """Bytes of `batch` that are not at the target already. Blocks."""
-        return sum(work.entry.size for work in batch.works if not self._is_there(work))
+        return sum(work.entry.size for work in batch.works if not self._is_there(work, beat))
 
-    def _is_there(self, work: Work) -> bool:
+    def _is_there(self, work: Work, beat: Beat) -> bool:
+        beat()
         try:
             return same_file(work.entry, self._target.look(work.target))
         except FileError:
@@ -87,8 +89,12 @@ class Copier:
 
     def _mount_is_gone(self, batch: Batch) -> bool:
         """A share that is gone shows no volume folder, a server that is gone an unreadable one."""
-        root = self._source.look(SourcePath(batch.volume.folder.root, ""))
+        root = self.look_at_volume(batch, lambda: None)
         return root is None or root.kind is EntryKind.UNREADABLE
+
+    def look_at_volume(self, batch: Batch, beat: Beat) -> Entry | None:
+        """The volume folder that a batch is of, if it is there. Blocks."""
+        return self._source.look(SourcePath(batch.volume.folder.root, ""), beat)
 
     def _one(self, work: Work, policy: Conflict, pulse: Pulse) -> Outcome | None:
         """The outcome of one entry; None for a folder, which is not counted unless it fails."""
@@ -148,8 +154,7 @@ class Copier:
 
     def stalled(self, work: Work, seconds: float) -> Outcome:
         """The outcome of a file whose reading or writing did not move."""
-        message = f"nothing moved for {seconds:g} s (limits.stall_timeout); the share or the disk hangs"
-        return self._outcome(work, Verdict.FAILED, Reason.STALLED, message)
+        return self._outcome(work, Verdict.FAILED, Reason.STALLED, hangs(seconds))
 
     def _outcome(
         self, work: Work, verdict: Verdict, reason: Reason | None, message: str, placed: Placed | None = None

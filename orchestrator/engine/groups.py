@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from anyio import create_task_group, current_time, sleep, to_thread
+from anyio import create_task_group, current_time, sleep
 
 from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.errors import (
     Blast,
     EmError,
+    FileError,
     Forbidden,
     MountError,
     MountLeft,
@@ -28,6 +29,7 @@ from orchestrator.core.plan import MountGroup, Selection
 from orchestrator.core.reasons import Reason
 from orchestrator.core.select import Selector
 from orchestrator.engine.books import Books
+from orchestrator.engine.calls import Calls
 from orchestrator.engine.dispatching import Turn
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.leases import Lease, Leases
@@ -51,7 +53,8 @@ Request = tuple[int, GuestPath, str, tuple[str, ...]]
 
 @dataclass(slots=True)
 class Course:
-    """What one group has done so far, over all its mounts. `told` are problems already told in this process."""
+    """What one group has done so far, over all its mounts. `told` are problems already told in this process; `stalled`
+    says which path could not be walked to its end, if one could not."""
 
     group: MountGroup
     selectors: dict[int, Selector]
@@ -61,6 +64,7 @@ class Course:
     announced: tuple[int, int] = (0, 0)
     told: set[str] = field(default_factory=set)
     complete: bool = False
+    stalled: str = ""
     mounted: bool = False
     again: bool = False
 
@@ -102,6 +106,7 @@ class GroupRunner:
         self._seats = seats
         self._leases = Leases(rooms, books, run)
         self._stages = Stages(rooms, run, stop, seats)
+        self._calls = Calls(rooms.settings.stall)
 
     async def restore(
         self, group: MountGroup, turn: Turn, outbox: Outbox, choose: Callable[[Selection], Selector]
@@ -178,10 +183,10 @@ class GroupRunner:
                 course, outbox, f"{group.point.backup_server} was given up: its mounts kept failing"
             )
         while True:
-            before, course.mounted = course.totals.files, False
+            before, course.mounted, course.stalled = course.totals.files, False, ""
             try:
                 await self._once(course, outbox)
-                return ""
+                return course.stalled
             except (MountLost, SessionEnded) as error:
                 losses = 0 if course.totals.files > before else losses + 1
                 if self._stop.draining:
@@ -196,7 +201,8 @@ class GroupRunner:
                     course.again = course.turn is Turn.FIRST and not self._stop.draining
                     if course.again:
                         return str(error)
-                return await self._failed(course, outbox, str(error))
+                reason = error.reason if isinstance(error, MountError | FileError) else Reason.MOUNT_FAILED
+                return await self._failed(course, outbox, str(error), reason)
 
     def _may_pass(self, course: Course, error: OrchestratorError) -> bool:
         """Whether a failure to mount speaks of the backup server rather than of our rights or of one point."""
@@ -205,14 +211,13 @@ class GroupRunner:
         self._seats.failed(course.group.point.backup_server, str(error))
         return True
 
-    async def _failed(self, course: Course, outbox: Outbox, message: str) -> str:
+    async def _failed(self, course: Course, outbox: Outbox, message: str, reason: Reason = Reason.MOUNT_FAILED) -> str:
         """Everything the group was asked for becomes an outcome, so that nothing is missing from the report."""
         if course.group.os is None and any(path.linux for one in course.group.selections for path in one.paths):
             message += ' For a Linux guest say os = "linux": EM assumes Windows.'
         paths = dict.fromkeys(str(path) for one in course.group.selections for path in one.paths)
         outcomes = [
-            Outcome(course.group.id, path, "", Verdict.FAILED, reason=Reason.MOUNT_FAILED, message=message)
-            for path in paths
+            Outcome(course.group.id, path, "", Verdict.FAILED, reason=reason, message=message) for path in paths
         ]
         await hand_over(outbox, course.fresh(outcomes))
         return message
@@ -304,7 +309,7 @@ class GroupRunner:
                 outcomes.append(_no_volume(course.group, path, names))
         await hand_over(outbox, course.fresh(outcomes))
         course.complete = await self._stages.run([walks for _, walks in sorted(stages.items())], course, outbox)
-        if course.complete:
+        if course.complete and not course.stalled:
             await hand_over(outbox, course.fresh(_unmatched_patterns(course)))
 
     def _leave_out(self, group: MountGroup, root: str, cause: str) -> None:
@@ -315,8 +320,15 @@ class GroupRunner:
     async def _walk(self, course: Course, number: int, volume: Volume, below: tuple[str, ...]) -> Walk:
         selection, folds_case = course.group.selections[number], False
         if self._rooms.folds_case is not None:
-            folds_case = await to_thread.run_sync(self._rooms.folds_case, selection.destination, abandon_on_cancel=True)
+            folds_case = await self._folds_case(self._rooms.folds_case, selection.destination)
         return Walk(self._rooms.source, course.group, selection, course.selectors[number], volume, below, folds_case)
+
+    async def _folds_case(self, ask: Callable[[str], bool], destination: str) -> bool:
+        try:
+            return await self._calls.run(destination, lambda beat: ask(destination))
+        except TimeoutError as error:
+            what = f"the destination does not answer: {error.strerror}"
+            raise FileError(reason=Reason.STALLED, guest_path=destination, what=what) from error
 
     async def _session_ends(self, lease: Lease) -> None:
         await self._watch.ended(lease.generation)

@@ -1,16 +1,25 @@
 """Finding the files of a mount: which share, which folder, which volume folder is which root."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar, TypeVarTuple
+from functools import partial
 
-from anyio import CapacityLimiter, current_time, sleep, to_thread
+from anyio import CapacityLimiter, current_time, sleep
 
-from orchestrator.core.catalog import Listing, Mount, MountRoot, ShareFolder
-from orchestrator.core.errors import Blast, EmError, FolderAmbiguous, FolderNotFound, ShareUnreadable, VolumeUnmatched
+from orchestrator.core.catalog import Listing, Mount, MountRoot, ShareListing
+from orchestrator.core.errors import (
+    Blast,
+    EmError,
+    FolderAmbiguous,
+    FolderNotFound,
+    MountStalled,
+    ShareUnreadable,
+    VolumeUnmatched,
+)
 from orchestrator.core.locate import (
     Seen,
     Volume,
+    has_gone,
     join_share,
     match_roots,
     new_folders,
@@ -19,11 +28,12 @@ from orchestrator.core.locate import (
     unmatched_text,
 )
 from orchestrator.core.paths import SourcePath
+from orchestrator.engine.calls import Calls
 from orchestrator.engine.ports import Browser, Source
 from orchestrator.engine.rooms import EngineSettings, Reach
 
-Result = TypeVar("Result")
-Arguments = TypeVarTuple("Arguments")
+SHARES_AT_ONCE = 8
+"""Threads that list shares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +50,27 @@ class Located:
 
 
 class Locator:
-    """Lists shares and matches what it sees with what EM says. Share listings run in threads."""
+    """Lists shares and matches what it sees with what EM says."""
 
     def __init__(self, source: Source, browser: Browser, settings: EngineSettings) -> None:
         self._source = source
         self._browser = browser
         self._settings = settings
-        self._threads = CapacityLimiter(8)
-
-    async def _blocking(self, function: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
-        """In a thread that a cancel does not wait for: a share that is gone may never answer."""
-        return await to_thread.run_sync(function, *arguments, limiter=self._threads, abandon_on_cancel=True)
+        self._calls = Calls(settings.stall, CapacityLimiter(SHARES_AT_ONCE))
+        self._identities: dict[str, tuple[int, int]] = {}
 
     async def folders(self, backup_server: str, reach: Reach) -> Seen:
         """The folders of every share that can be listed; ShareUnreadable when none can."""
-        return await self._blocking(list_shares, self._source, backup_server, reach)
+        return await list_shares(self._calls, self._source, backup_server, reach)
 
     async def gone(self, share: str, folder: str) -> bool:
-        """Whether a mount's folder is no longer on its share; False while the share cannot be listed."""
+        """Whether a mount's folder is proved to be no longer on its share; False while the share cannot be listed, or
+        is not the one on which this process has seen mounts."""
         try:
-            folders = await self._blocking(self._source.folders, share)
+            listing = await self._calls.run(share, partial(self._source.folders, share))
         except OSError:
             return False
-        return all(one.name != folder for one in folders)
+        return has_gone(folder, listing, self._identities.get(share))
 
     async def locate(
         self,
@@ -86,7 +94,7 @@ class Locator:
         found: list[Located] = []
         problems: list[str] = []
         for share, folder in await self._await_folders(before, vm, backup_server, reach):
-            located = await self._volumes(share, folder, mount, listings, reach, generation)
+            located = await self._volumes(share, folder, vm, mount, listings, reach, generation)
             problems.extend(located.unmatched.values())
             if any(volume.root in names for volume in located.volumes):
                 located.unmatched.update(unlisted)
@@ -120,8 +128,10 @@ class Locator:
         deadline = current_time() + timeout
         pause = self._settings.poll_first
         while True:
-            found = new_folders(before, await self.folders(backup_server, reach), vm)
+            seen = await self.folders(backup_server, reach)
+            found = new_folders(before, seen, vm)
             if found:
+                self._identities.update((share, seen[share].identity) for share, _ in found)
                 return found
             if current_time() + pause > deadline:
                 raise FolderNotFound(
@@ -131,14 +141,21 @@ class Locator:
             pause = min(pause * 2, 2.0)
 
     async def _volumes(
-        self, share: str, folder: str, mount: Mount, wanted: Mapping[str, Listing], reach: Reach, generation: int
+        self,
+        share: str,
+        folder: str,
+        vm: str,
+        mount: Mount,
+        wanted: Mapping[str, Listing],
+        reach: Reach,
+        generation: int,
     ) -> Located:
-        inside = await self._listing(SourcePath(join_share(share, folder), ""))
+        inside = await self._listing(vm, join_share(share, folder))
         names = [name for name, listed in inside.items() if listed.folder]
         known = {root: _override(root, reach) for root in root_names(mount, reach)}
         matched = {root: volume for root, volume in known.items() if volume is not None and volume in names}
         where = join_share(share, folder)
-        every = {name: await self._listing(SourcePath(join_share(where, name), "")) for name in names}
+        every = {name: await self._listing(vm, join_share(where, name)) for name in names}
         contents = {name: listing for name, listing in every.items() if name not in matched.values()}
         missing = {root: listing for root, listing in wanted.items() if root not in matched and known[root] is None}
         found = match_roots(missing, contents)
@@ -163,9 +180,11 @@ class Locator:
         ]
         return Located(share, folder, volumes, unmatched, _doubts(matched, wanted, every))
 
-    async def _listing(self, folder: SourcePath) -> Listing:
+    async def _listing(self, vm: str, folder: str) -> Listing:
         try:
-            return await self._blocking(self._source.listing, folder)
+            return await self._calls.run(folder, partial(self._source.listing, SourcePath(folder, "")))
+        except TimeoutError as error:
+            raise MountStalled(vm=vm, cause=f"{folder}: {error.strerror}") from error
         except OSError:
             # A volume that cannot be listed matches nothing; the root it may be is then reported as unmatched.
             return {}
@@ -184,13 +203,13 @@ def _doubts(
     )
 
 
-def list_shares(source: Source, backup_server: str, reach: Reach) -> Seen:
-    """The folders of every share that can be listed; ShareUnreadable when none can. Blocks."""
-    seen: dict[str, Sequence[ShareFolder]] = {}
+async def list_shares(calls: Calls, source: Source, backup_server: str, reach: Reach) -> Seen:
+    """The folders of every share that can be listed; ShareUnreadable when none can."""
+    seen: dict[str, ShareListing] = {}
     causes = []
     for share in reach.shares:
         try:
-            seen[share] = source.folders(share)
+            seen[share] = await calls.run(share, partial(source.folders, share))
         except OSError as error:
             causes.append(f"{share}: {error.strerror or error}")
     if not seen:

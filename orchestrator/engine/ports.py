@@ -17,7 +17,7 @@ from orchestrator.core.catalog import (
     MountRoot,
     Question,
     RestorePoint,
-    ShareFolder,
+    ShareListing,
     Task,
 )
 from orchestrator.core.drops import DrillRow, DropRow, ScheduleRow
@@ -29,6 +29,9 @@ from orchestrator.core.settling import DropFile
 
 Checkpoint = Callable[[int], None]
 """Called in a copying thread with the bytes done since the last call; raises to stop the copy."""
+
+Beat = Callable[[], None]
+"""Called in a thread as often as a share or a disk answers, so that slow can be told from hung."""
 
 Emit = Callable[[Event], None]
 """Takes an event on the event loop; must not block."""
@@ -137,21 +140,22 @@ class Reviver(Protocol):
 
 
 class Source(Protocol):
-    """The mount share. Read-only ground: nothing below it is ever written. Methods block."""
+    """The mount share. Read-only ground: nothing below it is ever written. Methods block, and call `beat` for every
+    entry that the share gives."""
 
-    def folders(self, share: str) -> list[ShareFolder]:
+    def folders(self, share: str, beat: Beat) -> ShareListing:
         """The folders directly below a share; OSError when it cannot be listed."""
         ...
 
-    def listing(self, folder: SourcePath) -> Listing:
+    def listing(self, folder: SourcePath, beat: Beat) -> Listing:
         """The direct children of a folder; OSError when it cannot be listed."""
         ...
 
-    def look(self, path: SourcePath) -> Entry | None:
+    def look(self, path: SourcePath, beat: Beat) -> Entry | None:
         """The entry at `path`, found without regard to letter case where the guest is Windows; None if none."""
         ...
 
-    def scan(self, start: SourcePath, enters: Callable[[str], bool]) -> Iterator[list[Entry]]:
+    def scan(self, start: SourcePath, enters: Callable[[str], bool], beat: Beat) -> Iterator[list[Entry]]:
         """Everything below `start`, in batches, folders before their content.
 
         `enters` is asked with each folder's path relative to the volume root. What cannot be read is an

@@ -1,13 +1,14 @@
 """What can be known before anything is mounted: destinations that cannot be used, shares that are not there."""
 
 from dataclasses import dataclass
-
-from anyio import to_thread
+from functools import partial
+from pathlib import PurePath
 
 from orchestrator.core.errors import FileError, ShareUnreadable
 from orchestrator.core.plan import Plan
+from orchestrator.engine.calls import Calls
 from orchestrator.engine.locating import list_shares
-from orchestrator.engine.ports import Source, Target
+from orchestrator.engine.ports import Beat, Source, Target
 from orchestrator.engine.rooms import EngineSettings
 
 
@@ -22,12 +23,15 @@ class Checked:
 
 async def preflight(plan: Plan, target: Target, source: Source, settings: EngineSettings) -> Checked:
     """Check every destination and every backup server of `plan`. Creates nothing."""
-    checked = Checked({}, {}, {})
+    checked, calls = Checked({}, {}, {}), Calls(settings.stall)
     for destination in plan.destinations:
         try:
-            await to_thread.run_sync(target.check_root, destination, abandon_on_cancel=True)
+            # A thousand machines have folders of their own, mostly in one: when that hangs, it is waited for once.
+            await calls.run(str(PurePath(destination).parent), partial(_check_root, target, destination))
         except FileError as error:
             checked.destinations[destination] = str(error)
+        except TimeoutError as error:
+            checked.destinations[destination] = f"{destination}: {error.strerror}"
     for server in sorted({group.point.backup_server for group in plan.groups}):
         reach = settings.reach(server)
         if reach is None:
@@ -37,7 +41,11 @@ async def preflight(plan: Plan, target: Target, source: Source, settings: Engine
             )
             continue
         try:
-            await to_thread.run_sync(list_shares, source, server, reach, abandon_on_cancel=True)
+            await list_shares(calls, source, server, reach)
         except ShareUnreadable as error:
             checked.unreadable_servers[server] = error
     return checked
+
+
+def _check_root(target: Target, destination: str, beat: Beat) -> None:
+    target.check_root(destination)

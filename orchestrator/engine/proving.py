@@ -1,9 +1,11 @@
 """What became of a mount that can no longer be asked about: proved from outside, or said to be left.
 
 A new session can neither list nor delete the mounts of a dead one. But the mount's folder can be seen to vanish from
-the share, and EM's restore sessions tell when the file-level restore of that machine has stopped.
+the share, as long as that is the same living share, and EM's restore sessions tell when the file-level restore of that
+machine has stopped.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 
 from anyio import current_time, move_on_after, sleep
@@ -41,17 +43,15 @@ class Prover:
             if await self._locator.gone(row.share, row.folder):
                 return True
         elif not row.mount_href and not row.task_href:
-            # EM never answered the POST and the session is gone: nothing was ever seen of a mount.
-            return await self._says(row) is not FlrState.WORKING
+            # EM never answered the POST, and nothing was ever seen of a mount: that EM knows of no restore is enough.
+            return await self._says(row) in (FlrState.STOPPED, FlrState.UNKNOWN)
         return await self._says(row) is FlrState.STOPPED
 
-    async def _says(self, row: LeaseRow) -> FlrState:
-        with move_on_after(self._rooms.settings.unmount_timeout):
-            try:
-                return await self._rooms.catalogue.restore_state(row.point, row.opened)
-            except EmError:
-                return FlrState.UNKNOWN
-        return FlrState.UNKNOWN
+    async def _says(self, row: LeaseRow) -> FlrState | None:
+        """What EM says of restores of that machine since; None when it cannot be asked, which proves nothing."""
+        with move_on_after(self._rooms.settings.unmount_timeout), suppress(EmError):
+            return await self._rooms.catalogue.restore_state(row.point, row.opened)
+        return None
 
     async def _write(self, row: LeaseRow, step: LeaseStep, note: str) -> LeaseRow:
         if row.state is LeaseState.LEFT and step is LeaseStep.LEFT:
@@ -63,5 +63,5 @@ class Prover:
         return row
 
     def _cause(self, row: LeaseRow) -> str:
-        where = f"its folder is still on {row.share}" if row.folder else "its folder was never seen"
+        where = f"its folder is not proved gone from {row.share}" if row.folder else "its folder was never seen"
         return f"the logon session that made it has ended, and {where}; the backup server may still be unmounting it"

@@ -1,9 +1,13 @@
-"""A thread that copies, as the event loop sees it: how far it is, and when it last moved."""
+"""A thread as the event loop sees it: how far it is, and when it last moved."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from anyio import CancelScope
+from anyio import CancelScope, sleep
+
+Result = TypeVar("Result")
 
 
 @dataclass(slots=True, eq=False)
@@ -23,6 +27,20 @@ class Pulse:
     def beat(self) -> None:
         """The thread is getting on."""
         self.last = time.monotonic()
+
+    def run(self, call: Callable[[Callable[[], None]], Result]) -> Result:
+        """In the thread: `call`, given the beat."""
+        self.beat()
+        try:
+            return call(self.beat)
+        finally:
+            self.over = True
+
+    async def watch(self, stall: float) -> None:
+        """Until it is cancelled: end the wait when the thread has not moved for `stall` seconds."""
+        while True:
+            await sleep(stall / 4)
+            self.give_up_if_stalled(stall)
 
     def give_up_if_stalled(self, after: float) -> None:
         """End the wait when the thread has not moved for `after` seconds: a read on a dead share may never return."""

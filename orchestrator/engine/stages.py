@@ -8,20 +8,22 @@ from anyio import CapacityLimiter, create_memory_object_stream, create_task_grou
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from orchestrator.core.entries import EntryKind, Outcome, Verdict
-from orchestrator.core.errors import FileError
-from orchestrator.core.events import BytesCopied, FilesScanned
+from orchestrator.core.errors import FileError, MountStalled
+from orchestrator.core.events import BytesCopied, FilesScanned, Notice
 from orchestrator.core.plan import MountGroup
 from orchestrator.core.reasons import Reason
+from orchestrator.engine.calls import Calls
 from orchestrator.engine.copying import Copier
 from orchestrator.engine.finishing import Folders
 from orchestrator.engine.gathering import one_error
+from orchestrator.engine.ports import Beat
 from orchestrator.engine.pulse import Pulse
 from orchestrator.engine.rooms import EngineSettings, Rooms
 from orchestrator.engine.scribe import Outbox, hand_over
 from orchestrator.engine.seats import Seats
 from orchestrator.engine.space import SpaceGuard
 from orchestrator.engine.stopping import Stop
-from orchestrator.engine.walking import Batch, Walk, Work, next_batch
+from orchestrator.engine.walking import Batch, Walk, Work
 
 TRY_AGAIN = frozenset(
     {Reason.LOCKED, Reason.VANISHED, Reason.CHANGED, Reason.READ_ERROR, Reason.STALLED, Reason.NO_SPACE}
@@ -43,6 +45,7 @@ class Ledgered(Protocol):
     def group(self) -> MountGroup: ...
 
     announced: tuple[int, int]
+    stalled: str
 
     def fresh(self, outcomes: Sequence[Outcome]) -> list[Outcome]: ...
 
@@ -57,9 +60,12 @@ class Stages:
         self._copying = seats.copying
         self._space = SpaceGuard(rooms, stop)
         self._walking = seats.walking
+        self._calls = Calls(rooms.settings.stall)
 
     async def run(self, stages: Sequence[Sequence[Walk]], course: Ledgered, outbox: Outbox) -> bool:
-        """Walk and copy every stage; True when all of it was done, False when a stop cut it short."""
+        """Walk and copy every stage; True when all of it was done, False when a stop cut it short. A requested path
+        whose walk was given up has its outcome, and `course.stalled` says so. MountStalled when the files of the mount
+        hang as a whole."""
         group = course.group
         copier = Copier(
             self._rooms.source, self._rooms.target, group.id, group.vm, group.point.created,
@@ -68,7 +74,7 @@ class Stages:
         )  # fmt: skip
         count = _Count(course, lambda files, size, complete: self._scanned(group, files, size, complete))
         for walks in stages:
-            stage = _Stage(copier, course, outbox, self._copying, self._space, self._rooms.settings)
+            stage = _Stage(copier, course, outbox, self._copying, self._space, self._calls, self._rooms.settings)
             await self._stage(stage, walks, count)
             if self._stop.draining:
                 return False
@@ -93,12 +99,23 @@ class Stages:
                 await stage.again()
                 watched.cancel_scope.cancel()
         if not self._stop.draining:
-            await to_thread.run_sync(stage.finish_folders, self._rooms, limiter=self._copying, abandon_on_cancel=True)
+            await self._finish_folders(stage)
+
+    async def _finish_folders(self, stage: "_Stage") -> None:
+        vm = stage.group.vm
+        try:
+            await self._calls.run(f"folders of {vm}", partial(stage.finish_folders, self._rooms), self._copying)
+        except TimeoutError as error:
+            told = f"{vm}: not every folder got its time back: {error.strerror}"
+            self._rooms.emit(Notice(self._rooms.clock(), told))
 
     async def _walk(self, walk: Walk, send: MemoryObjectSendStream[Batch], stage: "_Stage", count: "_Count") -> None:
-        batches = walk.batches()
         while not self._stop.draining:
-            batch = await to_thread.run_sync(next_batch, batches, limiter=self._walking, abandon_on_cancel=True)
+            try:
+                batch = await self._calls.run(walk.volume.folder.root, walk.next_batch, self._walking)
+            except TimeoutError as error:
+                await stage.give_up(walk, str(error.strerror))
+                return
             if batch is None:
                 return
             count.add(batch)
@@ -142,13 +159,16 @@ class _Stage:
         outbox: Outbox,
         threads: CapacityLimiter,
         space: SpaceGuard,
+        calls: Calls,
         settings: EngineSettings,
     ) -> None:
         self._copier = copier
         self._course = course
+        self.group = course.group
         self._outbox = outbox
         self._threads = threads
         self._space = space
+        self._calls = calls
         self._stall = settings.stall
         self._pulses: set[Pulse] = set()
         self.width = settings.copies
@@ -160,6 +180,12 @@ class _Stage:
         async with receive:
             async for batch in receive:
                 await self._perform(batch, last=False)
+
+    async def give_up(self, walk: Walk, cause: str) -> None:
+        """A walk that does not get on is told as a failure of what was asked for; the others go on."""
+        outcome = walk.unfinished(cause)
+        self._course.stalled = outcome.message
+        await hand_over(self._outbox, self._course.fresh([outcome]))
 
     async def again(self) -> None:
         """Try once more what failed for a reason that may have passed."""
@@ -203,8 +229,19 @@ class _Stage:
                 if not outcomes or outcomes[-1].guest_path != work.guest_path:
                     outcomes.append(self._copier.stalled(work, self._stall))
             await hand_over(self._outbox, self._course.fresh(outcomes if last else self._keep(batch, outcomes)))
-        left = batch.works[reached:] if pulse.stalled else ()
+        if not pulse.stalled:
+            return None
+        await self._look_at_volume(batch)
+        left = batch.works[reached:]
         return Batch(batch.selection, batch.volume, left) if left else None
+
+    async def _look_at_volume(self, batch: Batch) -> None:
+        """After a file that stalled: MountStalled when it is not the file alone that hangs."""
+        root = batch.volume.folder.root
+        try:
+            await self._calls.run(root, partial(self._copier.look_at_volume, batch))
+        except TimeoutError as error:
+            raise MountStalled(vm=self.group.vm, cause=f"{root}: {error.strerror}") from error
 
     async def _until_over(self, pulse: Pulse) -> None:
         """Wait for a cancelled thread to notice, but not for one that hangs in a read."""
@@ -228,9 +265,10 @@ class _Stage:
                 kept.append(outcome)
         return kept
 
-    def finish_folders(self, rooms: Rooms) -> None:
+    def finish_folders(self, rooms: Rooms, beat: Beat) -> None:
         """Set the times of folders, deepest first, now that nothing more is written into them. Blocks."""
         for target, entry in reversed(self.folders):
+            beat()
             try:
                 rooms.target.finish_folder(target, entry)
             except FileError:

@@ -10,7 +10,7 @@ from orchestrator.core.paths import PathRefused, SourcePath, TargetPath, fold, t
 from orchestrator.core.plan import MountGroup, Selection
 from orchestrator.core.reasons import Reason
 from orchestrator.core.select import Selector
-from orchestrator.engine.ports import Source
+from orchestrator.engine.ports import Beat, Source
 
 BATCH_FILES = 64
 """Files handed over at once: enough to make the hand-over cheap, few enough to keep all copiers busy."""
@@ -47,9 +47,13 @@ class Batch:
         return sum(work.entry.size for work in self.works)
 
 
+def _unheard() -> None:
+    """The beat before the first batch is asked for."""
+
+
 @dataclass(slots=True)
 class Walk:
-    """The walk of one requested path in one volume. Blocks: its batches are drawn in a thread."""
+    """The walk of one requested path in one volume."""
 
     source: Source
     group: MountGroup
@@ -59,17 +63,33 @@ class Walk:
     below: tuple[str, ...]
     folds_case: bool = False
     """The destination takes names that differ only in letter case for one."""
+    _drawn: Iterator[Batch] | None = None
+    _beat: Beat = _unheard
     _siblings: tuple[str, dict[str, str]] = ("", {})
     _works: list[Work] = field(default_factory=list)
     _outcomes: list[Outcome] = field(default_factory=list)
     _bytes: int = 0
 
-    def batches(self) -> Iterator[Batch]:
-        """Every batch; a path that does not exist is one outcome. MountLost when the whole volume is gone."""
-        found = self.source.look(SourcePath(self.volume.folder.root, "/".join(self.below)))
+    def next_batch(self, beat: Beat) -> Batch | None:
+        """The next batch, None at the end. Calls `beat` for all that the share gives, and blocks. MountLost when the
+        whole volume is gone."""
+        self._beat = beat
+        if self._drawn is None:
+            self._drawn = self._batches()
+        return next(self._drawn, None)
+
+    def unfinished(self, cause: str) -> Outcome:
+        """The outcome of a requested path whose walk was given up."""
+        guest = str(self.volume.guest("/".join(self.below)))
+        message = f"{guest} could not be listed to its end: {cause}; what was found before that is restored"
+        return Outcome(self.group.id, guest, "", Verdict.FAILED, reason=Reason.STALLED, message=message)
+
+    def _batches(self) -> Iterator[Batch]:
+        """Every batch; a path that does not exist is one outcome."""
+        root = self.volume.folder.root
+        found = self.source.look(SourcePath(root, "/".join(self.below)), self._heard)
         if found is None:
-            root = self.volume.folder.root
-            if self.source.look(SourcePath(root, "")) is None:
+            if self.source.look(SourcePath(root, ""), self._heard) is None:
                 raise MountLost(vm=self.group.vm, cause=f"its files are no longer on the share ({root})")
             self._outcomes.append(self._missing())
         elif found.kind is EntryKind.FOLDER:
@@ -79,12 +99,17 @@ class Walk:
         if self._works or self._outcomes:
             yield self._batch()
 
+    def _heard(self) -> None:
+        self._beat()
+
     def _folder(self, start: Entry) -> Iterator[Batch]:
         strip = len(start.relative) + 1 if start.relative else 0
         if start.relative:
             self._take(start, "")
         scanned = self.source.scan(
-            SourcePath(self.volume.folder.root, start.relative), lambda folder: self.selector.enters(folder[strip:])
+            SourcePath(self.volume.folder.root, start.relative),
+            lambda folder: self.selector.enters(folder[strip:]),
+            self._heard,
         )
         for entries in scanned:
             for entry in entries:
@@ -142,8 +167,3 @@ class Walk:
 def not_found(group: MountGroup, guest_path: str, message: str) -> Outcome:
     """The outcome of a requested path that the restore point does not have."""
     return Outcome(group.id, guest_path, "", Verdict.FAILED, reason=Reason.NOT_FOUND, message=message)
-
-
-def next_batch(batches: Iterator[Batch]) -> Batch | None:
-    """The next batch, or None at the end; what a thread is asked for."""
-    return next(batches, None)

@@ -5,43 +5,51 @@ import os
 import unicodedata
 from collections.abc import Callable, Iterator
 
-from orchestrator.core.catalog import Listed, Listing, ShareFolder
+from orchestrator.core.catalog import Listed, Listing, ShareFolder, ShareListing
 from orchestrator.core.entries import Entry, EntryKind
 from orchestrator.core.paths import SourcePath
 from orchestrator.files.readings import newest_ns, stands_for_folder, to_entry, unreadable
 from orchestrator.files.system import kind_of, opened_folder, system_path
-from orchestrator.files.walk import walk
+from orchestrator.files.walk import Beat, heard, unheard, walk
 
 _MISSING = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
 class LocalSource:
-    """Reads a mount share. Nothing below it is ever written."""
+    """Reads a mount share. Nothing below it is ever written. Each `beat` is called as often as the share answers."""
 
-    def folders(self, share: str) -> list[ShareFolder]:
+    def folders(self, share: str, beat: Beat = unheard) -> ShareListing:
         """The folders directly below a share, by name, each with the newest of its times.
 
         OSError when the share cannot be listed.
         """
-        return [
+        path = system_path(share)
+        with opened_folder(path, follow=True) as opened:
+            children = _children(path, opened, beat)
+            status = os.stat(opened)  # of what was listed, whatever has become of its path meanwhile
+        found = [
             ShareFolder(name, newest_ns(status))
-            for name, (path, status) in sorted(_children(system_path(share)).items())
+            for name, (path, status) in sorted(children.items())
             if stands_for_folder(path, status)
         ]
+        return ShareListing(tuple(found), (status.st_dev, status.st_ino), os.path.ismount(path))
 
-    def listing(self, folder: SourcePath) -> Listing:
+    def listing(self, folder: SourcePath, beat: Beat = unheard) -> Listing:
         """The direct children of a folder; sizes in bytes, times in whole seconds UTC, rounded down.
 
         OSError when it cannot be listed. A child that vanishes meanwhile is left out.
         """
+        path = system_path(folder.root, folder.relative)
+        with opened_folder(path, follow=True) as opened:
+            children = _children(path, opened, beat)
         return {
             name: Listed(True, None, status.st_mtime_ns // 1_000_000_000)
             if stands_for_folder(path, status)
             else Listed(False, status.st_size, status.st_mtime_ns // 1_000_000_000)
-            for name, (path, status) in _children(system_path(folder.root, folder.relative)).items()
+            for name, (path, status) in children.items()
         }
 
-    def look(self, path: SourcePath) -> Entry | None:
+    def look(self, path: SourcePath, beat: Beat = unheard) -> Entry | None:
         """The entry at `path`, None if there is none; its `relative` has the names as they are on the share.
 
         A name that is not there exactly is found without regard to letter case and accent composition, unless two
@@ -54,7 +62,7 @@ class LocalSource:
             for wanted in (name for name in path.relative.split("/") if name):
                 if kind_of(status) is EntryKind.LINK and done:
                     break
-                name = _name_on_share(system_path(path.root, "/".join(done)), wanted)
+                name = _name_on_share(system_path(path.root, "/".join(done)), wanted, beat)
                 if name is None:
                     return None
                 done.append(name)
@@ -63,16 +71,16 @@ class LocalSource:
             return None if error.errno in _MISSING else unreadable(path.relative, error)
         return to_entry("/".join(done), status)
 
-    def scan(self, start: SourcePath, enters: Callable[[str], bool]) -> Iterator[list[Entry]]:
+    def scan(self, start: SourcePath, enters: Callable[[str], bool], beat: Beat = unheard) -> Iterator[list[Entry]]:
         """Everything below `start`, in batches; the rules are those of `orchestrator.files.walk`."""
-        return walk(start, enters)
+        return walk(start, enters, beat)
 
 
-def _children(folder: str) -> dict[str, tuple[str, os.stat_result]]:
+def _children(folder: str, opened: int | str, beat: Beat) -> dict[str, tuple[str, os.stat_result]]:
     """(path, status) of each child; links are not followed."""
     found = {}
-    with opened_folder(folder, follow=True) as opened, os.scandir(opened) as children:
-        for child in children:
+    with os.scandir(opened) as children:
+        for child in heard(children, beat):
             try:
                 found[child.name] = (f"{folder}{os.sep}{child.name}", child.stat(follow_symlinks=False))
             except FileNotFoundError:
@@ -80,7 +88,7 @@ def _children(folder: str) -> dict[str, tuple[str, os.stat_result]]:
     return found
 
 
-def _name_on_share(folder: str, wanted: str) -> str | None:
+def _name_on_share(folder: str, wanted: str, beat: Beat) -> str | None:
     """The name in `folder` that answers to `wanted`: the exact one, else the only one that differs in case."""
     if wanted in (".", "..") or "\x00" in wanted or "/" in wanted:
         return None
@@ -88,7 +96,7 @@ def _name_on_share(folder: str, wanted: str) -> str | None:
         return wanted
     key = _key(wanted)
     with opened_folder(folder, follow=True) as opened, os.scandir(opened) as children:
-        names = [child.name for child in children if _key(child.name) == key]
+        names = [child.name for child in heard(children, beat) if _key(child.name) == key]
     if wanted in names:
         return wanted
     return names[0] if len(names) == 1 else None

@@ -20,6 +20,13 @@ SORTED_AT_MOST = 50_000
 
 _Identity = tuple[int, int]
 
+Beat = Callable[[], None]
+"""Called for each entry that the share gives, so that slow can be told from hung."""
+
+
+def unheard() -> None:
+    """A beat that nobody listens to."""
+
 
 class _Folder(NamedTuple):
     """A folder still to be listed; `depth` counts from the start."""
@@ -29,7 +36,7 @@ class _Folder(NamedTuple):
     identity: _Identity
 
 
-def walk(start: SourcePath, enters: Callable[[str], bool]) -> Iterator[list[Entry]]:
+def walk(start: SourcePath, enters: Callable[[str], bool], beat: Beat = unheard) -> Iterator[list[Entry]]:
     """Everything below `start`, in batches of BATCH, folders before their content.
 
     `enters` is asked with each folder's path relative to the root of `start`; a folder it declines is left out
@@ -37,7 +44,7 @@ def walk(start: SourcePath, enters: Callable[[str], bool]) -> Iterator[list[Entr
     whatever it is; when it cannot be, the only entry is an `UNREADABLE` one with its path.
     """
     batch: list[Entry] = []
-    for entry in _entries(start, enters):
+    for entry in _entries(start, enters, beat):
         batch.append(entry)
         if len(batch) >= BATCH:
             yield batch
@@ -46,7 +53,7 @@ def walk(start: SourcePath, enters: Callable[[str], bool]) -> Iterator[list[Entr
         yield batch
 
 
-def _entries(start: SourcePath, enters: Callable[[str], bool]) -> Iterator[Entry]:
+def _entries(start: SourcePath, enters: Callable[[str], bool], beat: Beat) -> Iterator[Entry]:
     try:
         status = _status_of(start)
     except OSError as error:
@@ -56,11 +63,12 @@ def _entries(start: SourcePath, enters: Callable[[str], bool]) -> Iterator[Entry
     trail: list[_Identity] = []
     while stack:
         folder = stack.pop()
+        beat()
         del trail[folder.depth :]
         trail.append(folder.identity)
         below: list[_Folder] = []
         try:
-            yield from _listed(start.root, folder, enters, trail, below)
+            yield from _listed(start.root, folder, enters, trail, below, beat)
         except OSError as error:
             yield unreadable(folder.relative, error)
         below.reverse()
@@ -73,13 +81,14 @@ def _status_of(start: SourcePath) -> os.stat_result:
 
 
 def _listed(
-    root: str, folder: _Folder, enters: Callable[[str], bool], trail: list[_Identity], below: list[_Folder]
+    root: str, folder: _Folder, enters: Callable[[str], bool], trail: list[_Identity], below: list[_Folder], beat: Beat
 ) -> Iterator[Entry]:
     """The entries of one folder; those to be entered go into `below`."""
     prefix = f"{folder.relative}/" if folder.relative else ""
     path = system_path(root, folder.relative)
     with opened_folder(path, follow=folder.depth == 0) as opened, os.scandir(opened) as children:
-        for child in _in_order(children):
+        for child in _in_order(heard(children, beat)):
+            beat()
             relative = prefix + child.name
             try:
                 status = child.stat(follow_symlinks=False)
@@ -96,6 +105,13 @@ def _listed(
                 else:
                     below.append(_Folder(relative, folder.depth + 1, identity))
                     yield to_entry(relative, status)
+
+
+def heard(children: Iterator[os.DirEntry[str]], beat: Beat) -> Iterator[os.DirEntry[str]]:
+    """The children of a folder, with a beat for each as the share gives it."""
+    for child in children:
+        beat()
+        yield child
 
 
 def _in_order(children: Iterator[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:

@@ -1,19 +1,279 @@
 """A share or a disk that hangs is noticed by itself and holds nobody for ever; one that is only slow is waited for."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from orchestrator.core.entries import Entry
+from orchestrator.core.errors import ShareUnreadable
+from orchestrator.core.events import MountDeleted, Notice
 from orchestrator.simulator import Estate
 from tests.chaos.test_bad_neighbours import Wrapped
-from tests.support.chaos import demand_everything_restored, house, live
+from tests.support.chaos import (
+    Ended,
+    Fate,
+    House,
+    demand_everything_restored,
+    demand_nothing_held,
+    demand_whole_files,
+    house,
+    live,
+    report_of,
+)
+
+STALL: dict[str, Any] = {"stall_timeout": 0.2}
+
+
+class Hung:
+    """One method of a room that does not come back for arguments that `when` holds true of, until `let_go` is set."""
+
+    def __init__(self, room: str, method: str, when: Callable[..., bool] = lambda *_: True) -> None:
+        self.room, self.method, self._when = room, method, when
+        self.at_it, self.let_go = threading.Event(), threading.Event()
+        self.times = 0
+
+    def wrap(self, name: str, room: Any) -> Any:
+        if name != self.room:
+            return room
+        real = getattr(room, self.method)
+
+        def call(*words: Any) -> Any:
+            if not self.let_go.is_set() and self._when(*words):
+                self.times += 1
+                self.at_it.set()
+                self.let_go.wait(15)
+            return real(*words)
+
+        return Wrapped(room, **{self.method: call})
+
+
+@contextmanager
+def hung(room: str, method: str, when: Callable[..., bool] = lambda *_: True) -> Iterator[Hung]:
+    one = Hung(room, method, when)
+    try:
+        yield one
+    finally:
+        one.let_go.set()
+
+
+def of_fs01(*words: Any) -> bool:
+    """Something on the mount of fs01."""
+    return "/fs01" in str(words[0])
+
+
+def told(fate: Fate) -> str:
+    return "\n".join(event.message for event in fate.seen if isinstance(event, Notice))
+
+
+async def demand_resumed(home: House, ended: Ended) -> None:
+    """What was given up is done by naming the run again, once the share answers."""
+    run = report_of(ended).run
+    again = await live(home, resume=True, run=run)
+    demand_everything_restored(home, again)
 
 
 def target_with(place: Callable[..., Any]) -> Callable[[str, Any], Any]:
     """The target room with another `place`, which is given the real room first."""
     return lambda name, room: Wrapped(room, place=lambda *words: place(room, *words)) if name == "target" else room
+
+
+# The share hangs
+
+
+@pytest.mark.parametrize("method", ["look", "scan"])
+async def test_a_walk_that_does_not_get_on_fails_what_was_asked_for_there_and_nothing_else(
+    estate: Estate, tmp_path: Path, method: str
+) -> None:
+    """fs01 has C: in its Volume2; D: and the other machines are as they should be."""
+    when = lambda path, *_: of_fs01(path) and "Volume2" in str(path)  # noqa: E731
+    with hung("source", method, when) as hang:
+        async with house(estate, tmp_path, limits=STALL) as home:
+            fate = Fate()
+            ended = await live(home, fate, wrap=hang.wrap)
+            report = report_of(ended)
+            assert [(one.guest_path, one.reason) for one in report.problems] == [("C:\\Shares", "stalled")]
+            assert "limits.stall_timeout" in report.problems[0].message
+            assert {one.vm: one.state for one in report.groups} == {
+                "fs01": "failed", "app 1": "done", "Büro-Ablage": "done",
+            }  # fmt: skip
+            assert report.exit_code == 4
+            assert all("fs01/C/" in str(path) for path in home.missing())
+            assert (home.target / "fs01/D/Data/x.txt").exists()
+            assert sum(isinstance(event, MountDeleted) for event in fate.seen) == 3
+            demand_whole_files(home)
+            demand_nothing_held(home)
+            hang.let_go.set()
+            await demand_resumed(home, ended)
+
+
+async def test_what_was_found_before_a_walk_got_stuck_is_restored(estate: Estate, tmp_path: Path) -> None:
+    stuck, let_go = threading.Event(), threading.Event()
+
+    def scan(room: Any, start: Any, enters: Any, beat: Any) -> Any:
+        for entries in room.scan(start, enters, beat):
+            for entry in entries:
+                if of_fs01(start) and entry.relative.endswith("read only.txt") and not let_go.is_set():
+                    stuck.set()
+                    let_go.wait(15)
+                yield [entry] * (63 if entry.relative.endswith("big.bin") else 1)
+
+    def wrap(name: str, room: Any) -> Any:
+        return Wrapped(room, scan=lambda *words: scan(room, *words)) if name == "source" else room
+
+    async with house(estate, tmp_path, limits=STALL) as home:
+        try:
+            report = report_of(await live(home, wrap=wrap))
+        finally:
+            let_go.set()
+        assert stuck.is_set()
+        assert [(one.guest_path, one.reason) for one in report.problems] == [("C:\\Shares", "stalled")]
+        assert (home.target / "fs01/C/Shares/big.bin").exists()
+        assert not (home.target / "fs01/C/Shares/read only.txt").exists()
+
+
+async def test_a_share_that_is_slow_but_gets_on_is_never_given_up(estate: Estate, tmp_path: Path) -> None:
+    never = threading.Event()
+
+    def slowly(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*words: Any) -> Any:
+            *others, beat = words
+            for _ in range(5):
+                never.wait(0.06)
+                beat()
+            return method(*others, lambda: (never.wait(0.01), beat()))
+
+        return call
+
+    def wrap(name: str, room: Any) -> Any:
+        if name != "source":
+            return room
+        return Wrapped(
+            room, **{method: slowly(getattr(room, method)) for method in ("folders", "listing", "look", "scan")}
+        )
+
+    wanted = {"fs01": {"C:\\Shares": "C:"}}
+    async with house(estate, tmp_path, limits=STALL, wanted=wanted) as home:
+        demand_everything_restored(home, await live(home, wrap=wrap))
+
+
+async def test_a_share_that_hangs_while_files_are_copied_is_given_up_as_a_whole(
+    estate: Estate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not file by file: a million files would take a million times the limit."""
+    monkeypatch.setattr("orchestrator.engine.stages.ABANDON_AFTER", 0.05)
+    with hung("target", "place", lambda source, *_: of_fs01(source)) as copying:
+        looking = Hung("source", "look", lambda path, *_: of_fs01(path) and copying.at_it.is_set())
+        async with house(estate, tmp_path, limits={**STALL, "copies": 1}) as home:
+            try:
+                ended = await live(home, wrap=lambda name, room: looking.wrap(name, copying.wrap(name, room)))
+            finally:
+                looking.let_go.set()
+            report = report_of(ended)
+            assert {one.vm: one.state for one in report.groups}["fs01"] == "failed"
+            assert {one.reason for one in report.problems} == {"stalled"}
+            assert copying.times <= 2
+            demand_nothing_held(home)
+            copying.let_go.set()
+            await demand_resumed(home, ended)
+
+
+@pytest.mark.parametrize("call", [1, 3], ids=["before the run", "before a mount"])
+async def test_a_share_that_cannot_be_listed_before_a_mount_costs_its_machines_and_one_wait(
+    estate: Estate, tmp_path: Path, call: int
+) -> None:
+    share = str(estate.shares["vbr01"])
+    calls: list[str] = []
+
+    def when(asked: str, *_: Any) -> bool:
+        calls.extend([asked] if asked == share else [])
+        return asked == share and len(calls) >= call
+
+    with hung("source", "folders", when) as hang:
+        async with house(estate, tmp_path, limits=STALL) as home:
+            if call == 1:
+                with pytest.raises(ShareUnreadable, match=r"limits\.stall_timeout"):
+                    await live(home, wrap=hang.wrap)
+            else:
+                report = report_of(await live(home, wrap=hang.wrap))
+                assert {one.vm: one.state for one in report.groups}["Büro-Ablage"] == "done"
+                assert {one.reason for one in report.problems} == {"mount-failed"}
+                assert all("limits.stall_timeout" in one.message for one in report.problems)
+                assert report.exit_code == 4
+            demand_nothing_held(home)
+        assert hang.times <= 2, "those who ask at the same time wait; later ones are only told"
+
+
+@pytest.mark.parametrize("method", ["folders", "listing"])
+async def test_a_share_that_hangs_once_the_machine_is_mounted_ends_the_group_and_the_mount(
+    estate: Estate, tmp_path: Path, method: str
+) -> None:
+    home_of: list[House] = []
+    when = lambda path, *_: bool(home_of[0].simulator.mounts_made) and "vbr01" in str(path)  # noqa: E731
+    with hung("source", method, when) as hang:
+        async with house(estate, tmp_path, limits=STALL) as home:
+            home_of.append(home)
+            ended = await live(home, wrap=hang.wrap)
+            report = report_of(ended)
+            assert {one.vm: one.state for one in report.groups}["fs01"] == "failed"
+            assert "limits.stall_timeout" in {one.vm: one.message for one in report.groups}["fs01"]
+            demand_nothing_held(home)
+            hang.let_go.set()
+            await demand_resumed(home, ended)
+
+
+async def test_a_share_that_hangs_after_the_mount_was_deleted_only_costs_the_confirmation(
+    estate: Estate, tmp_path: Path
+) -> None:
+    home_of: list[House] = []
+    when = lambda *_: any(one.route == "mount_delete" for one in home_of[0].simulator.log)  # noqa: E731
+    with hung("source", "folders", when) as hang:
+        async with house(estate, tmp_path, limits=STALL, wanted={"app 1": {"/srv": "/"}}) as home:
+            home_of.append(home)
+            demand_everything_restored(home, await live(home, wrap=hang.wrap))
+        assert hang.at_it.is_set()
+
+
+# The destination hangs
+
+
+@pytest.mark.parametrize("method", ["free_space", "folds_case", "check_root"])
+async def test_a_destination_that_does_not_answer_ends_in_words_and_with_no_mount(
+    estate: Estate, tmp_path: Path, method: str
+) -> None:
+    with hung("target", method) as hang:
+        async with house(estate, tmp_path, limits={**STALL, "space_wait": 0.2}) as home:
+            fate = Fate()
+            if method == "check_root":
+                with pytest.raises(Exception, match=r"limits\.stall_timeout"):
+                    await live(home, fate, wrap=hang.wrap)
+            else:
+                report = report_of(await live(home, fate, wrap=hang.wrap))
+                assert report.exit_code == (6 if method == "free_space" else 4)
+                said = told(fate) + "".join(one.message for one in report.problems)
+                assert "limits.stall_timeout" in said
+                assert "does not answer" in said
+            assert home.visible() == []
+            demand_nothing_held(home)
+            hang.let_go.set()
+            if method == "free_space":
+                demand_everything_restored(home, await live(home, resume=True))
+
+
+async def test_folders_whose_times_cannot_be_set_are_told_of_and_nothing_else_is_lost(
+    estate: Estate, tmp_path: Path
+) -> None:
+    with hung("target", "finish_folder") as hang:
+        async with house(estate, tmp_path, limits=STALL) as home:
+            fate = Fate()
+            demand_everything_restored(home, await live(home, fate, wrap=hang.wrap))
+            assert "fs01: not every folder got its time back" in told(fate)
+
+
+# Slow threads, and threads that come back
 
 
 async def test_waiting_for_a_free_thread_is_no_stall(estate: Estate, tmp_path: Path) -> None:

@@ -11,30 +11,34 @@ SECOND = 1_000_000_000
 
 
 def everything(ground: Ground, start: str = "", *, but: str | None = None) -> list[Entry]:
-    batches = ground.source.scan(SourcePath(ground.root, start), lambda folder: folder != but)
+    batches = ground.source.scan(SourcePath(ground.root, start), lambda folder: folder != but, still)
     return [entry for batch in batches for entry in batch]
+
+
+def still() -> None:
+    """Nobody waits for this share."""
 
 
 def test_a_share_lists_its_folders_and_nothing_else(ground: Ground) -> None:
     ground.make("fs01_3c75de11")
     ground.make(".hidden")
     ground.put("readme.txt", b"", 0)
-    found = ground.source.folders(ground.root)
+    found = ground.source.folders(ground.root, still).folders
     assert [folder.name for folder in found] == [".hidden", "fs01_3c75de11"]
     assert all(folder.created_ns > 1_600_000_000 * SECOND for folder in found)
 
 
 def test_a_share_that_is_not_there_is_an_oserror(ground: Ground) -> None:
     with pytest.raises(OSError, match="No such file"):
-        ground.source.folders(ground.root + "/gone")
+        ground.source.folders(ground.root + "/gone", still)
     with pytest.raises(OSError, match="No such file"):
-        ground.source.listing(SourcePath(ground.root, "gone"))
+        ground.source.listing(SourcePath(ground.root, "gone"), still)
 
 
 def test_a_listing_has_kinds_sizes_and_whole_seconds(ground: Ground) -> None:
     ground.make("v/Folder")
     ground.put("v/naïve.txt", b"12345", 1_700_000_000 * SECOND + 999_999_999)
-    found = ground.source.listing(SourcePath(ground.root, "v"))
+    found = ground.source.listing(SourcePath(ground.root, "v"), still)
     assert found["naïve.txt"] == Listed(False, 5, 1_700_000_000)
     assert found["Folder"].folder
     assert found["Folder"].size is None
@@ -43,32 +47,32 @@ def test_a_listing_has_kinds_sizes_and_whole_seconds(ground: Ground) -> None:
 
 def test_an_entry_is_found_under_its_very_name(ground: Ground) -> None:
     ground.put("Shares/Plan.xlsx", b"12345", 7 * SECOND + 5)
-    found = ground.source.look(SourcePath(ground.root, "Shares/Plan.xlsx"))
+    found = ground.source.look(SourcePath(ground.root, "Shares/Plan.xlsx"), still)
     assert found == Entry("Shares/Plan.xlsx", EntryKind.FILE, 5, 7 * SECOND + 5, 0o644)
-    folder = ground.source.look(SourcePath(ground.root, "Shares"))
+    folder = ground.source.look(SourcePath(ground.root, "Shares"), still)
     assert folder is not None
     assert (folder.relative, folder.kind, folder.size) == ("Shares", EntryKind.FOLDER, 0)
 
 
 def test_the_root_itself_is_a_folder_and_a_root_that_is_gone_is_nothing(ground: Ground) -> None:
-    found = ground.source.look(SourcePath(ground.root, ""))
+    found = ground.source.look(SourcePath(ground.root, ""), still)
     assert found is not None
     assert (found.relative, found.kind) == ("", EntryKind.FOLDER)
-    assert ground.source.look(SourcePath(ground.root + "/gone", "")) is None
-    assert ground.source.look(SourcePath(ground.root + "/gone", "a")) is None
+    assert ground.source.look(SourcePath(ground.root + "/gone", ""), still) is None
+    assert ground.source.look(SourcePath(ground.root + "/gone", "a"), still) is None
 
 
 @pytest.mark.parametrize("asked", ["shares/PLAN.XLSX", "SHARES/plan.xlsx", "Shares/plan.xlsx"])
 def test_another_letter_case_finds_the_entry_and_names_it_as_it_is(ground: Ground, asked: str) -> None:
     ground.put("Shares/Plan.xlsx", b"12345", 0)
-    found = ground.source.look(SourcePath(ground.root, asked))
+    found = ground.source.look(SourcePath(ground.root, asked), still)
     assert found is not None
     assert found.relative == "Shares/Plan.xlsx"
 
 
 def test_accents_are_found_whether_composed_or_not(ground: Ground) -> None:
     ground.put("cafe\u0301/Zu\u0308rich", b"", 0)
-    found = ground.source.look(SourcePath(ground.root, "caf\u00e9/Z\u00dcRICH"))
+    found = ground.source.look(SourcePath(ground.root, "caf\u00e9/Z\u00dcRICH"), still)
     assert found is not None
     assert found.relative == "cafe\u0301/Zu\u0308rich"
 
@@ -77,16 +81,16 @@ def test_of_two_names_that_differ_in_case_only_the_exact_one_is_found(ground: Gr
     ground.put("Plan", b"upper", 0)
     ground.put("plan", b"lo", 0)
     for exact, size in (("Plan", 5), ("plan", 2)):
-        found = ground.source.look(SourcePath(ground.root, exact))
+        found = ground.source.look(SourcePath(ground.root, exact), still)
         assert found is not None
         assert (found.relative, found.size) == (exact, size)
-    assert ground.source.look(SourcePath(ground.root, "PLAN")) is None
+    assert ground.source.look(SourcePath(ground.root, "PLAN"), still) is None
 
 
 @pytest.mark.parametrize("asked", ["gone", "Shares/gone", "Shares/Plan.xlsx/below", "..", "Shares/../Shares", "a\x00b"])
 def test_what_is_not_there_or_would_leave_the_root_is_nothing(ground: Ground, asked: str) -> None:
     ground.put("Shares/Plan.xlsx", b"12345", 0)
-    assert ground.source.look(SourcePath(ground.root, asked)) is None
+    assert ground.source.look(SourcePath(ground.root, asked), still) is None
 
 
 def test_a_scan_gives_everything_sorted_and_folders_before_their_content(ground: Ground) -> None:
@@ -116,7 +120,7 @@ def test_a_folder_that_is_not_to_be_entered_is_left_out_altogether(ground: Groun
 def test_large_folders_come_in_bounded_batches(ground: Ground) -> None:
     for number in range(700):
         ground.put(f"{number:04d}", b"", 0)
-    batches = list(ground.source.scan(SourcePath(ground.root, ""), lambda _: True))
+    batches = list(ground.source.scan(SourcePath(ground.root, ""), lambda _: True, still))
     assert max(map(len, batches)) <= 256
     assert [entry.relative for batch in batches for entry in batch] == [f"{number:04d}" for number in range(700)]
 

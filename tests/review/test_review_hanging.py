@@ -21,7 +21,7 @@ HANGING = """
 
     where, real, calls = os.environ["HANG"], LocalSource.folders, []
 
-    def folders(self, share):
+    def folders(self, share, *_):
         calls.append(share)
         return real(self, share) if len(calls) < 3 else hang()
 

@@ -5,7 +5,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 import pytest
@@ -138,7 +138,7 @@ def test_a_volume_folder_that_is_shown_as_a_link_is_listed_as_a_folder(share: Pa
         "dangling": False,
         "file": False,
     }
-    assert [folder.name for folder in SOURCE.folders(str(share))] == ["Volume1"]
+    assert [folder.name for folder in SOURCE.folders(str(share)).folders] == ["Volume1"]
 
 
 class WindowsStatus:
@@ -302,6 +302,35 @@ def test_a_very_large_folder_is_passed_on_as_it_is_read(share: Path, monkeypatch
     assert len(taken) < 400
     rest = [entry for batch in batches for entry in batch]
     assert sorted(entry.relative for entry in [*first, *rest]) == [f"{number:04d}" for number in range(1000)]
+
+
+def test_every_entry_beats_so_that_a_slow_share_is_told_from_a_dead_one(
+    share: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(30):
+        put(share / "Many" / f"{number}.txt")
+    beats = count()
+    for asked in (
+        lambda beat: SOURCE.folders(str(share / "Many"), beat),
+        lambda beat: SOURCE.listing(SourcePath(str(share), "Many"), beat),
+        lambda beat: SOURCE.look(SourcePath(str(share), "MANY/7.TXT"), beat),
+        lambda beat: list(SOURCE.scan(SourcePath(str(share), ""), lambda _: True, beat)),
+    ):
+        before = next(beats)
+        asked(lambda: next(beats) and None)
+        assert next(beats) - before > 30
+
+
+def test_a_share_is_told_from_the_empty_folder_that_is_left_when_it_is_unmounted(share: Path, tmp_path: Path) -> None:
+    before = SOURCE.folders(str(share))
+    put(share / "fs01" / "x")
+    assert SOURCE.folders(str(share)).identity == before.identity
+    assert not before.mounted
+    with mounted(tmp_path / "mounted", "-t", "tmpfs", "tmpfs") as at:
+        inside = SOURCE.folders(str(at))
+    assert inside.mounted
+    assert not SOURCE.folders(str(tmp_path / "mounted")).mounted
+    assert SOURCE.folders(str(tmp_path / "mounted")).identity != inside.identity
 
 
 def test_a_walk_that_is_given_up_leaves_nothing_open(share: Path) -> None:

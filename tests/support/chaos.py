@@ -515,15 +515,20 @@ Ended = list[roof.Finished] | None
 
 
 async def live(
-    house: House, fate: Fate | None = None, *, resume: bool = False, wrap: Wrap = lambda name, room: room
+    house: House,
+    fate: Fate | None = None,
+    *,
+    resume: bool = False,
+    run: str | None = None,
+    wrap: Wrap = lambda name, room: room,
 ) -> Ended:
-    """One process from start to end: `orchestrator run`, or `orchestrator resume`, which is `run` when there is nothing
-    to be resumed."""
+    """One process from start to end: `orchestrator run`, or `orchestrator resume` (of `run`, if it is named), which is
+    `run` when there is nothing to be resumed."""
     fate = fate or Fate()
     app = await anyio.to_thread.run_sync(boot, house, fate, wrap)
     try:
         with mock.patch.object(roof, "stopped_from_outside", _obeying(fate)):
-            return await _story(house, app, resume)
+            return await _story(house, app, resume, run)
     except BaseExceptionGroup as group:
         if group.split(Killed)[0] is None:
             raise
@@ -535,10 +540,10 @@ async def live(
     return None
 
 
-async def _story(house: House, app: BoxedApp, resume: bool) -> Ended:
+async def _story(house: House, app: BoxedApp, resume: bool, run: str | None) -> Ended:
     if resume:
         try:
-            return [await roof.resume_run(app, None)]
+            return [await roof.resume_run(app, run)]
         except WordsError:
             pass  # killed before the run began or after it ended
     return await roof.run_jobs(app, [roof.NamedJob(house.job, "chaos.toml", b"# chaos")], False)
