@@ -10,7 +10,7 @@ TEST_TMP ?= $(shell test -w /dev/shm && echo /dev/shm || echo /tmp)
 FAST_TESTS := tests/architecture tests/contract tests/core tests/docs tests/rooms tests/views
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos mutations check bench clean
+.PHONY: help setup demo test systemd-tools service-test chaos mutations check bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,8 +27,16 @@ $(STAMP): pyproject.toml
 demo: setup ## restore 12 machines from a simulated Enterprise Manager, end to end
 	$(BIN)/orchestrator demo
 
-test: setup ## every test
+test: setup systemd-tools ## every test but those of service-test
 	TMPDIR=$(TEST_TMP) $(BIN)/python -m pytest -n $(TEST_JOBS) --dist worksteal
+
+systemd-tools:
+	@command -v systemd-analyze > /dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then apt-get -qq update && apt-get -qq install -y systemd > /dev/null; \
+	  else echo "systemd-analyze is not installed: the tests of the units are skipped; on Debian: apt-get install systemd"; fi; }
+
+service-test: setup systemd-tools ## boot a systemd of its own (as root) and run the units for real
+	SERVICE_TEST=1 TMPDIR=$(TEST_TMP) $(BIN)/python -m pytest tests/service
 
 chaos: setup ## the long tests: real kills, random fault scripts, a death at every call (about 20 minutes)
 	$(BIN)/python -m tests.chaos.nightly

@@ -93,7 +93,7 @@ class LocalTarget:
             if not os.path.isdir(existing):
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), existing)
             if not os.access(existing, os.W_OK | os.X_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), existing)
+                raise _denial(existing)
 
     def look(self, path: TargetPath) -> Found:
         """What stands at `path`; links are not followed, a link is OTHER. FileError when the way there leads through
@@ -327,6 +327,13 @@ def folds_case(folder: str) -> bool:
 def free_space(root: str) -> int:
     """Bytes free where `root` is or would be. OSError when that cannot be told."""
     return shutil.disk_usage(_nearest_existing(root)).free
+
+
+def _denial(folder: str) -> OSError:
+    """Why `folder` cannot be written: all there is read-only, as it is for a confined service, or its permissions."""
+    read_only = hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY
+    number = errno.EROFS if read_only else errno.EACCES
+    return OSError(number, os.strerror(number), folder)
 
 
 def _nearest_existing(path: str) -> str:

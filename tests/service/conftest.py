@@ -1,0 +1,119 @@
+"""A machine with the product installed as docs/deploy says, and a simulated Enterprise Manager beside it."""
+
+import os
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+
+from tests.service.machine import Machine, booted, cannot_boot, install, installation
+
+PASSWORD = "/srv/em/em-password"
+COMMAND = ("/opt/orchestrator/bin/orchestrator", "--config", "/etc/orchestrator/config.toml")
+STEPS = """
+cd /opt/deploy
+install -m 644 systemd/*.service systemd/*.timer systemd/*.path /etc/systemd/system
+install -D -m 644 -t /etc/sysusers.d sysusers.d/orchestrator.conf
+install -D -m 644 -t /etc/tmpfiles.d tmpfiles.d/orchestrator.conf
+install -D -m 644 -t /etc/systemd/system/orchestrator.service.d systemd/site.conf
+install -D -m 644 -t /etc/systemd/system/orchestrator-.service.d systemd/site.conf
+systemd-sysusers
+systemd-tmpfiles --create orchestrator.conf
+install -d -o orchestrator -g orchestrator -m 750 /restore /elsewhere
+systemctl daemon-reload
+"""
+"""As docs/deploy/README.md says."""
+
+
+@dataclass
+class Site:
+    """The machine of one site; `em` is the config that the simulator has written for itself."""
+
+    machine: Machine
+    em: dict[str, Any]
+
+    def configure(self, **sections: dict[str, Any]) -> None:
+        """Write config.toml; a table given here is laid over the one of the site."""
+        server = self.em["enterprise_manager"]
+        config: dict[str, Any] = {
+            "enterprise_manager": {
+                **{key: server[key] for key in ("url", "username", "ca_file")},
+                "password_credential": "em-password",
+            },
+            "backup_servers": self.em["backup_servers"],
+            "targets": {"allow": ["/restore", "/elsewhere"]},
+            "state": {"folder": "/var/lib/orchestrator/state"},
+        }
+        for name, section in sections.items():
+            config[name] = {**config.get(name, {}), **section}
+        self.machine.path("/etc/orchestrator/config.toml").write_text(tomli_w.dumps(config))
+
+    def job(self, name: str, to: str = "/restore") -> str:
+        """The text of a job that restores all of every machine."""
+        job = tomllib.loads(self.machine.path("/srv/em/job.toml").read_text())
+        return tomli_w.dumps({**job, "name": name, "defaults": {**job["defaults"], "to": f"{to}/{{vm}}"}})
+
+    @contextmanager
+    def dropped_in(self, unit: str, *lines: str) -> Iterator[None]:
+        """A drop-in for a unit, as an administrator would write one, for a while."""
+        folder = self.machine.path(f"/etc/systemd/system/{unit}.d")
+        folder.mkdir(exist_ok=True)
+        (folder / "test.conf").write_text("\n".join(["[Service]", *lines, ""]))
+        self.machine.run("systemctl", "daemon-reload")
+        try:
+            yield
+        finally:
+            (folder / "test.conf").unlink()
+            self.machine.run("systemctl", "daemon-reload")
+
+    def mounts(self) -> tuple[int, int]:
+        """(mounts that the simulator was asked for, mounts that it was told to delete)."""
+        lines = self.machine.path("/srv/em/requests.log").read_text().splitlines()
+        asked = [line for line in lines if '"POST"' in line and "action=create" in line]
+        deleted = [line for line in lines if '"DELETE"' in line and "/mounts/" in line.lower()]
+        return len(asked), len(deleted)
+
+
+@pytest.fixture(scope="session")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    if not os.environ.get("SERVICE_TEST"):
+        pytest.skip("boots a machine of its own; `make service-test` runs it")
+    if why := cannot_boot():
+        pytest.fail(f"no machine can be booted here: {why}")
+    folder = tmp_path_factory.mktemp("machine")
+    with booted(folder, **installation(folder)) as machine:
+        install(machine)
+        yield machine
+
+
+@pytest.fixture(scope="session")
+def site(machine: Machine) -> Site:
+    """Installed by the steps of docs/deploy/README.md."""
+    machine.run("sh", "-eu", "-c", STEPS)
+    em = _simulator(machine)
+    machine.run("install", "-m", "600", PASSWORD, "/etc/orchestrator/em-password")
+    site = Site(machine, em)
+    site.configure()
+    machine.run("systemd-tmpfiles", "--create", "orchestrator.conf")
+    return site
+
+
+def _simulator(machine: Machine) -> dict[str, Any]:
+    """Start a simulated Enterprise Manager as a unit of its own; the config that it writes."""
+    machine.run(
+        "systemd-run", "--unit=em", "--collect", "/opt/orchestrator/bin/orchestrator", "simulate",
+        "--folder=/srv/em", "--machines=4", "--files=400", "--backup-servers=2", "--log=/srv/em/requests.log",
+    )  # fmt: skip
+    config = machine.path("/srv/em/config.toml")
+    machine.until(config.exists, "the simulator writes its config")
+    return tomllib.loads(config.read_text())
+
+
+def files_below(folder: Path) -> int:
+    """How many files there are."""
+    return sum(len(files) for _, _, files in os.walk(folder))
