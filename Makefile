@@ -7,7 +7,7 @@ TEST_JOBS ?= 2
 # Memory where there is some: the journal flushes at every mount, and a busy disk would make the tests wait for others.
 TEST_TMP ?= $(shell test -w /dev/shm && echo /dev/shm || echo /tmp)
 # Without tests/flow and tests/chaos, which start processes and whole runs; `make test` has them all.
-FAST_TESTS := tests/architecture tests/contract tests/core tests/docs tests/rooms tests/views
+FAST_TESTS := tests/architecture tests/contract tests/core tests/deploy tests/docs tests/rooms tests/views
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test systemd-tools service-test chaos mutations check bench clean

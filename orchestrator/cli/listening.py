@@ -11,6 +11,7 @@ from typing import TextIO
 import structlog
 
 from orchestrator.app import Listen, now
+from orchestrator.cli.appending import AppendedFile
 from orchestrator.cli.aside import LOSSLESS, Aside
 from orchestrator.cli.progress import make_progress
 from orchestrator.cli.service import Service, service_notifier
@@ -74,24 +75,17 @@ def _events_lost(number: int) -> Event:
 
 def _to_file(file: Path) -> Aside[Event]:
     """A file that cannot be written any more is told of once; it is no reason to end a run."""
-    stream = _opened(file)
-
-    def take(event: Event) -> None:
-        stream.write(event_json(event) + "\n")
-
-    return Aside(take, f"--events {file}", gap=_events_lost, patience=LOSSLESS, close=lambda: _close(stream))
-
-
-def _opened(file: Path) -> TextIO:
     try:
-        return file.open("a", encoding="utf-8", buffering=1)
+        appended = AppendedFile(file)
     except OSError as cause:
         raise WordsError(what=f"--events {file}: cannot be written: {cause.strerror}") from cause
-
-
-def _close(stream: TextIO) -> None:
-    with suppress(OSError):
-        stream.close()
+    return Aside(
+        lambda event: appended.write(event_json(event) + "\n"),
+        f"--events {file}",
+        gap=_events_lost,
+        patience=LOSSLESS,
+        close=appended.close,
+    )
 
 
 def _to_log(stream: TextIO) -> Listen:
