@@ -1,5 +1,6 @@
 """A machine with the product installed as docs/deploy says, and a simulated Enterprise Manager beside it."""
 
+import json
 import os
 import tomllib
 from collections.abc import Iterator
@@ -13,8 +14,7 @@ import tomli_w
 
 from tests.service.machine import Machine, booted, cannot_boot, install, installation
 
-PASSWORD = "/srv/em/em-password"
-COMMAND = ("/opt/orchestrator/bin/orchestrator", "--config", "/etc/orchestrator/config.toml")
+DROPS = "/var/lib/orchestrator/jobs"
 STEPS = """
 cd /opt/deploy
 install -m 644 systemd/*.service systemd/*.timer systemd/*.path /etc/systemd/system
@@ -26,6 +26,8 @@ systemd-sysusers
 systemd-tmpfiles --create orchestrator.conf
 install -d -o orchestrator -g orchestrator -m 750 /restore /elsewhere
 systemctl daemon-reload
+useradd --user-group ann
+usermod --append --groups orchestrator ann
 """
 """As docs/deploy/README.md says."""
 
@@ -48,6 +50,7 @@ class Site:
             "backup_servers": self.em["backup_servers"],
             "targets": {"allow": ["/restore", "/elsewhere"]},
             "state": {"folder": "/var/lib/orchestrator/state"},
+            "watch": {"folder": DROPS, "settle": 0.2},
         }
         for name, section in sections.items():
             config[name] = {**config.get(name, {}), **section}
@@ -71,12 +74,27 @@ class Site:
             (folder / "test.conf").unlink()
             self.machine.run("systemctl", "daemon-reload")
 
+    def drop(self, name: str, to: str = "/restore") -> None:
+        """Drop a job as ann does: written under a hidden name, then renamed."""
+        hidden, whole = f"{DROPS}/incoming/.{name}.toml", f"{DROPS}/incoming/{name}.toml"
+        script = f"umask 027; cat > {hidden} && mv {hidden} {whole}"
+        self.machine.run(
+            "setpriv", "--reuid=ann", "--regid=ann", "--init-groups", "sh", "-c", script, stdin=self.job(name, to)
+        )
+
+    def ended(self, name: str, folder: str = "done") -> str:
+        """Wait for a dropped job to end in a folder; what is said beside it."""
+        place = self.machine.path(f"{DROPS}/{folder}")
+        self.machine.until(lambda: list(place.glob(f"{name}.*.reason.txt")), f"{name} is in {folder}")
+        (said,) = place.glob(f"{name}.*.reason.txt")
+        return said.read_text()
+
     def mounts(self) -> tuple[int, int]:
-        """(mounts that the simulator was asked for, mounts that it was told to delete)."""
-        lines = self.machine.path("/srv/em/requests.log").read_text().splitlines()
-        asked = [line for line in lines if '"POST"' in line and "action=create" in line]
-        deleted = [line for line in lines if '"DELETE"' in line and "/mounts/" in line.lower()]
-        return len(asked), len(deleted)
+        """(mounts that the simulator made, mounts that it deleted)."""
+        lines = map(json.loads, self.machine.path("/srv/em/requests.log").read_text().splitlines())
+        calls = [(one["method"], one["path"]) for one in lines if one["status"] < 300]
+        made = sum(method == "POST" and path.endswith("/mounts") for method, path in calls)
+        return made, sum(method == "DELETE" and "/mounts/" in path for method, path in calls)
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +114,7 @@ def site(machine: Machine) -> Site:
     """Installed by the steps of docs/deploy/README.md."""
     machine.run("sh", "-eu", "-c", STEPS)
     em = _simulator(machine)
-    machine.run("install", "-m", "600", PASSWORD, "/etc/orchestrator/em-password")
+    machine.run("install", "-m", "600", "/srv/em/em-password", "/etc/orchestrator/em-password")
     site = Site(machine, em)
     site.configure()
     machine.run("systemd-tmpfiles", "--create", "orchestrator.conf")

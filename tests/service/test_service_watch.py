@@ -1,0 +1,109 @@
+"""The watcher as a service, for real: ready, alive, confined, stopped with mounts open, hung, and with a bad config."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.service.conftest import DROPS, Site, files_below
+
+pytestmark = pytest.mark.timeout(180)
+
+UNIT = "orchestrator.service"
+CONFIG = "/etc/orchestrator/config.toml"
+
+
+@pytest.fixture
+def watcher(site: Site) -> Iterator[Site]:
+    """The service, started, with a watchdog that does not let a test wait for minutes."""
+    with site.dropped_in(UNIT, "WatchdogSec=3s", "RestartSec=100ms"):
+        site.machine.run("systemctl", "start", UNIT)
+        yield site
+        site.machine.run("systemctl", "stop", UNIT)
+        site.machine.run("systemctl", "reset-failed", ok=False)
+
+
+def status(site: Site) -> str:
+    return site.machine.show(UNIT, "StatusText")
+
+
+def test_the_service_is_ready_says_what_it_waits_for_and_gives_signs_of_life(watcher: Site) -> None:
+    machine = watcher.machine
+    assert machine.show(UNIT, "ActiveState") == "active"
+    assert status(watcher) == f"waiting for jobs in {DROPS}"
+    first = machine.show(UNIT, "WatchdogTimestampMonotonic")
+    machine.until(lambda: machine.show(UNIT, "WatchdogTimestampMonotonic") not in ("0", first), "petted", 10)
+
+
+def test_the_process_is_confined(watcher: Site) -> None:
+    pid = watcher.machine.show(UNIT, "MainPID")
+    told = watcher.machine.run("cat", f"/proc/{pid}/status")
+    said = dict(re.findall(r"^(\w+):\t(.*)$", told, re.MULTILINE))
+    assert said["CapEff"] == said["CapBnd"] == "0000000000000000"
+    assert (said["NoNewPrivs"], said["Seccomp"]) == ("1", "2")
+    assert said["Uid"].split() == [watcher.machine.run("id", "-u", "orchestrator")] * 4
+    inside = ("nsenter", f"--target={pid}", "--mount", "touch")
+    assert "Read-only file system" in watcher.machine.run(*inside, "/etc/probe", ok=False)
+    assert "Read-only file system" in watcher.machine.run(*inside, "/elsewhere/probe", ok=False)
+
+
+def test_a_dropped_job_is_run_and_answered_and_whose_it_was_is_known(watcher: Site) -> None:
+    watcher.drop("dropped", "/restore/dropped")
+    assert watcher.ended("dropped").startswith("exit 0: everything is restored")
+    assert files_below(watcher.machine.path("/restore/dropped")) > 100
+    assert "dropped: taken from dropped.toml of ann" in watcher.machine.log(UNIT)
+    watcher.machine.until(lambda: status(watcher) == f"waiting for jobs in {DROPS}", "it waits again")
+
+
+def test_a_stop_with_mounts_open_deletes_them_and_the_job_goes_on_at_the_next_start(watcher: Site) -> None:
+    watcher.drop("stopped", "/restore/stopped")
+    watcher.machine.until(lambda: "open" in status(watcher), "a mount is open")
+    watcher.machine.run("systemctl", "stop", UNIT)
+    assert watcher.machine.show(UNIT, "Result") == "success"
+    assert watcher.machine.show(UNIT, "ExecMainStatus") == "0"
+    made, deleted = watcher.mounts()
+    assert made == deleted > 0
+    watcher.machine.run("systemctl", "start", UNIT)
+    assert watcher.ended("stopped").startswith("exit 0")
+
+
+def test_a_process_that_hangs_with_mounts_open_is_ended_started_anew_and_leaves_none(watcher: Site) -> None:
+    restarts = int(watcher.machine.show(UNIT, "NRestarts"))
+    watcher.drop("hung", "/restore/hung")
+    watcher.machine.until(lambda: "open" in status(watcher), "a mount is open")
+    watcher.machine.run("kill", "-STOP", watcher.machine.show(UNIT, "MainPID"))
+    watcher.machine.until(lambda: int(watcher.machine.show(UNIT, "NRestarts")) == restarts + 1, "started anew")
+    assert watcher.ended("hung").startswith("exit 0")
+    log = watcher.machine.log(UNIT)
+    assert "Watchdog timeout" in log
+    assert "Fatal Python error: Aborted" in log  # and where its threads stood
+    made, deleted = watcher.mounts()
+    assert made == deleted > 0
+
+
+def test_a_config_that_is_wrong_is_told_once_and_not_tried_again(site: Site) -> None:
+    config = site.machine.path(CONFIG)
+    right = config.read_text()
+    config.write_text(right.replace("[targets]", "[tagrets]"))
+    with site.dropped_in(UNIT, "RestartSec=100ms"):
+        site.machine.run("systemctl", "start", UNIT, ok=False)
+        assert site.machine.wait_for(UNIT, "ActiveState", "failed", "inactive", "active") == "failed"
+        assert site.machine.show(UNIT, "ExecMainStatus") == "2"
+        assert site.machine.show(UNIT, "NRestarts") == "0"
+    config.write_text(right)
+    site.machine.run("systemctl", "reset-failed", UNIT)
+    assert "did you mean targets?" in site.machine.log(UNIT)
+
+
+def test_without_a_resident_watcher_a_dropped_job_starts_one_that_ends_again(site: Site) -> None:
+    machine = site.machine
+    machine.run("systemctl", "start", "orchestrator-drop.path")
+    site.drop("alone", "/restore/alone")
+    assert site.ended("alone").startswith("exit 0")
+    machine.wait_for("orchestrator-drop.service", "ActiveState", "inactive")
+    assert machine.show("orchestrator-drop.path", "ActiveState") == "active"
+    assert machine.show("orchestrator-drop.service", "Result") == "success"
+    assert machine.log("orchestrator-drop.service").count("Starting") == 1
+    machine.run("systemctl", "start", UNIT)
+    assert machine.show("orchestrator-drop.path", "ActiveState") == "inactive"
+    machine.run("systemctl", "stop", UNIT)
