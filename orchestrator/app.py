@@ -5,7 +5,7 @@ No decision is made here.
 
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import anyio
@@ -19,6 +19,7 @@ from orchestrator.core.plan import Plan, plan_from_json, plan_to_json
 from orchestrator.core.report import LeftMount, left_mount
 from orchestrator.drilling import Finished, finish_drill
 from orchestrator.engine.books import Books
+from orchestrator.engine.calls import Calls
 from orchestrator.engine.restore import Ending, leave, run_job
 from orchestrator.engine.rooms import Rooms
 from orchestrator.engine.seats import Seats
@@ -98,7 +99,8 @@ async def _run(
     target = app.target.hashing(checksum_of(app.config, row))
     rooms = replace(rooms, target=target)
     ending = await run_job(one, row, rooms, books, stop, app.watch, seats, priority)
-    await books.ask(target.forget_interrupted)
+    with suppress(TimeoutError):  # a dead disk: what is left there is removed when the file is begun anew
+        await Calls(rooms.settings.stall).run("destination", lambda beat: target.forget_interrupted())
     finished = await _finish(app, books, ending)
     return await finish_drill(app, books, stop, one, finished) if one.scratch else finished
 

@@ -19,7 +19,7 @@ which exit code does it ask for (`exit_code`). The docstring is the message: wha
           MountLeft           7
       FileError               3   one file, the others go on
       StateError              5   journal or state folder
-        StateLocked, StateUnusable, SchemaUnknown, SchemaOutdated, RunUnknown, SealBroken
+        StateLocked, StateUnusable, JournalSilent, SchemaUnknown, SchemaOutdated, RunUnknown, SealBroken
 """
 
 from enum import Enum, IntEnum
@@ -297,6 +297,11 @@ class StateLocked(StateError):
 
 class StateUnusable(StateError):
     """The state folder {folder} cannot be used: {cause}. It must be a writable folder on a local disk."""
+
+
+class JournalSilent(StateError):
+    """The journal has not answered for {seconds:g} s: the disk of the state folder hangs. Mend it, then
+    `orchestrator resume`."""
 
 
 class SchemaUnknown(StateError):

@@ -3,13 +3,19 @@
 from collections.abc import Callable, Mapping
 from typing import TypeVar, TypeVarTuple
 
-from anyio import CancelScope, CapacityLimiter, Lock, to_thread
+from anyio import CapacityLimiter, Lock, move_on_after, to_thread
 
+from orchestrator.core.errors import JournalSilent
 from orchestrator.core.ledger import LeaseRow, SessionRow
 from orchestrator.engine.ports import Clock, LeaseLedger, Session
+from orchestrator.engine.pulse import Pulse
 
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
+
+
+ANSWER_WITHIN = 600.0
+"""Seconds that one call may take, with its wait for those before it: longer than the manifest of many million files."""
 
 
 class Books:
@@ -18,7 +24,9 @@ class Books:
     def __init__(
         self, leases: LeaseLedger, session: Session, em_url: str, new_id: Callable[[], str], clock: Clock
     ) -> None:
+        self._turn = Lock()
         self._limiter = CapacityLimiter(1)
+        self._hanging: Pulse | None = None
         self._leases = leases
         self._session = session
         self._em_url = em_url
@@ -28,10 +36,18 @@ class Books:
         self._session_lock = Lock()
 
     async def ask(self, function: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
-        """Run one blocking journal call. Shielded: SQLite answers in milliseconds, and half a write is no write."""
-        with CancelScope(shield=True):
-            return await to_thread.run_sync(function, *arguments, limiter=self._limiter)
-        raise AssertionError("a scope without a deadline swallows nothing")
+        """Run one blocking journal call. Shielded: SQLite answers in milliseconds, and half a write is no write.
+        JournalSilent when the disk hangs; at once while an earlier call still does."""
+        pulse = Pulse()
+        with move_on_after(ANSWER_WITHIN, shield=True):
+            async with self._turn:
+                if self._hanging is not None and not self._hanging.over:
+                    raise JournalSilent(seconds=ANSWER_WITHIN)
+                self._hanging = pulse
+                return await to_thread.run_sync(
+                    pulse.run, lambda beat: function(*arguments), limiter=self._limiter, abandon_on_cancel=True
+                )
+        raise JournalSilent(seconds=ANSWER_WITHIN)
 
     async def write_lease(self, row: LeaseRow) -> None:
         """Durable when it returns."""

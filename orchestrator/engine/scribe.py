@@ -1,11 +1,21 @@
 """The single writer: takes outcomes from every group, writes them in batches, and tells of them when written."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from anyio import BrokenResourceError, Event, get_cancelled_exc_class, move_on_after, sleep_forever, to_thread
+from anyio import (
+    BrokenResourceError,
+    CancelScope,
+    Event,
+    create_task_group,
+    get_cancelled_exc_class,
+    move_on_after,
+    sleep,
+    sleep_forever,
+    to_thread,
+)
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from orchestrator.core.entries import Outcome, Verdict
@@ -14,6 +24,7 @@ from orchestrator.core.events import FileProblem, FilesDone, Notice
 from orchestrator.core.ledger import Totals
 from orchestrator.core.reasons import Reason
 from orchestrator.engine.books import Books
+from orchestrator.engine.gathering import one_error
 from orchestrator.engine.rooms import Rooms
 from orchestrator.engine.stopping import Stop
 
@@ -21,6 +32,9 @@ Handed = Sequence[Outcome] | Event
 """Outcomes to be written, or an event to be set when all that was handed over before it is."""
 
 Outbox = MemoryObjectSendStream[Handed]
+
+FLUSH_WITHIN = 30.0
+"""Seconds that a flush of the destination gets after the second request to stop."""
 
 HANDOVER_WITHIN = 60.0
 """Seconds that a hand-over may wait for the journal once it is being cancelled."""
@@ -39,7 +53,10 @@ def totals_of(outcomes: Sequence[Outcome]) -> Totals:
 
 
 class Scribe:
-    """Writes until every sender has closed its end. `run` is the run's id."""
+    """Writes until every sender has closed its end. `run` is the run's id.
+
+    Once a flush was given up, nothing is told as restored any more, and `all_written` does not return.
+    """
 
     def __init__(self, rooms: Rooms, books: Books, run: str, stop: Stop) -> None:
         self._ledger = rooms.outcomes
@@ -51,6 +68,7 @@ class Scribe:
         self._flush = rooms.flush
         self._stop = stop
         self._totals = Totals()
+        self._silent = False
 
     async def write(self, inbox: MemoryObjectReceiveStream[Handed]) -> None:
         """Everything that waits is written in one transaction, so a slow disk makes larger batches, not more."""
@@ -62,18 +80,48 @@ class Scribe:
                 if batch := [outcome for one in handed if not isinstance(one, Event) for outcome in one]:
                     await self._write(batch)
                 for one in handed:
-                    if isinstance(one, Event):
+                    if isinstance(one, Event) and not self._silent:
                         one.set()
 
     async def _write(self, batch: list[Outcome]) -> None:
-        if self._flush is not None:
+        if self._flush is not None and not self._silent:
             try:
-                await to_thread.run_sync(self._flush)
+                self._silent = not await self._flushed(self._flush)
             except FileError as error:
                 batch = [_unproved(outcome, error) for outcome in batch]
+        if self._silent:
+            batch = [one for one in batch if one.verdict in (Verdict.REFUSED, Verdict.FAILED)]
+            if not batch:
+                return
         await self._books.ask(self._ledger.record, self._run, batch)
         self._announce(batch)
         self._stop_if_hopeless(batch)
+
+    async def _flushed(self, flush: Callable[[], None]) -> bool:
+        """Whether the disks have all that was copied so far. A flush may take long, but not for ever; one that is given
+        up ends the run in a way that can be resumed."""
+        done = False
+        with one_error():
+            async with create_task_group() as waiting:
+                waiting.start_soon(self._limit, waiting.cancel_scope)
+                await to_thread.run_sync(flush, abandon_on_cancel=True)
+                done = True
+                waiting.cancel_scope.cancel()
+        if not done:
+            message = "a destination does not answer: what was copied there last is not told as restored"
+            self._emit(Notice(self._clock(), f"{message}; `orchestrator resume` proves it"))
+            if not self._stop.draining:
+                self._stop.drain()
+        return done
+
+    async def _limit(self, waiting: CancelScope) -> None:
+        """End the wait for a flush that takes longer than a full disk would be waited for, or long after a cancel."""
+        longest = max(self._settings.space_wait, self._settings.stall)
+        with move_on_after(longest) as patience, self._stop.governs(patience):
+            await sleep_forever()
+        if self._stop.cancelled:
+            await sleep(FLUSH_WITHIN)
+        waiting.cancel()
 
     def _stop_if_hopeless(self, batch: Sequence[Outcome]) -> None:
         """A run that only produces errors is stopped: it would lock backup files for nothing."""

@@ -130,7 +130,7 @@ async def obeying(
 async def obey_file(stop: Stop, take: Callable[[], bool], every: float = STOP_FILE_EVERY) -> None:
     """Where signals do not exist, a file asks. `take` removes it and says whether it was there."""
     while True:
-        if await to_thread.run_sync(take):
+        if await to_thread.run_sync(take, abandon_on_cancel=True):
             stop.ask()
         await sleep(every)
 

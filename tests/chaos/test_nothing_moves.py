@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import anyio
 import pytest
 
 from orchestrator.core.entries import Entry
-from orchestrator.core.errors import ShareUnreadable
+from orchestrator.core.errors import ShareUnreadable, StateError
 from orchestrator.core.events import MountDeleted, Notice
+from orchestrator.journal.outcomes import Outcomes
 from orchestrator.simulator import Estate
 from tests.chaos.test_bad_neighbours import Wrapped
 from tests.support.chaos import (
@@ -271,6 +274,71 @@ async def test_folders_whose_times_cannot_be_set_are_told_of_and_nothing_else_is
             fate = Fate()
             demand_everything_restored(home, await live(home, fate, wrap=hang.wrap))
             assert "fs01: not every folder got its time back" in told(fate)
+
+
+@pytest.mark.parametrize("asked", [True, False], ids=["two requests to stop", "nobody asks"])
+async def test_a_flush_that_never_ends_is_left_behind_and_nothing_is_told_as_restored(
+    estate: Estate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: bool
+) -> None:
+    monkeypatch.setattr("orchestrator.engine.scribe.FLUSH_WITHIN", 0.1)
+    limits = {**STALL, "grace": 0.1, "space_wait": 60 if asked else 0.1}
+    with hung("target", "flush") as hang:
+        async with house(estate, tmp_path, limits=limits) as home:
+            home.copy = {"durable": "batch"}
+            fate = Fate()
+
+            async def ask_twice() -> None:
+                await anyio.to_thread.run_sync(hang.at_it.wait, 10)
+                assert fate.stop is not None
+                fate.stop.ask()
+                fate.stop.ask()
+
+            async with anyio.create_task_group() as beside:
+                if asked:
+                    beside.start_soon(ask_twice)
+                report = report_of(await live(home, fate, wrap=hang.wrap))
+            assert (report.exit_code, report.totals.restored) == (6, 0)
+            assert "done" not in {one.state for one in report.groups}
+            assert "is not told as restored" in told(fate)
+            demand_whole_files(home)
+            demand_nothing_held(home)
+            hang.let_go.set()
+            demand_everything_restored(home, await live(home, resume=True))
+
+
+async def test_large_files_that_were_cut_short_are_not_waited_for_on_a_dead_disk(
+    estate: Estate, tmp_path: Path
+) -> None:
+    with hung("target", "forget_interrupted") as hang:
+        async with house(estate, tmp_path, limits=STALL) as home:
+            demand_everything_restored(home, await live(home, wrap=hang.wrap))
+        assert hang.at_it.is_set()
+
+
+# The disk of the journal hangs
+
+
+async def test_a_journal_that_does_not_answer_ends_the_run_as_one_that_fails_and_leaves_no_mount(
+    estate: Estate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.engine.books.ANSWER_WITHIN", 0.3)
+    let_go, real, calls = threading.Event(), Outcomes.record, [0]
+
+    def record(*words: Any) -> Any:
+        calls[0] += 1
+        let_go.wait(15)
+        return real(*words)
+
+    async with house(estate, tmp_path) as home:
+        try:
+            with mock.patch.object(Outcomes, "record", record), pytest.raises(StateError, match="has not answered"):
+                await live(home)
+        finally:
+            let_go.set()
+        assert calls == [1], "while one call hangs no other is begun"
+        assert home.simulator.open_mounts() == []
+        demand_whole_files(home)
+        demand_everything_restored(home, await live(home, resume=True), strays=1)
 
 
 # Slow threads, and threads that come back
