@@ -27,7 +27,8 @@ mount -t proc proc proc
 mount -t sysfs -o ro sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 mount -t tmpfs -o mode=755 dev dev
-for name in null zero full random urandom tty; do
+for name in null zero full random urandom tty autofs; do
+  [ -e "/dev/$name" ] || continue
   touch "dev/$name"
   mount --bind "/dev/$name" "dev/$name"
 done

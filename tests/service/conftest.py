@@ -66,12 +66,13 @@ class Site:
         """A drop-in for a unit, as an administrator would write one, for a while."""
         folder = self.machine.path(f"/etc/systemd/system/{unit}.d")
         folder.mkdir(exist_ok=True)
-        (folder / "test.conf").write_text("\n".join(["[Service]", *lines, ""]))
+        file = folder / f"test-{len(list(folder.iterdir()))}.conf"
+        file.write_text("\n".join(["[Service]", *lines, ""]))
         self.machine.run("systemctl", "daemon-reload")
         try:
             yield
         finally:
-            (folder / "test.conf").unlink()
+            file.unlink()
             self.machine.run("systemctl", "daemon-reload")
 
     def drop(self, name: str, to: str = "/restore") -> None:

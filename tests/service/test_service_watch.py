@@ -107,3 +107,34 @@ def test_without_a_resident_watcher_a_dropped_job_starts_one_that_ends_again(sit
     machine.run("systemctl", "start", UNIT)
     assert machine.show("orchestrator-drop.path", "ActiveState") == "inactive"
     machine.run("systemctl", "stop", UNIT)
+
+
+def test_a_share_that_is_mounted_when_it_is_looked_at_is_seen_by_a_service_that_runs_already(watcher: Site) -> None:
+    units = watcher.machine.path("/run/systemd/system")
+    units.mkdir(exist_ok=True)
+    (units / "mnt-late.mount").write_text("[Mount]\nWhat=/srv/em\nWhere=/mnt/late\nType=none\nOptions=bind,ro\n")
+    (units / "mnt-late.automount").write_text("[Automount]\nWhere=/mnt/late\n")
+    watcher.machine.run("systemctl", "daemon-reload")
+    watcher.machine.run("systemctl", "start", "mnt-late.automount")
+    pid = watcher.machine.show(UNIT, "MainPID")
+    assert "config.toml" in watcher.machine.run("nsenter", f"--target={pid}", "--mount", "ls", "/mnt/late")
+    assert watcher.machine.show("mnt-late.mount", "ActiveState") == "active"
+    watcher.machine.run("systemctl", "stop", "mnt-late.automount", "mnt-late.mount")
+
+
+def test_the_events_file_is_rotated_without_a_word_to_the_service(watcher: Site) -> None:
+    machine = watcher.machine
+    if not machine.path("/usr/sbin/logrotate").exists():
+        pytest.skip("logrotate is not installed")
+    events = machine.path("/var/log/orchestrator/events.jsonl")
+    run = f"/opt/orchestrator/bin/orchestrator --config {CONFIG} watch --events /var/log/orchestrator/events.jsonl"
+    with watcher.dropped_in(UNIT, "ExecStart=", f"ExecStart={run}"):
+        machine.run("systemctl", "restart", UNIT)
+        machine.until(lambda: events.exists() and events.stat().st_size, "there are events")
+        machine.run("logrotate", "--force", "--state=/run/logrotate", "/opt/deploy/logrotate.d/orchestrator")
+        watcher.drop("rotated", "/restore/rotated")
+        watcher.ended("rotated")
+        machine.until(lambda: '"job_ended"' in events.read_text(), "events come to the new file")
+        assert '"watcher_ready"' not in events.read_text()
+        (rotated,) = events.parent.glob("events.jsonl-*")
+        assert '"watcher_ready"' in rotated.read_text()
