@@ -17,6 +17,7 @@ QUOTING = [
     ROOT / "README.md",
     REFERENCE,
     ROOT / "docs" / "runbook.md",
+    ROOT / "docs" / "deploy" / "README.md",
     *sorted((ROOT / "jobs/examples").glob("*.toml")),
 ]
 COMMANDS = vars(typer.main.get_command(cli))["commands"]
