@@ -13,12 +13,12 @@ from pathlib import Path
 import anyio
 
 from orchestrator.config import BackupServerSettings, Config, read_password
-from orchestrator.core.events import Event, Notice
+from orchestrator.core.events import Event, Notice, RequestAnswered
 from orchestrator.core.limits import Limits
 from orchestrator.engine.rooms import EngineSettings, Reach, Rooms
 from orchestrator.engine.sessions import SessionWatch
 from orchestrator.engine.stopping import Stop, obeying
-from orchestrator.enterprise_manager import Client, ssl_context
+from orchestrator.enterprise_manager import Client, Observer, ssl_context
 from orchestrator.files import LocalSource, LocalTarget
 from orchestrator.journal import Journal, open_journal
 
@@ -109,7 +109,7 @@ def opened(config: Config, listen: Listen) -> Iterator[App]:
     """
     with ExitStack() as stack:
         watch = SessionWatch(listen, now)
-        client = make_client(config, watch)
+        client = make_client(config, watch, listen)
         journal = stack.enter_context(closing(open_journal(config.state.folder)))
         _forget_old_stop_file(config.state.folder, listen)  # under the lock: it is not another process's
         durable = config.copying.durable == "file"
@@ -118,7 +118,8 @@ def opened(config: Config, listen: Listen) -> Iterator[App]:
         yield App(config, client, journal, target, listen, watch)
 
 
-def make_client(config: Config, watch: SessionWatch | None = None) -> Client:
+def make_client(config: Config, watch: SessionWatch | None = None, listen: Listen | None = None) -> Client:
+    """The client of EM; `listen` is told of every request."""
     settings = config.enterprise_manager
     return Client(
         settings,
@@ -128,7 +129,15 @@ def make_client(config: Config, watch: SessionWatch | None = None) -> Client:
         random=random.random,
         sleep=anyio.sleep,
         on_renewed=watch.renewed if watch else None,
+        on_request=_telling(listen) if listen else None,
     )
+
+
+def _telling(listen: Listen) -> Observer:
+    def answered(route: str, method: str, status: int | None, seconds: float) -> None:
+        listen(RequestAnswered(now(), method, route, status or 0, seconds))
+
+    return answered
 
 
 @contextmanager

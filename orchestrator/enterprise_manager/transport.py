@@ -8,7 +8,7 @@ import aiohttp
 from yarl import URL
 
 from orchestrator.config import EnterpriseManagerSettings
-from orchestrator.core.errors import AnswerUnreadable, EmBusy, OutcomeUnknown
+from orchestrator.core.errors import AnswerUnreadable, EmBusy, EmError, OutcomeUnknown
 from orchestrator.enterprise_manager.masking import Mask
 from orchestrator.enterprise_manager.pacing import Pacer
 from orchestrator.enterprise_manager.retrying import Retrying
@@ -19,7 +19,8 @@ from orchestrator.enterprise_manager.wire.exchange import Reply, Request, refuse
 from orchestrator.enterprise_manager.wire.links import Base
 
 Observer = Callable[[str, str, int | None, float], None]
-"""Told of every request: route, method, status (None when no answer came), seconds. For metrics; must not block."""
+"""Told of every request that was not called off: route, method, status (None when no whole answer came), seconds. For
+metrics; must not block."""
 
 _CONNECTIONS = 32
 _TOKEN = "X-RestSvcSessionId"  # noqa: S105 - the name of the header, not its value
@@ -95,21 +96,25 @@ class Transport:
         """One exchange, paced, translated and observed."""
         await self._pacer.turn()
         progress, begun = SimpleNamespace(sent=False), self._monotonic()
-        status: int | None = None
         try:
             reply = await self._attempt(request, _headers(request, token, authorization), progress)
-            status = reply.status
+        except EmError:
+            self._observe(request, None, begun)
+            raise
         except FOREIGN as cause:
+            self._observe(request, None, begun)
             shown = fingerprint_in(cause)
             if untrusted(cause) and not shown:
                 shown = await self._shown_fingerprint()
             raise failure(
                 cause, request, self._settings.url, sent=progress.sent, fingerprint=shown, mask=self.mask
             ) from presentable(cause, self.mask)
-        finally:
-            if self._observer is not None:
-                self._observer(request.route, request.method, status, self._monotonic() - begun)
+        self._observe(request, reply.status, begun)
         return reply
+
+    def _observe(self, request: Request, status: int | None, begun: float) -> None:
+        if self._observer is not None:
+            self._observer(request.route, request.method, status, self._monotonic() - begun)
 
     async def _attempt(self, request: Request, headers: dict[str, str], progress: SimpleNamespace) -> Reply:
         if self._http is None:

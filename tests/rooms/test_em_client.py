@@ -14,6 +14,7 @@ import traceback
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
+import anyio
 import pytest
 from aiohttp import web
 
@@ -955,7 +956,30 @@ async def test_every_request_is_observed(em):
         await client.existing(POINT, 1)
         with pytest.raises(EmUnreachable):
             await client.task("/api/tasks/task-1", 1)
-    assert seen == [("logon", "POST", 201), ("mounts", "GET", 404), ("task", "GET", None)]
+    assert seen == [
+        ("/sessionMngr", "POST", 201),
+        ("/vmRestorePoints/{id}/mounts", "GET", 404),
+        ("/tasks/{id}", "GET", None),
+    ]
+
+
+async def test_a_request_that_was_called_off_is_no_request_without_an_answer(em):
+    seen = []
+    async with em(on_request=lambda *facts: seen.append(facts[:3])) as (client, server):
+        server.on("GET", MOUNTS, HANG)
+        with anyio.move_on_after(0.05):
+            await client.existing(POINT, 1)
+    assert seen == [("/sessionMngr", "POST", 201)]
+
+
+async def test_an_answer_that_is_too_large_counts_as_none(em, monkeypatch):
+    seen = []
+    monkeypatch.setattr(transport, "BODY_LIMIT", 1000)
+    async with em(on_request=lambda *facts: seen.append(facts[:3])) as (client, server):
+        server.on("GET", "/api/tasks/task-1", say(200, " " * 5000))
+        with pytest.raises(AnswerUnreadable):
+            await client.task("/api/tasks/task-1", 1)
+    assert seen[1:] == [("/tasks/{id}", "GET", None)]
 
 
 # --- sessions of earlier processes ----------------------------------------------------------------------------------

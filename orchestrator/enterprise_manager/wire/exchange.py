@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
+from orchestrator.enterprise_manager.wire.routes import route_of
+
 _LISTING_ACTIONS = frozenset({"listall", "listdirs", "listfiles"})
 _POSTS = re.compile(r"/api/sessionmngr/|/api/.+/mounts", re.IGNORECASE)
 _DELETES = re.compile(r"/api/(?:logonsessions/[^/]+|tasks/[^/]+|.+/mounts/[^/]+)", re.IGNORECASE)
@@ -14,18 +16,22 @@ _DELETES = re.compile(r"/api/(?:logonsessions/[^/]+|tasks/[^/]+|.+/mounts/[^/]+)
 class Request:
     """One request. `target` is path and query below EM's base address, percent-encoded once.
 
-    `route` labels metrics and holds no id; `what` names the request in messages and holds no secret.
+    `what` names the request in messages and holds no secret.
     """
 
     method: str
     target: str = field(repr=False)
-    route: str
     what: str
     body: bytes = b""
     repeatable: bool = False
     """Sending it twice does what sending it once does."""
     makes_mount: bool = False
     """Without a clear refusal EM may have made a mount."""
+
+    @property
+    def route(self) -> str:
+        """The template of `target`: labels metrics, and holds no id and no secret."""
+        return route_of(self.target)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,16 +23,16 @@ _OS_KIND = {GuestOs.WINDOWS: "<OsKind>Windows</OsKind>", GuestOs.LINUX: "<OsKind
 
 def logon() -> Request:
     """POST without body; the slash before the question mark is part of the documented address."""
-    return Request("POST", "/api/sessionMngr/?v=latest", "logon", "the logon")
+    return Request("POST", "/api/sessionMngr/?v=latest", "the logon")
 
 
 def own_session(href: str) -> Request:
     """GET of the own logon session: the cheapest request that keeps it alive."""
-    return Request("GET", href, "session", "the heartbeat", repeatable=True)
+    return Request("GET", href, "the heartbeat", repeatable=True)
 
 
 def logoff(href: str) -> Request:
-    return Request("DELETE", href, "logoff", "the logoff", repeatable=True)
+    return Request("DELETE", href, "the logoff", repeatable=True)
 
 
 def question(query_path: str, asked: Question, page_size: int) -> Request:
@@ -46,7 +46,7 @@ def question(query_path: str, asked: Question, page_size: int) -> Request:
         comparison("BackupServerName", "==", asked.backup_server) if asked.backup_server is not None else "",
     ]
     target = _query(query_path, shape.type, page_size, [each for each in comparisons if each])
-    return Request("GET", target, "query", "the query for restore points", repeatable=True)
+    return Request("GET", target, "the query for restore points", repeatable=True)
 
 
 def restore_sessions(query_path: str, point: RestorePoint, since: datetime, page_size: int) -> Request:
@@ -60,7 +60,7 @@ def restore_sessions(query_path: str, point: RestorePoint, since: datetime, page
         comparison("CreationTime", ">=", written(since)),
     ]
     target = _query(query_path, "RestoreSession", page_size, comparisons)
-    return Request("GET", target, "query", f"the query for restore sessions of {point.vm}", repeatable=True)
+    return Request("GET", target, f"the query for restore sessions of {point.vm}", repeatable=True)
 
 
 def comparison(field: str, operator: str, text: str) -> str:
@@ -76,12 +76,12 @@ def _query(path: str, kind: str, page_size: int, comparisons: list[str]) -> str:
 
 def page(first: Request, target: str) -> Request:
     """A further page of the answer to `first`."""
-    return Request("GET", target, first.route, first.what, repeatable=True)
+    return Request("GET", target, first.what, repeatable=True)
 
 
 def mounts_of(point: RestorePoint) -> Request:
     target = point.mounts_href or point.create_href
-    return Request("GET", target, "mounts", f"the mounts of {point.vm}", repeatable=True)
+    return Request("GET", target, f"the mounts of {point.vm}", repeatable=True)
 
 
 def make_mount(point: RestorePoint, os: GuestOs | None) -> Request:
@@ -90,24 +90,24 @@ def make_mount(point: RestorePoint, os: GuestOs | None) -> Request:
     body = ""
     if point.kind is not PointKind.AGENT and (os is not None or point.kind is PointKind.REPLICA):
         body = _SPEC.format(_OS_KIND[os] if os is not None else "")
-    return Request("POST", point.create_href, "mount", f"the mount of {point.vm}", body.encode(), makes_mount=True)
+    return Request("POST", point.create_href, f"the mount of {point.vm}", body.encode(), makes_mount=True)
 
 
 def task(href: str) -> Request:
-    return Request("GET", href, "task", f"the task {href}", repeatable=True)
+    return Request("GET", href, f"the task {href}", repeatable=True)
 
 
 def tasks() -> Request:
     """The tasks of the own session (page "GET /tasks")."""
-    return Request("GET", "/api/tasks", "tasks", "the list of tasks", repeatable=True)
+    return Request("GET", "/api/tasks", "the list of tasks", repeatable=True)
 
 
 def mount(href: str) -> Request:
-    return Request("GET", href, "mount", f"the mount {href}", repeatable=True)
+    return Request("GET", href, f"the mount {href}", repeatable=True)
 
 
 def folder(href: str, name: str) -> Request:
-    return Request("GET", href, "listing", f"the listing of {name}", repeatable=True)
+    return Request("GET", href, f"the listing of {name}", repeatable=True)
 
 
 def list_all(href: str, page_size: int = 100) -> str:
@@ -117,4 +117,4 @@ def list_all(href: str, page_size: int = 100) -> str:
 
 def delete(href: str) -> Request:
     """DELETE of a mount (or a task). Ids are not used again, so a repetition is harmless."""
-    return Request("DELETE", href, "unmount", f"the deletion of {href}", repeatable=True)
+    return Request("DELETE", href, f"the deletion of {href}", repeatable=True)
