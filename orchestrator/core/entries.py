@@ -1,6 +1,6 @@
 """Files on their way: what the walk finds, what is decided, what became of each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from orchestrator.core.reasons import Reason
@@ -73,7 +73,10 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one file, with its reason. Paths as a person writes them; sizes in bytes, times in nanoseconds."""
+    """What became of one file, with its reason. Paths as a person writes them; sizes in bytes, times in nanoseconds.
+
+    `seconds` is how long copying it took; it is told once, and not kept.
+    """
 
     group: str
     guest_path: str
@@ -84,3 +87,4 @@ class Outcome:
     checksum: str = ""
     reason: Reason | None = None
     message: str = ""
+    seconds: float = field(default=0.0, compare=False)

@@ -74,13 +74,15 @@ class FilesScanned:
 
 @dataclass(frozen=True, slots=True)
 class FilesDone:
-    """A batch of outcomes was written to the journal; `totals` is what it adds, `passed` its bytes of any verdict."""
+    """A batch of outcomes was written to the journal; `totals` is what it adds, `passed` its bytes of any verdict.
+    `seconds` is how long copying its restored files took, all of them together."""
 
     at: datetime
     run: str
     group: str
     totals: Totals
     passed: int
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Deciding and copying, batch by batch, in threads. What has been done is never lost: a batch that is cut short
 hands over the outcomes it has."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -120,10 +121,11 @@ class Copier:
                 return self._outcome(work, verdict, reason, work.entry.message or reason.cause)
 
     def _copy(self, work: Work, overwrite: bool, pulse: Pulse) -> Outcome:
+        begun = time.monotonic()
         placed = self._target.place(
             work.source, work.entry, work.target, overwrite, self._progress(work.entry.size, pulse)
         )
-        return self._outcome(work, Verdict.RESTORED, None, "", placed)
+        return self._outcome(work, Verdict.RESTORED, None, "", placed, time.monotonic() - begun)
 
     def _beside(self, work: Work, pulse: Pulse) -> Outcome:
         """Copy under the first free name beside the existing file, unless an earlier run has already done so."""
@@ -157,7 +159,13 @@ class Copier:
         return self._outcome(work, Verdict.FAILED, Reason.STALLED, hangs(seconds))
 
     def _outcome(
-        self, work: Work, verdict: Verdict, reason: Reason | None, message: str, placed: Placed | None = None
+        self,
+        work: Work,
+        verdict: Verdict,
+        reason: Reason | None,
+        message: str,
+        placed: Placed | None = None,
+        seconds: float = 0.0,
     ) -> Outcome:
         return Outcome(
             group=self._group,
@@ -169,6 +177,7 @@ class Copier:
             checksum=placed.checksum if placed else "",
             reason=reason,
             message=message,
+            seconds=seconds,
         )
 
 

@@ -12,6 +12,7 @@ from anyio import current_time, move_on_after, sleep
 
 from orchestrator.core.catalog import FlrState
 from orchestrator.core.errors import EmError
+from orchestrator.core.events import MountLeft
 from orchestrator.core.ledger import LeaseRow
 from orchestrator.core.lifecycle import LeaseState, LeaseStep, advance
 from orchestrator.engine.books import Books
@@ -28,7 +29,8 @@ class Prover:
         self._locator = locator
 
     async def settle(self, row: LeaseRow, within: float) -> LeaseRow:
-        """`row` as confirmed when it is proved gone within `within` seconds, else as left. Written either way."""
+        """`row` as confirmed when it is proved gone within `within` seconds, else as left. Written either way, and told
+        when it is news that the mount is left."""
         until = current_time() + within
         pause = self._rooms.settings.poll_first
         while not await self._gone(row):
@@ -60,7 +62,15 @@ class Prover:
             row = replace(row, state=advance(row.state, LeaseStep.LOST))
         row = replace(row, state=advance(row.state, step), note=note, ended=row.ended or self._rooms.clock())
         await self._books.write_lease(row)
+        if step is LeaseStep.LEFT:
+            self._tell_left(row)
         return row
+
+    def _tell_left(self, row: LeaseRow) -> None:
+        point, href = row.point, row.mount_href or row.task_href
+        self._rooms.emit(
+            MountLeft(self._rooms.clock(), row.run, row.group, point.vm, point.backup_server, href, row.note)
+        )
 
     def _cause(self, row: LeaseRow) -> str:
         where = f"its folder is not proved gone from {row.share}" if row.folder else "its folder was never seen"

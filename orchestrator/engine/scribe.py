@@ -140,7 +140,8 @@ class Scribe:
             by_group.setdefault(outcome.group, []).append(outcome)
         for group, outcomes in by_group.items():
             passed = sum(outcome.size for outcome in outcomes)
-            self._emit(FilesDone(now, self._run, group, totals_of(outcomes), passed))
+            seconds = sum(outcome.seconds for outcome in outcomes if outcome.verdict is Verdict.RESTORED)
+            self._emit(FilesDone(now, self._run, group, totals_of(outcomes), passed, seconds))
         for one in batch:
             if one.verdict in (Verdict.REFUSED, Verdict.FAILED):
                 reason = one.reason.slug if one.reason else ""
