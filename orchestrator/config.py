@@ -178,6 +178,46 @@ class DrillSettings(BaseModel):
     )
 
 
+class MetricsSettings(BaseModel):
+    """Metrics for who does not scrape."""
+
+    model_config = _STRICT
+    textfile: Path | None = Field(
+        default=None, description="File for node_exporter's textfile collector; ends in .prom."
+    )
+
+    @field_validator("textfile")
+    @classmethod
+    def _ends_in_prom(cls, file: Path | None) -> Path | None:
+        if file is not None and file.suffix != ".prom":
+            raise ValueError(f"{str(file)!r} must end in .prom; node_exporter reads no other file")
+        return file
+
+
+class TracingSettings(BaseModel):
+    """Traces for OpenTelemetry; needs the extra `otel`."""
+
+    model_config = _STRICT
+    otlp_endpoint: str | None = Field(
+        default=None, description="Collector that takes OTLP over HTTP, http://host:4318."
+    )
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _is_plain_http(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        if parts.query or parts.fragment or "@" in parts.netloc:
+            # The address is not repeated: what stands before the @ may be a password.
+            raise ValueError(
+                "must hold no user, password, query or fragment; put secrets in OTEL_EXPORTER_OTLP_HEADERS"
+            )
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{url!r} must be http://host:4318 or https://host:4318")
+        return url
+
+
 class Config(BaseModel):
     """A whole config.toml."""
 
@@ -190,6 +230,8 @@ class Config(BaseModel):
     state: StateSettings = Field(default_factory=StateSettings)
     watch: WatchSettings = Field(default_factory=WatchSettings)
     drill: DrillSettings = Field(default_factory=DrillSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    tracing: TracingSettings = Field(default_factory=TracingSettings)
 
     @model_validator(mode="after")
     def _drills_are_allowed(self) -> Self:
@@ -229,7 +271,7 @@ def load_config(file: Path) -> Config:
 
 def _anchored(config: Config, base: Path) -> Config:
     """`config` with its relative paths made absolute, so that the working directory never matters."""
-    em, state = config.enterprise_manager, config.state
+    em, state, metrics = config.enterprise_manager, config.state, config.metrics
     return config.model_copy(
         update={
             "enterprise_manager": em.model_copy(
@@ -240,6 +282,7 @@ def _anchored(config: Config, base: Path) -> Config:
             ),
             "state": state.model_copy(update={"folder": base / state.folder}),
             "watch": config.watch.model_copy(update={"folder": base / config.watch.folder}),
+            "metrics": metrics.model_copy(update={"textfile": metrics.textfile and base / metrics.textfile}),
         }
     )
 

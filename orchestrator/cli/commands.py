@@ -19,6 +19,7 @@ from orchestrator.cli.counting import counting
 from orchestrator.cli.demo import demonstrate
 from orchestrator.cli.keeping import prune_state, show_drills
 from orchestrator.cli.listening import listening
+from orchestrator.cli.measuring import measuring
 from orchestrator.cli.simulating import serve_simulator
 from orchestrator.cli.speaking import Globals, complain, plainly, read_jobs, say, tell
 from orchestrator.cli.watching import pause, stop, unpause, watch
@@ -287,9 +288,12 @@ cli.command(name="demo")(plainly(demonstrate))
 def _opened(options: Globals, config: Config, events: Path | None) -> Iterator[roof.App]:
     """The rooms, with everyone who listens to their events."""
     with (
-        listening(quiet=options.quiet, json_log=options.json_log, events_file=events) as listen,
+        measuring(config) as measures,
+        listening(quiet=options.quiet, json_log=options.json_log, events_file=events, more=measures.takers) as listen,
         roof.opened(config, listen) as app,
     ):
+        if measures.textfile is not None:  # nobody else reads the metrics of a command that ends
+            measures.recall(app.journal)
         yield app
 
 

@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
@@ -46,9 +46,10 @@ def listening(
     events_file: Path | None,
     service: Service | None = None,
     instead: Listen | None = None,
+    more: Sequence[Listen] = (),
 ) -> Iterator[Listen]:
     """What takes the events of a command, until it ends. `service`: one that the command pets itself; `instead`: what
-    shows progress in the place of the usual."""
+    shows progress in the place of the usual; `more`: takers that the command opens and closes itself."""
     with ExitStack() as stack:
         takers: list[Listen] = []
         if events_file is not None:
@@ -61,6 +62,7 @@ def listening(
             takers.append(stack.enter_context(make_progress(sys.stderr.isatty(), quiet, now, sys.stderr)).add)
         if service := service or service_notifier():
             takers.append(service.take)
+        takers.extend(more)
 
         def listen(event: Event) -> None:
             for take in takers:

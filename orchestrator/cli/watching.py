@@ -14,6 +14,7 @@ import typer
 from orchestrator import app as roof
 from orchestrator.cli.aside import Aside
 from orchestrator.cli.listening import listening
+from orchestrator.cli.measuring import WRITE_EVERY, measuring
 from orchestrator.cli.progress import Headlines, lines_lost
 from orchestrator.cli.service import longest_silence, service_notifier
 from orchestrator.cli.speaking import Globals, say
@@ -64,14 +65,21 @@ def watch(
     config = options.config()
     service = service_notifier(longest_silence(config.limits))
     with ExitStack() as stack:
+        measures = stack.enter_context(measuring(config, every=WRITE_EVERY))
         taker = None if options.quiet or options.json_log else stack.enter_context(WatchLines(sys.stderr)).add
         listen = stack.enter_context(
             listening(
-                quiet=options.quiet, json_log=options.json_log, events_file=events, service=service, instead=taker
+                quiet=options.quiet,
+                json_log=options.json_log,
+                events_file=events,
+                service=service,
+                instead=taker,
+                more=measures.takers,
             )
         )
         watcher = Watch(config, listen)
         app = stack.enter_context(roof.opened(config, watcher.hear))
+        measures.recall(app.journal)
         beside = [service.pet_watchdog] if service else []
         code = anyio.run(lambda: watcher.serve(app, once=once, beside=beside))
     if code is not ExitCode.OK:

@@ -103,6 +103,8 @@ def test_what_the_law_allows_is_not_found(law: Law, module: str, code: str, tmp_
         ("core/planted.py", "import os", "The ground floor is pure"),
         ("journal/planted.py", "import lxml", "lxml and tenacity stay with the EM client"),
         ("engine/planted.py", "import aiohttp", "The engine drives no library of another room"),
+        ("cli/planted.py", "import prometheus_client", "prometheus_client stays with the metrics"),
+        ("cli/planted.py", "from opentelemetry import trace", "OpenTelemetry stays with the traces"),
         ("simulator/planted.py", "import orchestrator.core", "The simulator shares nothing with what it tests"),
     ],
 )

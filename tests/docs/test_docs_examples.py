@@ -17,8 +17,10 @@ from orchestrator.config import (
     DrillSettings,
     EnterpriseManagerSettings,
     LimitSettings,
+    MetricsSettings,
     StateSettings,
     TargetSettings,
+    TracingSettings,
     WatchSettings,
     load_config,
 )
@@ -36,6 +38,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "targets": TargetSettings,
     "copy": CopySettings,
     "state": StateSettings,
+    "metrics": MetricsSettings,
+    "tracing": TracingSettings,
     "watch": WatchSettings,
     "drill": DrillSettings,
 }

@@ -15,8 +15,10 @@ from orchestrator.config import (
     DrillSettings,
     EnterpriseManagerSettings,
     LimitSettings,
+    MetricsSettings,
     StateSettings,
     TargetSettings,
+    TracingSettings,
     WatchSettings,
 )
 from orchestrator.core import events
@@ -37,6 +39,8 @@ MODELS: dict[str, type[BaseModel]] = {
     "[state]": StateSettings,
     "[watch]": WatchSettings,
     "[drill]": DrillSettings,
+    "[metrics]": MetricsSettings,
+    "[tracing]": TracingSettings,
     "[defaults]": Defaults,
     "[[restore]]": Restore,
 }

@@ -1,0 +1,255 @@
+"""Metrics and the report agree on every total, whatever happened to the run."""
+
+import signal
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.core.events import Event, GroupEnded
+from orchestrator.metrics import Metrics
+from orchestrator.simulator import Fault, Status
+from orchestrator.simulator.faults import EndSession, FailTask
+from tests.support.events import event_of
+from tests.support.exposed import Exposed, exposed
+from tests.support.flow import Command, Done, Flow, entry_of, files_of, flow, seeded, small
+
+pytestmark = pytest.mark.flow
+
+STARTED = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+def events_of(*commands: Command) -> list[Event]:
+    """The events of processes, as if one had done it all."""
+    return [event_of(table) for command in commands for table in command.events()]
+
+
+def folded(events: Sequence[Event]) -> Exposed:
+    metrics = Metrics("0", STARTED)
+    for event in events:
+        metrics.add(event)
+    return exposed(metrics)
+
+
+async def run(em: Flow, *words: str) -> tuple[Done, Command]:
+    command = await em.start(*words)
+    return await command.done(), command
+
+
+def assert_files_agree(seen: Exposed, report: Any) -> None:
+    totals = dict(report["totals"])
+    assert seen.sum("restored_bytes_total") == totals.pop("bytes")
+    assert seen.sum("copied_bytes_total") == seen.sum("restored_bytes_total")
+    assert seen.by("files_total", "verdict") == {verdict: count for verdict, count in totals.items() if count}
+    problems = {reason: count for reason, count in report["problems_by_reason"].items() if reason != "plan"}
+    assert seen.by("file_problems_total", "reason") == problems
+    assert (seen.sum("copy_seconds_total") > 0) == (totals["restored"] > 0)
+
+
+def assert_mounts_agree(seen: Exposed, report: Any) -> None:
+    opened, left = report["mounts_opened"], len(report["mounts_left"])
+    assert seen.sum("mounts_opened_total") == opened
+    assert seen.sum("mounts_left") == left
+    assert seen.sum("mounts_open") == 0
+    # A mount that was lost and proved gone counts as deleted in the report.
+    gone = seen.sum("mounts_deleted_total") + seen.sum("mounts_lost_total")
+    assert opened - left <= gone <= opened
+    assert seen.sum("mount_duration_seconds_count") == opened
+    groups = Counter(group["state"] for group in report["groups"])
+    assert seen.by("group_duration_seconds_count", "state") == groups
+
+
+def assert_run_agrees(seen: Exposed, report: Any) -> None:
+    job = {"job_name": report["job"]}
+    assert seen.by("runs_ended_total", "exit_code") == {str(report["exit_code"]): 1}
+    assert seen.sum("last_run_exit_code", **job) == report["exit_code"]
+    assert seen.sum("session_renewals_total") == report["sessions"] - 1
+    totals = dict(report["totals"])
+    assert seen.sum("last_run_restored_bytes", **job) == totals.pop("bytes")
+    shown = {verdict: seen.sum("last_run_files", verdict=verdict, **job) for verdict in totals}
+    assert shown == totals
+    ended = datetime.fromisoformat(report["ended"]).timestamp()
+    assert 0 <= seen.sum("last_run_timestamp_seconds", **job) - ended < 2
+    lasted = ended - datetime.fromisoformat(report["started"]).timestamp()
+    assert abs(seen.sum("last_run_duration_seconds", **job) - lasted) < 2
+    assert seen.has("last_success_timestamp_seconds", **job) == (report["exit_code"] == 0)
+
+
+def assert_requests_agree(seen: Exposed, em: Flow) -> None:
+    """Every answer that EM gave was counted."""
+    answers = Counter((entry.method, str(entry.status)) for entry in em.requests())
+    counted = {
+        (method, status): seen.sum("em_requests_total", method=method, status=status) for method, status in answers
+    }
+    assert counted == answers
+    assert seen.sum("em_requests_total", route="other") == 0
+    assert seen.sum("em_request_duration_seconds_count") == seen.sum("em_requests_total")
+
+
+def assert_agrees(seen: Exposed, em: Flow) -> None:
+    report = em.report()
+    assert_files_agree(seen, report)
+    assert_mounts_agree(seen, report)
+    assert_run_agrees(seen, report)
+    assert_requests_agree(seen, em)
+
+
+async def test_the_metrics_of_a_clean_run_are_its_report(tmp_path: Path) -> None:
+    async with flow(tmp_path, seeded(machines=5, files=200)) as em:
+        done, command = await run(em, "run", em.job())
+        assert done.code == 0, done.everything
+        seen = folded(events_of(command))
+        assert_agrees(seen, em)
+        assert seen.sum("not_restored_bytes_total") == 0
+
+
+async def test_a_second_run_counts_what_it_found_in_place(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        await run(em, "run", em.job())
+        size = em.report()["totals"]["bytes"]
+        em.simulator.log.clear()
+        done, command = await run(em, "run", "job.toml")
+        assert done.code == 0, done.everything
+        seen = folded(events_of(command))
+        assert_agrees(seen, em)
+        assert seen.sum("not_restored_bytes_total") == size
+
+
+async def test_the_metrics_of_a_run_with_problems_are_its_report(tmp_path: Path) -> None:
+    async with flow(tmp_path, seeded(machines=4, files=200), Fault("mount_post", 2, FailTask(), times=2)) as em:
+        (em.target / em.estate.machines[0].name).mkdir()
+        wishes = [entry_of(machine) for machine in em.estate.machines]
+        wishes[0]["include"] = ["*.no such thing", "*"]
+        wishes.append({"vm": em.estate.machines[-1].name, "paths": ["C:\\no such folder"]})
+        em.configure(limits={"mounts": 1})
+        done, command = await run(em, "run", em.job(*wishes))
+        assert done.code in (3, 4), done.everything
+        report = em.report()
+        assert len(report["problems_by_reason"]) >= 2
+        assert_agrees(folded(events_of(command)), em)
+
+
+async def test_the_metrics_of_a_stopped_run_and_of_its_resuming_add_up_to_its_report(tmp_path: Path) -> None:
+    async with flow(tmp_path, seeded(machines=6, files=300, backup_servers=1)) as em:
+        em.configure(limits={"mounts": 1})
+        first = await em.start("run", em.job())
+        await first.event("group_ended")
+        first.signal(signal.SIGINT)
+        stopped = await first.done()
+        assert stopped.code == 6, stopped.everything
+        seen = folded(events_of(first))
+        assert seen.by("runs_ended_total", "exit_code") == {"6": 1}
+        assert seen.sum("last_run_exit_code") == 6
+        part = em.report()
+        assert_files_agree(seen, part)
+        done, second = await run(em, "resume")
+        assert done.code == 0, done.everything
+        report = em.report()
+        later = folded(events_of(second))
+        assert later.sum("files_total") == report["totals"]["restored"] - part["totals"]["restored"]
+        whole = events_of(first, second)
+        assert_files_agree(folded(whole), report)
+        ended = [one for one in whole if isinstance(one, GroupEnded) and one.state == "done"]
+        assert len(ended) == len(report["groups"])
+
+
+@pytest.mark.parametrize(("route", "nth"), [("browse", 1), ("browse", 4), ("mount_delete", 1), ("task", 7)])
+async def test_the_metrics_of_a_run_whose_session_was_lost_are_its_report(tmp_path: Path, route: str, nth: int) -> None:
+    async with flow(tmp_path, seeded(machines=4, files=200), Fault(route, nth, EndSession()), strict=False) as em:
+        done, command = await run(em, "run", em.job())
+        assert done.code == 0, done.everything
+        seen = folded(events_of(command))
+        assert seen.sum("mounts_lost_total") >= 1
+        assert_agrees(seen, em)
+
+
+async def test_a_mount_that_is_left_is_counted_until_it_is_swept(tmp_path: Path) -> None:
+    async with flow(tmp_path, small, Fault("mount_delete", action=Status(500), times=10_000)) as em:
+        em.configure(limits={"unmount_timeout": 0.5})
+        done, command = await run(em, "run", em.job(entry_of(em.machine("fs01"))))
+        assert done.code == 7, done.everything
+        seen = folded(events_of(command))
+        assert_agrees(seen, em)
+        assert seen.sum("mounts_left") == seen.sum("mounts_left_behind_total", backup_server="vbr01") == 1
+
+
+def with_textfile(em: Flow, **tables: Any) -> Path:
+    em.configure(metrics={"textfile": "orchestrator.prom"}, **tables)
+    return em.folder / "orchestrator.prom"
+
+
+async def test_the_text_file_tells_of_the_last_run_of_every_job_that_was_ever_run(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        file = with_textfile(em)
+        assert (await em.run("run", em.job(entry_of(em.machine("fs01")), name="first"))).code == 0
+        first = em.report()
+        wishes = [entry_of(em.machine("lx01")), {"vm": "lx01", "paths": ["/no such folder"], "os": "linux"}]
+        assert (await em.run("run", em.job(*wishes, name="second"))).code == 3
+        seen = exposed(file)
+        assert seen.by("last_run_exit_code", "job_name") == {"second": 3}
+        assert seen.has("last_success_timestamp_seconds", job_name="first")
+        assert not seen.has("last_success_timestamp_seconds", job_name="second")
+        assert seen.sum("last_run_files", job_name="first", verdict="restored") == first["totals"]["restored"]
+        assert seen.sum("last_run_files", job_name="second", verdict="failed") == 1
+        assert seen.sum("mounts_left") == 0
+        assert not seen.has("files_total")
+
+
+async def test_the_text_file_tells_of_mounts_that_are_left_until_a_sweep_has_cleared_them(tmp_path: Path) -> None:
+    async with flow(tmp_path, small, Fault("mount_delete", action=Status(500), times=10_000)) as em:
+        file = with_textfile(em, limits={"unmount_timeout": 0.5})
+        assert (await em.run("run", em.job(entry_of(em.machine("fs01"))))).code == 7
+        assert exposed(file).sum("mounts_left") == 1
+        assert (await em.run("sweep", "--within", "0.1")).code == 7
+        assert exposed(file).sum("mounts_left") == 1
+        em.lift_faults()
+        assert (await em.run("sweep")).code == 0
+        assert exposed(file).sum("mounts_left") == 0
+        assert exposed(file).sum("last_run_exit_code", job_name="job") == 7
+
+
+async def test_a_mount_whose_session_ended_counts_as_left_until_it_is_proved_gone(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        file = with_textfile(em)
+        running = await em.start("run", em.job(entry_of(em.machine("fs01"))))
+        await running.event("mount_opened")
+        running.signal(signal.SIGKILL)
+        await running.done()
+        await em.simulator.end_session()
+        assert (await em.run("sweep")).code == 0
+        assert exposed(file).sum("mounts_left") == 0
+
+
+async def test_a_command_that_is_kept_out_of_the_state_folder_leaves_the_text_file_alone(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        file = with_textfile(em)
+        first = await em.start("run", em.job())
+        await first.event("mount_opened")
+        first.signal(signal.SIGSTOP)
+        assert (await em.run("sweep")).code == 5
+        assert not file.exists()
+        first.signal(signal.SIGCONT)
+        assert (await first.done()).code == 0
+        assert exposed(file).has("last_success_timestamp_seconds", job_name="job")
+
+
+async def test_the_text_file_of_a_watcher_tells_of_its_queue_and_of_everything_else(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        file = with_textfile(em, watch={"settle": 0.05, "poll": 0.2})
+        (em.folder / "jobs" / "incoming").mkdir(parents=True)
+        for name, machine in (("one", "fs01"), ("two", "lx01")):
+            job = em.job(entry_of(em.machine(machine), to=str(em.target / name)), name=name)
+            em.drop((em.folder / job).read_text(), job)
+        em.drop("no job", "three.toml")
+        done = await em.run("watch", "--once")
+        assert done.code == 0, done.everything
+        seen = exposed(file)
+        assert (seen.sum("jobs_taken_total"), seen.sum("jobs_rejected_total")) == (2, 1)
+        assert seen.by("jobs_ended_total", "exit_code") == seen.by("runs_ended_total", "exit_code") == {"0": 2}
+        assert seen.by("queue_jobs", "state") == {}
+        assert seen.sum("files_total", verdict="restored") == len(files_of(em.restored()))
+        assert_requests_agree(seen, em)
+        assert seen.by("last_run_timestamp_seconds", "job_name").keys() == {"one", "two"}
