@@ -12,7 +12,6 @@ import typer
 
 from orchestrator.cli.speaking import say
 from orchestrator.core.errors import WordsError
-from orchestrator.simulator import EstateSpec, Settings, simulate
 
 
 def serve_simulator(
@@ -35,6 +34,9 @@ def serve_simulator(
     orchestrator simulate --folder /tmp/em
     orchestrator --config /tmp/em/config.toml run /tmp/em/job.toml
     """
+    # Here, because no other command needs an Enterprise Manager, and it takes its memory for as long as they live.
+    from orchestrator.simulator import EstateSpec, Settings, simulate
+
     spec = EstateSpec(seed=seed, backup_servers=servers, machines=machines, files=files)
     settings = Settings(task_seconds=task_seconds, idle_timeout=idle_timeout)
 

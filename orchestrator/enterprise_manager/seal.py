@@ -4,15 +4,16 @@ AES-256-GCM under a key that scrypt derives from the EM password; address and us
 blob opens only for the EM and the account it was made for. Pure: entropy is passed in.
 """
 
+import hashlib
 import json
 import struct
 from collections.abc import Callable
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import SealBroken
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 Entropy = Callable[[int], bytes]
 """So many bytes of cryptographic randomness, such as `secrets.token_bytes`."""
@@ -40,7 +41,7 @@ class Seal:
         nonce = self._entropy(12)
         head = _HEAD.pack(_MAGIC, _LOG_N, _R, _P, self._salt, nonce)
         secret = json.dumps([token, session_href]).encode()
-        return head + AESGCM(self._key).encrypt(nonce, secret, head + self._bound)
+        return head + _cipher(self._key).encrypt(nonce, secret, head + self._bound)
 
     def unseal(self, sealed: bytes) -> tuple[str, str]:
         """Token and session href. SealBroken for another password, address or user, and for a damaged blob."""
@@ -50,9 +51,11 @@ class Seal:
         if not (1 <= log_n <= _LOG_N_LIMIT and 1 <= r <= _R_LIMIT and 1 <= p <= _P_LIMIT):
             raise SealBroken(folder="the journal", cause="its key parameters are out of bounds")
         same = (salt, log_n, r, p) == (self._salt, _LOG_N, _R, _P)
+        from cryptography.exceptions import InvalidTag
+
         key = self._key if same else _derive(self._password, salt, log_n, r, p)
         try:
-            secret = AESGCM(key).decrypt(nonce, sealed[_HEAD.size :], sealed[: _HEAD.size] + self._bound)
+            secret = _cipher(key).decrypt(nonce, sealed[_HEAD.size :], sealed[: _HEAD.size] + self._bound)
         except InvalidTag as cause:
             raise SealBroken(
                 folder="the journal", cause="the password, the address or the user is another, or it is damaged"
@@ -62,4 +65,12 @@ class Seal:
 
 
 def _derive(password: bytes, salt: bytes, log_n: int, r: int, p: int) -> bytes:
-    return Scrypt(salt=salt, length=32, n=2**log_n, r=r, p=p).derive(password)
+    n = 2**log_n
+    return hashlib.scrypt(password, salt=salt, n=n, r=r, p=p, dklen=32, maxmem=256 * n * r + 128 * r * p + (1 << 20))
+
+
+def _cipher(key: bytes) -> "AESGCM":
+    """Loaded when the first session is sealed: a watcher that waits for months has none."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM(key)

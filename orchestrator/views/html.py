@@ -1,9 +1,10 @@
 """The report as one page for people: no outside request, no script; prints; light and dark."""
 
+from functools import cache
 from itertools import groupby
 from typing import NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from orchestrator.core.errors import ExitCode
 from orchestrator.core.ledger import GroupState
@@ -26,7 +27,9 @@ class _Cause(NamedTuple):
     more: int
 
 
-def _template_environment() -> Environment:
+@cache
+def _page() -> Template:
+    """Compiled when the first report is written."""
     environment = Environment(
         loader=PackageLoader("orchestrator.views", ""),
         autoescape=True,
@@ -36,16 +39,13 @@ def _template_environment() -> Environment:
     )
     environment.filters |= {"visible": visible, "size": size, "duration": duration, "instant": instant, "rate": rate}
     environment.globals["count"] = count
-    return environment
-
-
-_PAGE = _template_environment().get_template("report.html.j2")
+    return environment.get_template("report.html.j2")
 
 
 def report_html(report: Report) -> str:
     """A self-contained page. File names are escaped for HTML, and their control characters are written out."""
     seconds = report.seconds
-    return _PAGE.render(
+    return _page().render(
         report=report,
         verdict=verdict(report.exit_code),
         tone="open" if report.exit_code is None else _TONES.get(_known(report.exit_code), "bad"),
