@@ -162,6 +162,9 @@ class WatchSettings(BaseModel):
     runs: int = Field(default=2, ge=1, le=100, description="Jobs that run at once; they share the limits of mounts.")
     retries: int = Field(default=3, ge=0, description="How often a job is tried again after a failure that may pass.")
     retry_after: float = Field(default=60.0, gt=0, description="Seconds before the first retry; doubled each time.")
+    keep_days: int | None = Field(
+        default=None, ge=1, le=36500, description="Days after which finished runs are pruned; never when not set."
+    )
     misfire_grace: float = Field(
         default=3600.0, ge=0, description="Seconds by which a due time of a schedule may be missed and still be run."
     )

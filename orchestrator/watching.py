@@ -3,7 +3,7 @@
 import hashlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,11 +11,12 @@ from orchestrator.app import books_of, go_on, logged_on, new_run, run_plan
 from orchestrator.artefacts import read_report
 from orchestrator.config import Config
 from orchestrator.core.drops import DropRow
-from orchestrator.core.errors import ExitCode, RunUnknown
-from orchestrator.core.events import Event
+from orchestrator.core.errors import ExitCode, RunUnknown, WordsError
+from orchestrator.core.events import Event, Notice
 from orchestrator.core.job import read_job
 from orchestrator.core.ledger import RunRow, RunState
 from orchestrator.core.plan import plan_from_json
+from orchestrator.core.waiting import QueueLine, queue_lines
 from orchestrator.drilling import Finished, finish_drill
 from orchestrator.engine.books import Books
 from orchestrator.engine.intake import Intake, IntakeSettings
@@ -27,8 +28,9 @@ from orchestrator.engine.stopping import Stop
 from orchestrator.engine.timetable import Timetable
 from orchestrator.inbox import DropFolder
 from orchestrator.journal import Journal
-from orchestrator.opening import App, Listen, new_id, stopped_from_outside
+from orchestrator.opening import App, Listen, new_id, now, stopped_from_outside
 from orchestrator.planning import NamedJob, checked_plan
+from orchestrator.pruning import prune
 
 BESIDE = {"report": ".report.json", "html": ".report.html", "residual": ".residual.toml"}
 """What is put beside an ended job, by its kind among the files of the run."""
@@ -81,7 +83,7 @@ class Watch:
         return Serving(
             intake, timetable, queue, seats, self.folder, journal, journal, journal, books, restorer.period,
             Patience(watch.retries, watch.retry_after, once), lambda: take_asked(config.state.folder),
-            str(watch.folder), rooms.emit, rooms.clock,
+            lambda: _tidy(app), str(watch.folder), rooms.emit, rooms.clock,
         )  # fmt: skip
 
 
@@ -126,6 +128,18 @@ class _Restorer:
         )
 
 
+def _tidy(app: App) -> None:
+    """Forget old runs. What cannot be removed is told and tried again the next day. Blocks."""
+    days = app.config.watch.keep_days
+    if days is None:
+        return
+    pruned = prune(app.config, app.journal, now() - timedelta(days=days), dry=False)
+    if pruned.removed:
+        app.listen(Notice(now(), f"{len(pruned.removed)} runs that ended more than {days} days ago were removed"))
+    for run, cause in pruned.left.items():
+        app.listen(Notice(now(), f"{run} could not be removed: {cause}"))
+
+
 def _run_of(journal: Journal, run: str) -> RunRow | None:
     try:
         return journal.run(run) if run else None
@@ -151,3 +165,16 @@ def take_asked(state: Path) -> Sequence[Ask]:
                 continue
             asked.append(Ask(word, run))
     return asked
+
+
+def queue_of(config: Config, journal: Journal) -> tuple[list[QueueLine], bool]:
+    """(the queue, whether it is paused) as the journal and the drop folder have it now. Blocks."""
+    folder = DropFolder(config.watch.folder)
+    rows, jobs = journal.unfinished_drops(), {}
+    for row in rows:
+        with suppress(WordsError):  # told in its line
+            content = folder.content(row)
+            if content is not None:
+                jobs[row.id] = read_job(content, row.file)
+    seen = {one.job: one.seen for one in journal.schedules()}
+    return queue_lines(rows, jobs, seen, now()), journal.paused()

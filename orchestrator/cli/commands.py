@@ -22,7 +22,7 @@ from orchestrator.cli.listening import listening
 from orchestrator.cli.measuring import measuring
 from orchestrator.cli.simulating import serve_simulator
 from orchestrator.cli.speaking import Globals, complain, plainly, read_jobs, say, tell
-from orchestrator.cli.watching import pause, stop, unpause, watch
+from orchestrator.cli.watching import pause, queue, stop, unpause, watch
 from orchestrator.config import Config
 from orchestrator.core.errors import ExitCode, WordsError, worst
 from orchestrator.core.job import Job
@@ -277,6 +277,7 @@ def schema(of: Annotated[SchemaOf, typer.Argument(help="job or config")]) -> Non
 cli.command(name="prune")(plainly(prune_state))
 cli.command(name="drills")(plainly(show_drills))
 cli.command(name="watch")(plainly(watch))
+cli.command(name="queue")(plainly(queue))
 cli.command(name="pause")(plainly(pause))
 cli.command(name="unpause")(plainly(unpause))
 cli.command(name="stop")(plainly(stop))

@@ -34,9 +34,9 @@ from orchestrator.core.events import (
     ScheduleMissed,
     WatcherReady,
 )
-from orchestrator.views import visible
+from orchestrator.views import queue_json, queue_text, visible
 from orchestrator.views.units import count, duration, size
-from orchestrator.watching import Watch
+from orchestrator.watching import Watch, queue_of
 
 
 def watch(
@@ -84,6 +84,20 @@ def watch(
         code = anyio.run(lambda: watcher.serve(app, once=once, beside=beside))
     if code is not ExitCode.OK:
         raise typer.Exit(code)
+
+
+def queue(context: typer.Context) -> None:
+    """Show the jobs that were dropped and have not ended: running, waiting, held and why, recurring and when.
+
+    
+    orchestrator queue
+    orchestrator --json queue
+    """
+    options: Globals = context.obj
+    config = options.config()
+    with roof.reading(config) as journal:
+        lines, paused = queue_of(config, journal)
+    say(queue_json(lines, paused) if options.json else queue_text(lines, paused))
 
 
 def pause(context: typer.Context) -> None:

@@ -37,6 +37,9 @@ OBEY_EVERY = 1.0
 SWEEP_EVERY = timedelta(minutes=5)
 """Pause between two sweeps of mounts that were left."""
 
+TIDY_EVERY = timedelta(days=1)
+"""Pause between two looks for runs that are old enough to be forgotten."""
+
 OPERATOR = "an operator"
 WINDOW = "the end of its window"
 
@@ -100,6 +103,7 @@ class Serving:
         period: Period,
         patience: Patience,
         asked: Callable[[], Sequence[Ask]],
+        tidy: Callable[[], None],
         folder: str,
         emit: Emit,
         clock: Clock,
@@ -116,11 +120,13 @@ class Serving:
         self._period = period
         self._patience = patience
         self._asked = asked
+        self._tidy = tidy
         self._folder = folder
         self._emit = emit
         self._clock = clock
         self._failures = 0
         self._sweep_at: datetime | None = None
+        self._tidy_at = clock()
         self._started = False
 
     async def serve(self, stop: Stop, beside: Sequence[Companion] = ()) -> None:
@@ -215,7 +221,8 @@ class Serving:
             if self._queue.next() is None and not self._sweep_is_due():
                 if self._patience.once and self._intake.idle and self._queue.held_off is None:
                     return
-                await self._queue.change()
+                if not await self._tidied():
+                    await self._queue.change()  # nothing is awaited between the look at the queue and this
                 continue
             try:
                 async with self._period(stop) as restore:  # which sweeps first
@@ -235,6 +242,15 @@ class Serving:
         """Mounts that were left are tried to be deleted again, while nothing runs and EM can be asked."""
         now, off = self._clock(), self._queue.held_off
         return self._sweep_at is not None and now >= self._sweep_at and (off is None or now >= off)
+
+    async def _tidied(self) -> bool:
+        """Once a day old runs leave the journal, while nothing else uses it; whether it was time for that."""
+        now = self._clock()
+        if now < self._tidy_at:
+            return False
+        self._tidy_at = now + TIDY_EVERY
+        await self._books.ask(self._tidy)
+        return True
 
     def _hold_off(self, error: OrchestratorError) -> None:
         """Enterprise Manager cannot be asked: every job keeps its place, and is begun when it can be asked again."""

@@ -6,10 +6,18 @@ UTC, sizes are bytes or binary units. Refuses: files, clock, network, log, threa
 """
 
 from orchestrator.views.html import report_html
-from orchestrator.views.json import drills_json, event_json, plan_json_view, pruned_json, report_json, status_json
+from orchestrator.views.json import (
+    drills_json,
+    event_json,
+    plan_json_view,
+    pruned_json,
+    queue_json,
+    report_json,
+    status_json,
+)
 from orchestrator.views.log import log_line, progress_line
 from orchestrator.views.status import Look, status_fragment, status_page
-from orchestrator.views.text import drills_text, plan_text, pruned_text, report_text, runs_text, status_text
+from orchestrator.views.text import drills_text, plan_text, pruned_text, queue_text, report_text, runs_text, status_text
 from orchestrator.views.units import count, duration, instant, rate, size, visible
 
 __all__ = [
@@ -26,6 +34,8 @@ __all__ = [
     "progress_line",
     "pruned_json",
     "pruned_text",
+    "queue_json",
+    "queue_text",
     "rate",
     "report_html",
     "report_json",

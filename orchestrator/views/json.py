@@ -21,6 +21,7 @@ from orchestrator.core.plan import MountGroup, Plan, Selection
 from orchestrator.core.report import GroupReport, LeftMount, Problem, Report
 from orchestrator.core.retention import Pruned
 from orchestrator.core.snapshot import Snapshot
+from orchestrator.core.waiting import QueueLine
 
 
 def report_json(report: Report) -> str:
@@ -60,6 +61,24 @@ def plan_json_view(plan: Plan) -> str:
         },
         indent=2,
     )
+
+
+def queue_json(lines: Sequence[QueueLine], paused: bool) -> str:
+    """The queue of the watcher."""
+    jobs = [
+        {
+            "job": one.job,
+            "state": one.state,
+            "priority": one.priority,
+            "taken": _second(one.taken),
+            "begins": _second(one.begins),
+            "cause": one.cause,
+            "run": one.run,
+            "file": one.file,
+        }
+        for one in lines
+    ]
+    return _dump({"paused": paused, "jobs": jobs}, indent=2)
 
 
 def pruned_json(pruned: Pruned) -> str:

@@ -11,6 +11,7 @@ from orchestrator.core.plan import MountGroup, Plan, Selection
 from orchestrator.core.reasons import Reason
 from orchestrator.core.report import LeftMount, Problem, Report
 from orchestrator.core.retention import Pruned
+from orchestrator.core.waiting import QueueLine
 from orchestrator.views.units import count, duration, instant, rate, size, verdict, visible
 
 EXAMPLES = 5
@@ -148,6 +149,19 @@ def runs_text(runs: Sequence[RunRow]) -> str:
         code = "-" if run.exit_code is None else str(run.exit_code)
         rows.append((visible(run.id), visible(run.job), run.state.value, instant(run.started), took, code))
     return _joined(_table(rows))
+
+
+def queue_text(lines: Sequence[QueueLine], paused: bool) -> str:
+    """The queue of the watcher, one line per job."""
+    head = ["Paused: nothing new begins; `orchestrator unpause` goes on.", ""] if paused else []
+    if not lines:
+        return _joined([*head, "No job waits, runs or recurs."])
+    rows = [("JOB", "STATE", "PRIORITY", "TAKEN", "BEGINS", "WHY", "RUN", "FILE")]
+    for one in lines:
+        begins = instant(one.begins) if one.begins else "-"
+        names = (visible(one.cause) or "-", visible(one.run) or "-", visible(one.file))
+        rows.append((visible(one.job), one.state, str(one.priority), instant(one.taken), begins, *names))
+    return _joined([*head, *_table(rows)])
 
 
 def status_text(

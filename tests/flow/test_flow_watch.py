@@ -124,6 +124,12 @@ async def test_a_paused_watcher_begins_nothing_until_it_goes_on_even_over_a_rest
         em.drop(job_text(em, "fs01", "later"), "later.toml")
         held = await watcher.event("job_held", job="later")
         assert held["cause"] == "the queue is paused"
+        shown = (await em.run("--json", "queue")).json
+        assert shown["paused"] is True
+        assert [(one["job"], one["state"], one["file"]) for one in shown["jobs"]] == [
+            ("later", "waiting", "later.toml")
+        ]
+        assert (await em.run("queue")).out.startswith("Paused: nothing new begins")
         await stopped(watcher)
         watcher = await watching(em)
         await watcher.event("job_held", job="later")

@@ -452,3 +452,18 @@ def test_a_stopped_run_that_nobody_asked_to_stop_is_answered_and_not_begun_again
     tell(story)
     assert len(world.told(RunStarted)) == 1
     assert "`orchestrator resume full-" in world.lines("full")[0]
+
+
+def test_old_runs_are_looked_for_once_a_day_and_never_while_a_job_runs(tell: Tell) -> None:
+    world = World(utc("2026-11-25 00:00"), lengths={"long": 30 * 3600})
+
+    async def story() -> None:
+        async with world.watcher():
+            await world.until(utc("2026-11-25 23:00"))
+            world.folder.drop(job_text("long"), "long.toml")
+            await world.until(utc("2026-11-28 12:00"))
+
+    tell(story)
+    (began, ended) = next((start, end) for job, start, end in world.worked if job == "long")
+    assert [time for time in world.tidied if began < time < ended] == []
+    assert [time.day for time in world.tidied] == [25, 27, 28]

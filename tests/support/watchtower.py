@@ -182,6 +182,7 @@ class World:
     worked: list[tuple[str, datetime, datetime]] = field(default_factory=list)
     logons: list[datetime] = field(default_factory=list)
     asked: list[Ask] = field(default_factory=list)
+    tidied: list[datetime] = field(default_factory=list)
     em_is_away: OrchestratorError | None = None
     refuses: OrchestratorError | None = None
     ends: Callable[[Report], Report] = lambda report: report
@@ -204,6 +205,9 @@ class World:
 
     def lines(self, job: str) -> list[str]:
         return [event.line for event in self.told(JobEnded) if event.job == job]
+
+    def _tidy(self) -> None:
+        self.tidied.append(self.now())
 
     def _take_asked(self) -> list[Ask]:
         asked, self.asked = self.asked, []
@@ -282,7 +286,8 @@ class World:
         )
         return Serving(
             jobs_come_in, table, queue, Seats(settings, emit, self.now), self.folder, self.journal, self.journal,
-            self.journal, books, self._period, Patience(once=once), self._take_asked, "jobs", emit, self.now,
+            self.journal, books, self._period, Patience(once=once), self._take_asked, self._tidy, "jobs",
+            emit, self.now,
         )  # fmt: skip
 
 
