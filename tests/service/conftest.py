@@ -90,6 +90,22 @@ class Site:
         (said,) = place.glob(f"{name}.*.reason.txt")
         return said.read_text()
 
+    @contextmanager
+    def state_in_use(self) -> Iterator[None]:
+        """Another process holds the lock on the state folder, for a while."""
+        lock = "/var/lib/orchestrator/state/lock"
+        holder = ("systemd-run", "--unit=holder", "--collect", "--property=User=orchestrator")
+        self.machine.run(*holder, "/usr/bin/flock", lock, "sleep", "60")
+        taken = ("flock", "--nonblock", lock, "echo", "free")
+        self.machine.until(
+            lambda: self.machine.path(lock).exists() and self.machine.run(*taken, ok=False) != "free",
+            "the lock is held",
+        )
+        try:
+            yield
+        finally:
+            self.machine.run("systemctl", "stop", "holder.service")
+
     def mounts(self) -> tuple[int, int]:
         """(mounts that the simulator made, mounts that it deleted)."""
         lines = map(json.loads, self.machine.path("/srv/em/requests.log").read_text().splitlines())

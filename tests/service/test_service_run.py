@@ -125,13 +125,9 @@ def test_sweep_by_its_unit_finds_nothing_left(site: Site) -> None:
 
 
 def test_sweep_by_its_unit_does_nothing_while_an_orchestrator_runs(site: Site) -> None:
-    lock = "/var/lib/orchestrator/state/lock"
-    site.machine.run("systemd-run", "--unit=holder", "--collect", "/usr/bin/flock", lock, "sleep", "60")
-    held = ("flock", "--nonblock", lock, "echo", "free")
-    site.machine.until(lambda: site.machine.run(*held, ok=False) != "free", "the lock is held")
     before = site.machine.log("orchestrator-sweep.service")
-    site.machine.run("systemctl", "start", "orchestrator-sweep.service")
+    with site.state_in_use():
+        site.machine.run("systemctl", "start", "orchestrator-sweep.service")
     said = site.machine.log("orchestrator-sweep.service").removeprefix(before)
-    site.machine.run("systemctl", "stop", "holder.service")
     assert "exec-condition" in said, said
     assert "mounts cleared" not in said

@@ -96,15 +96,12 @@ def test_a_config_that_is_wrong_is_told_once_and_not_tried_again(site: Site) -> 
 
 
 def test_a_service_whose_state_folder_is_in_use_comes_up_once_it_is_free(site: Site) -> None:
-    machine, lock = site.machine, "/var/lib/orchestrator/state/lock"
-    machine.run("systemd-run", "--unit=holder", "--collect", "/usr/bin/flock", lock, "sleep", "60")
-    held = ("flock", "--nonblock", lock, "echo", "free")
-    machine.until(lambda: machine.run(*held, ok=False) != "free", "the lock is held")
+    machine = site.machine
     with site.dropped_in(UNIT, "RestartSec=100ms"):
-        machine.run("systemctl", "start", UNIT, ok=False)
-        machine.until(lambda: int(machine.show(UNIT, "NRestarts")) >= 2, "tried again")
-        assert "is in use by another orchestrator" in machine.log(UNIT)
-        machine.run("systemctl", "stop", "holder.service")
+        with site.state_in_use():
+            machine.run("systemctl", "start", UNIT, ok=False)
+            machine.until(lambda: int(machine.show(UNIT, "NRestarts")) >= 2, "tried again")
+            assert "is in use by another orchestrator" in machine.log(UNIT)
         machine.wait_for(UNIT, "ActiveState", "active")
         machine.run("systemctl", "stop", UNIT)
 
