@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import anyio
 
+from orchestrator.announcing import Docket, announced
 from orchestrator.artefacts import checksum_of, files_anew, keep_job, read_report, write_artefacts, written
 from orchestrator.config import Config
 from orchestrator.core.errors import ExitCode, OrchestratorError, RunUnknown, StateUnusable, WordsError, worst
@@ -28,7 +29,7 @@ from orchestrator.engine.sweeping import sweep
 from orchestrator.engine.verifying import Verified, verify
 from orchestrator.files import verify_file
 from orchestrator.journal import Journal, is_locked
-from orchestrator.opening import App, Listen, now, opened, reading, stopped_from_outside
+from orchestrator.opening import App, Listen, make_notifier, now, opened, reading, stopped_from_outside
 from orchestrator.planning import NamedJob, checked_plan, close, show_plans
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "exit_code",
     "is_locked",
     "left_mounts",
+    "make_notifier",
     "now",
     "opened",
     "reading",
@@ -55,7 +57,8 @@ async def run_jobs(app: App, jobs: Sequence[NamedJob], keep_going: bool) -> list
     """Run `jobs` one after the other. Every plan is made before the first run begins; after a stop the others are
     only begun, so that `resume` knows of them."""
     rooms = app.rooms()
-    async with _working(app, rooms) as (books, stop):
+    docket = Docket([named.job.name for named in jobs])
+    async with announced(app.services, app.listen, now, docket), _working(app, rooms) as (books, stop):
         plans: list[Plan] = []
         with stop.forestalls():
             for named in jobs:
@@ -63,7 +66,9 @@ async def run_jobs(app: App, jobs: Sequence[NamedJob], keep_going: bool) -> list
                 plans.append(await checked_plan(app, rooms, books, named, run, keep_going))
         finished = []
         for named, one in zip(jobs, plans, strict=True):
+            docket.begins(one.job, one.run)
             finished.append(await run_plan(app, rooms, books, stop, named.content, one))
+            docket.ends()
         return finished
 
 
@@ -108,9 +113,13 @@ async def _run(
 async def resume_run(app: App, run: str | None) -> Finished:
     """Go on with a run that was stopped or died; without `run` the newest such run. RunUnknown if there is none."""
     rooms = app.rooms()
-    async with _working(app, rooms) as (books, stop):
-        row = await books.ask(_resumable, app.journal, run)
-        return await go_on(app, rooms, books, stop, row)
+    row = await books_of(rooms).ask(_resumable, app.journal, run)
+    docket = Docket([row.job])
+    async with announced(app.services, app.listen, now, docket), _working(app, rooms) as (books, stop):
+        docket.begins(row.job, row.id)
+        finished = await go_on(app, rooms, books, stop, row)
+        docket.ends()
+        return finished
 
 
 async def sweep_mounts(app: App, within: float) -> tuple[list[LeaseRow], list[LeaseRow]]:

@@ -4,16 +4,18 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from orchestrator.config_notifications import NotificationSettings, PingSettings
 from orchestrator.core.errors import ConfigInvalid
 from orchestrator.core.paths import lies_below
 from orchestrator.core.words import parse_toml, read_model
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
+Slice = TypeVar("Slice", bound=BaseModel)
 
 
 class EnterpriseManagerSettings(BaseModel):
@@ -235,6 +237,8 @@ class Config(BaseModel):
     drill: DrillSettings = Field(default_factory=DrillSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     tracing: TracingSettings = Field(default_factory=TracingSettings)
+    notifications: list[NotificationSettings] = Field(default_factory=list)
+    ping: PingSettings = Field(default_factory=PingSettings)
 
     @model_validator(mode="after")
     def _drills_are_allowed(self) -> Self:
@@ -277,34 +281,45 @@ def _anchored(config: Config, base: Path) -> Config:
     em, state, metrics = config.enterprise_manager, config.state, config.metrics
     return config.model_copy(
         update={
-            "enterprise_manager": em.model_copy(
-                update={
-                    "password_file": em.password_file and base / em.password_file,
-                    "ca_file": em.ca_file and base / em.ca_file,
-                }
-            ),
+            "enterprise_manager": _with_paths(em, base, "password_file", "ca_file"),
             "state": state.model_copy(update={"folder": base / state.folder}),
             "watch": config.watch.model_copy(update={"folder": base / config.watch.folder}),
             "metrics": metrics.model_copy(update={"textfile": metrics.textfile and base / metrics.textfile}),
+            "notifications": [
+                _with_paths(one, base, "url_file", "secret_file", "template") for one in config.notifications
+            ],
+            "ping": _with_paths(config.ping, base, "url_file", "heartbeat_file"),
         }
     )
 
 
+def _with_paths(part: Slice, base: Path, *keys: str) -> Slice:
+    """`part` with the paths under `keys`, where there are any, relative to `base`."""
+    return part.model_copy(update={key: base / path for key in keys if (path := getattr(part, key)) is not None})
+
+
 def read_password(settings: EnterpriseManagerSettings, environment: Mapping[str, str] = os.environ) -> str:
     """The password behind its reference; ConfigInvalid when the reference leads nowhere."""
-    if settings.password_env is not None:
-        password = environment.get(settings.password_env, "")
-        if not password:
+    return read_secret(settings, "password", "enterprise_manager", environment)
+
+
+def read_secret(part: BaseModel, key: str, place: str, environment: Mapping[str, str] = os.environ) -> str:
+    """What stands behind `key`_env, `key`_file or `key`_credential of a part of the config that is called `place`.
+    ConfigInvalid when the reference leads nowhere, or there is none."""
+    variable, file, credential = (getattr(part, f"{key}_{way}") for way in ("env", "file", "credential"))
+    if variable is not None:
+        secret = environment.get(variable, "")
+        if not secret:
             raise ConfigInvalid(
-                place="enterprise_manager.password_env",
-                problems=f"the environment variable {settings.password_env} is not set or empty; export it first",
+                place=f"{place}.{key}_env",
+                problems=f"the environment variable {variable} is not set or empty; export it first",
             )
-        return password
-    if settings.password_credential is not None:
-        return _credential(settings.password_credential, "enterprise_manager.password_credential", environment)
-    if settings.password_file is None:
-        raise ConfigInvalid(place="enterprise_manager", problems="no password reference")
-    return _first_line(settings.password_file, "enterprise_manager.password_file")
+        return secret
+    if credential is not None:
+        return _credential(credential, f"{place}.{key}_credential", environment)
+    if file is None:
+        raise ConfigInvalid(place=place, problems=f"no {key} reference")
+    return _first_line(file, f"{place}.{key}_file")
 
 
 def _credential(name: str, place: str, environment: Mapping[str, str]) -> str:

@@ -1,9 +1,12 @@
 """Opening the rooms: every object of the product is built here, once, and closed again in the reverse order."""
 
+import os
 import random
 import signal
+import socket
+import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,15 +15,20 @@ from pathlib import Path
 
 import anyio
 
+from orchestrator.announcing import Docket, announce_unopened
+from orchestrator.artefacts import run_folder
 from orchestrator.config import BackupServerSettings, Config, read_password
+from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Event, Notice, RequestAnswered
 from orchestrator.core.limits import Limits
+from orchestrator.engine.beside import Service, in_thread
 from orchestrator.engine.rooms import EngineSettings, Reach, Rooms
 from orchestrator.engine.sessions import SessionWatch
 from orchestrator.engine.stopping import Stop, obeying
 from orchestrator.enterprise_manager import Client, Observer, ssl_context
 from orchestrator.files import LocalSource, LocalTarget
 from orchestrator.journal import Journal, open_journal
+from orchestrator.notify import Means, Notifier, open_notifier
 
 Listen = Callable[[Event], None]
 
@@ -32,7 +40,7 @@ def now() -> datetime:
 
 @dataclass(slots=True)
 class App:
-    """The rooms, opened. `listen` takes every event."""
+    """The rooms, opened. `listen` takes every event, `services` run beside the work."""
 
     config: Config
     client: Client
@@ -40,6 +48,7 @@ class App:
     target: LocalTarget
     listen: Listen
     watch: SessionWatch
+    services: Sequence[Service] = ()
 
     def rooms(self) -> Rooms:
         """Everything the engine is given."""
@@ -102,11 +111,35 @@ def _reach(server: BackupServerSettings | None) -> Reach | None:
 
 
 @contextmanager
-def opened(config: Config, listen: Listen) -> Iterator[App]:
+def opened(
+    config: Config, listen: Listen, jobs: Sequence[str] | None = None, *, watching: bool = False
+) -> Iterator[App]:
     """The rooms on one exit stack. Everything that blocks or may be wrong is opened here, before the loop starts.
 
-    ConfigInvalid for a password or CA file that is not there; StateError for the journal.
+    With `jobs`, the names of what the command is to run, notifications go out; also when the rooms cannot be opened.
+    With `watching` the heartbeat of a watcher does so too.
+    ConfigInvalid for a password, CA file, address or template that is not there; StateError for the journal.
     """
+    if jobs is None:
+        with _rooms(config, listen, ()) as app:
+            yield app
+        return
+    notifier = make_notifier(config, listen)
+    heard = _both(listen, notifier.add)
+    services: list[Service] = [*notifier.services]
+    if watching and notifier.heartbeat is not None:
+        services.append(notifier.heartbeat)
+    with ExitStack() as stack:
+        try:
+            app = stack.enter_context(_rooms(config, heard, services))
+        except OrchestratorError as error:
+            anyio.run(announce_unopened, notifier.services, heard, now, Docket(jobs), error)
+            raise
+        yield app
+
+
+@contextmanager
+def _rooms(config: Config, listen: Listen, services: Sequence[Service]) -> Iterator[App]:
     with ExitStack() as stack:
         watch = SessionWatch(listen, now)
         client = make_client(config, watch, listen)
@@ -115,7 +148,36 @@ def opened(config: Config, listen: Listen) -> Iterator[App]:
         durable = config.copying.durable == "file"
         target = LocalTarget(config.targets.allow, config.copying.checksum, durable=durable)
         stack.enter_context(closing(target))
-        yield App(config, client, journal, target, listen, watch)
+        yield App(config, client, journal, target, listen, watch, services)
+
+
+def _both(first: Listen, second: Listen) -> Listen:
+    def listen(event: Event) -> None:
+        first(event)
+        second(event)
+
+    return listen
+
+
+def make_notifier(config: Config, listen: Listen) -> Notifier:
+    """The notifier of this process. It tells `listen` what it could not deliver. ConfigInvalid."""
+    means = Means(
+        emit=listen,
+        clock=now,
+        monotonic=time.monotonic,
+        random=random.random,
+        sleep=anyio.sleep,
+        new_id=new_id,
+        in_thread=in_thread,
+    )
+    return open_notifier(
+        config.notifications,
+        config.ping,
+        folder_of=lambda run: str(run_folder(config, run)),
+        host=socket.gethostname(),
+        environment=os.environ,
+        means=means,
+    )
 
 
 def make_client(config: Config, watch: SessionWatch | None = None, listen: Listen | None = None) -> Client:

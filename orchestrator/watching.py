@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
+from orchestrator.announcing import Docket, announced
 from orchestrator.app import books_of, go_on, logged_on, new_run, run_plan
 from orchestrator.artefacts import read_report
 from orchestrator.config import Config
@@ -58,7 +59,8 @@ class Watch:
         journal fails."""
         rooms = app.rooms()
         books = books_of(rooms)
-        async with stopped_from_outside(app.listen, app.config.state.folder) as stop:
+        told = announced(app.services, app.listen, now, Docket([]))
+        async with told, stopped_from_outside(app.listen, app.config.state.folder) as stop:
             self._serving = self._built(app, rooms, books, once)
             try:
                 await self._serving.serve(stop, beside)

@@ -20,6 +20,7 @@ from orchestrator.cli.demo import demonstrate
 from orchestrator.cli.keeping import prune_state, show_drills
 from orchestrator.cli.listening import listening
 from orchestrator.cli.measuring import measuring
+from orchestrator.cli.notifying import notify_test
 from orchestrator.cli.simulating import serve_simulator
 from orchestrator.cli.speaking import Globals, complain, plainly, read_jobs, say, tell
 from orchestrator.cli.watching import pause, queue, stop, unpause, watch
@@ -109,7 +110,7 @@ def run(context: typer.Context, jobs: Jobs, keep_going: KeepGoing = False, event
     """
     options: Globals = context.obj
     named, config = read_jobs(jobs), options.config()
-    with _opened(options, config, events) as app:
+    with _opened(options, config, events, [one.job.name for one in named]) as app:
         finished = anyio.run(roof.run_jobs, app, named, keep_going)
     _show_finished(options, finished)
 
@@ -126,7 +127,7 @@ def resume(context: typer.Context, run: OptionalRun = None, events: Events = Non
     What is already restored is not copied again. Mounts that the dead run left are deleted first.
     """
     options: Globals = context.obj
-    with _opened(options, options.config(), events) as app:
+    with _opened(options, options.config(), events, [""]) as app:
         finished = anyio.run(roof.resume_run, app, run)
     _show_finished(options, [finished])
 
@@ -281,17 +282,20 @@ cli.command(name="queue")(plainly(queue))
 cli.command(name="pause")(plainly(pause))
 cli.command(name="unpause")(plainly(unpause))
 cli.command(name="stop")(plainly(stop))
+cli.command(name="notify-test")(plainly(notify_test))
 cli.command(name="simulate")(plainly(serve_simulator))
 cli.command(name="demo")(plainly(demonstrate))
 
 
 @contextmanager
-def _opened(options: Globals, config: Config, events: Path | None) -> Iterator[roof.App]:
-    """The rooms, with everyone who listens to their events."""
+def _opened(
+    options: Globals, config: Config, events: Path | None, jobs: Sequence[str] | None = None
+) -> Iterator[roof.App]:
+    """The rooms, with everyone who listens to their events. What becomes of `jobs` is notified of."""
     with (
         measuring(config) as measures,
         listening(quiet=options.quiet, json_log=options.json_log, events_file=events, more=measures.takers) as listen,
-        roof.opened(config, listen) as app,
+        roof.opened(config, listen, jobs) as app,
     ):
         if measures.textfile is not None:  # nobody else reads the metrics of a command that ends
             measures.recall(app.journal)

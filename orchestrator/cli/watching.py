@@ -78,7 +78,7 @@ def watch(
             )
         )
         watcher = Watch(config, listen)
-        app = stack.enter_context(roof.opened(config, watcher.hear))
+        app = stack.enter_context(roof.opened(config, watcher.hear, ["watch"], watching=True))
         measures.recall(app.journal)
         beside = [service.pet_watchdog] if service else []
         code = anyio.run(lambda: watcher.serve(app, once=once, beside=beside))

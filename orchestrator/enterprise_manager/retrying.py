@@ -3,13 +3,13 @@
 Full jitter, `Retry-After` as seconds or as a date, and a deadline over all attempts that is never slept past.
 """
 
-import email.utils
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from orchestrator.core.errors import EmBusy, EmFault, EmUnreachable
+from orchestrator.core.pauses import full_jitter, retry_after
 from orchestrator.enterprise_manager.wire.exchange import Reply
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -59,10 +59,10 @@ class Retrying:
         return await retrying(attempt)
 
     def _pause(self, state: RetryCallState) -> float:
-        ceiling = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (state.attempt_number - 1))
         failed = state.outcome.exception() if state.outcome else None
         said = str(failed.facts.get("retry_after", "")) if isinstance(failed, EmBusy) else ""
-        return retry_after(said, self._clock()) + self._random() * ceiling
+        pause = full_jitter(state.attempt_number, self._random(), _FIRST_PAUSE, _LONGEST_PAUSE)
+        return retry_after(said, self._clock()) + pause
 
 
 def _curable(failed: BaseException) -> bool:
@@ -74,16 +74,3 @@ def _curable(failed: BaseException) -> bool:
 def _hopeless(state: RetryCallState) -> bool:
     failed = state.outcome.exception() if state.outcome else None
     return isinstance(failed, EmFault) and state.attempt_number >= _FAULT_ATTEMPTS
-
-
-def retry_after(text: str, now: datetime) -> float:
-    """Seconds that `Retry-After` asks for; 0 when it says nothing readable or a moment gone by."""
-    text = text.strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        moment = email.utils.parsedate_to_datetime(text)
-    except (ValueError, IndexError, TypeError, OverflowError):
-        return 0.0
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds())

@@ -5,6 +5,7 @@ same text; a hostile file name can neither drive a terminal nor leave its place 
 UTC, sizes are bytes or binary units. Refuses: files, clock, network, log, threads, `await`, and every decision.
 """
 
+from orchestrator.views.announcement import announcement_text, announcement_title, announcement_values
 from orchestrator.views.html import report_html
 from orchestrator.views.json import (
     drills_json,
@@ -22,6 +23,9 @@ from orchestrator.views.units import count, duration, instant, rate, size, visib
 
 __all__ = [
     "Look",
+    "announcement_text",
+    "announcement_title",
+    "announcement_values",
     "count",
     "drills_json",
     "drills_text",

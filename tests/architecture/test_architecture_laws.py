@@ -59,6 +59,7 @@ WITH_JAR = "session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
         (checkers.impurities, "core/planted.py", "from datetime import datetime\nat = datetime.now()"),
         (checkers.spawning_outside_the_engine, "files/planted.py", "from anyio import to_thread"),
         (checkers.spawning_outside_the_engine, "enterprise_manager/planted.py", "task = asyncio.create_task(x)"),
+        (checkers.spawning_outside_the_engine, "notify/planted.py", "from anyio import create_task_group"),
         (checkers.spawning_outside_the_engine, "app.py", "import anyio\ngroup = anyio.create_task_group()"),
         (checkers.cookie_jars, "enterprise_manager/planted.py", "from aiohttp import CookieJar"),
         (checkers.cookie_jars, "enterprise_manager/planted.py", "jar = aiohttp.CookieJar()"),
@@ -71,7 +72,7 @@ WITH_JAR = "session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
     ],
 )
 def test_a_planted_violation_is_found(law: Law, module: str, code: str, tmp_path: Path) -> None:
-    for room in ("core", "views", "files", "journal", "engine", "enterprise_manager", "planted"):
+    for room in ("core", "views", "files", "journal", "engine", "enterprise_manager", "notify", "planted"):
         (tmp_path / "orchestrator" / room).mkdir(parents=True)
     assert not law(tmp_path)
     plant(tmp_path, module, code)
@@ -105,6 +106,8 @@ def test_what_the_law_allows_is_not_found(law: Law, module: str, code: str, tmp_
         ("engine/planted.py", "import aiohttp", "The engine drives no library of another room"),
         ("cli/planted.py", "import prometheus_client", "prometheus_client stays with the metrics"),
         ("cli/planted.py", "from opentelemetry import trace", "OpenTelemetry stays with the traces"),
+        ("cli/planted.py", "import apprise", "apprise stays with notifications"),
+        ("notify/planted.py", "import orchestrator.engine", "Roof over rooms over ground"),
         ("simulator/planted.py", "import orchestrator.core", "The simulator shares nothing with what it tests"),
     ],
 )

@@ -24,6 +24,7 @@ from orchestrator.config import (
     WatchSettings,
     load_config,
 )
+from orchestrator.config_notifications import NotificationSettings, PingSettings
 from orchestrator.core.catalog import Question, RestorePoint
 from orchestrator.core.job import Conflict, Restore, read_job
 from orchestrator.core.plan import plan, question_of, questions
@@ -42,6 +43,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "tracing": TracingSettings,
     "watch": WatchSettings,
     "drill": DrillSettings,
+    "notifications": NotificationSettings,
+    "ping": PingSettings,
 }
 VALUES: dict[str, Any] = tomllib.loads(EXAMPLE.read_text("utf-8"))
 

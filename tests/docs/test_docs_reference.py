@@ -21,6 +21,7 @@ from orchestrator.config import (
     TracingSettings,
     WatchSettings,
 )
+from orchestrator.config_notifications import NotificationSettings, PingSettings
 from orchestrator.core import events
 from orchestrator.core.entries import Verdict
 from orchestrator.core.errors import ExitCode, worst
@@ -41,6 +42,8 @@ MODELS: dict[str, type[BaseModel]] = {
     "[drill]": DrillSettings,
     "[metrics]": MetricsSettings,
     "[tracing]": TracingSettings,
+    "[[notifications]]": NotificationSettings,
+    "[ping]": PingSettings,
     "[defaults]": Defaults,
     "[[restore]]": Restore,
 }
@@ -61,6 +64,8 @@ def test_a_table_of_keys_shows_the_defaults_of_its_model(heading: str) -> None:
             assert shown == "required", name
         elif isinstance(default, int | float):
             assert float(shown) == default, name
+        elif isinstance(default, list) and default:
+            assert codes(rows[name]) == default, name
         elif isinstance(default, Conflict):
             assert shown == default.value, name
         elif default:
@@ -120,7 +125,7 @@ def test_the_table_of_events_has_every_event_with_its_keys() -> None:
 
 
 def test_every_command_has_a_section_in_the_order_of_the_help() -> None:
-    headings = re.findall(r"^### (\w+)$", section(REFERENCE, "Commands"), re.MULTILINE)
+    headings = re.findall(r"^### ([\w-]+)$", section(REFERENCE, "Commands"), re.MULTILINE)
     assert sorted(headings) == sorted(COMMANDS)
 
 

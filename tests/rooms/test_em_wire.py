@@ -24,8 +24,8 @@ from orchestrator.core.errors import (
     OutcomeUnknown,
     SealBroken,
 )
+from orchestrator.core.pauses import retry_after
 from orchestrator.enterprise_manager.masking import Mask
-from orchestrator.enterprise_manager.retrying import retry_after
 from orchestrator.enterprise_manager.seal import Seal
 from orchestrator.enterprise_manager.translate import explanation, read, refusal
 from orchestrator.enterprise_manager.wire import points, records, requests
