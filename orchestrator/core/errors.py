@@ -19,7 +19,8 @@ which exit code does it ask for (`exit_code`). The docstring is the message: wha
           MountLeft           7
       FileError               3   one file, the others go on
       StateError              5   journal or state folder
-        StateLocked, StateUnusable, JournalSilent, SchemaUnknown, SchemaOutdated, RunUnknown, SealBroken
+        StateLocked, StateUnusable, JournalSilent, SchemaUnknown, SchemaOutdated, RunUnknown, SealBroken,
+        AuditUnusable, AuditUnreadable
 """
 
 from enum import Enum, IntEnum
@@ -324,3 +325,11 @@ class RunUnknown(StateError):
 class SealBroken(StateError):
     """The sealed logon session in {folder} cannot be opened: {cause}. It was sealed under another EM password; delete
     the mount on the backup server, or put the old password back and sweep."""
+
+
+class AuditUnusable(StateError):
+    """The audit trail in {folder} cannot be written: {cause}."""
+
+
+class AuditUnreadable(StateError):
+    """The audit trail cannot be read: {place}: {cause}."""

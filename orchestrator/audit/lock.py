@@ -1,0 +1,55 @@
+"""One writer at a time: a lock on a file beside the trail, that dies with its process."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+MODE = 0o640
+"""Of the lock and of the trail: the group may read."""
+
+WAIT = 10.0
+"""Seconds to wait for another writer; it needs milliseconds, unless it is stopped or its disk hangs."""
+
+LOOK_AGAIN = 0.02
+
+if os.name == "nt":  # pragma: no cover
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> bool:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+@contextmanager
+def locked(file: Path, wait: float = WAIT, *, reader: bool = False) -> Iterator[None]:
+    """The only one that writes, while this is open. TimeoutError (an OSError) when another one does not end. A `reader`
+    needs no right to write the file, which must then be there."""
+    fresh = not reader and not file.exists()
+    flags = os.O_RDONLY if reader else os.O_RDWR | os.O_CREAT
+    descriptor = os.open(file, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0), MODE)
+    try:
+        if fresh:
+            os.chmod(file, MODE)  # whatever the umask says, as for the trail itself
+        until = time.monotonic() + wait
+        while not _try_lock(descriptor):
+            if time.monotonic() > until:
+                raise TimeoutError(None, f"another process has been writing to it for {wait:g} s")
+            time.sleep(LOOK_AGAIN)
+        yield
+    finally:
+        os.close(descriptor)
