@@ -10,18 +10,20 @@ from orchestrator.views.html import report_html
 from orchestrator.views.json import (
     drills_json,
     event_json,
+    event_name,
     plan_json_view,
     pruned_json,
     queue_json,
     report_json,
     status_json,
 )
-from orchestrator.views.log import log_line, progress_line
+from orchestrator.views.log import LogLines, log_line, progress_line
 from orchestrator.views.status import Look, status_fragment, status_page
 from orchestrator.views.text import drills_text, plan_text, pruned_text, queue_text, report_text, runs_text, status_text
 from orchestrator.views.units import count, duration, instant, rate, size, visible
 
 __all__ = [
+    "LogLines",
     "Look",
     "announcement_text",
     "announcement_title",
@@ -31,6 +33,7 @@ __all__ = [
     "drills_text",
     "duration",
     "event_json",
+    "event_name",
     "instant",
     "log_line",
     "plan_json_view",

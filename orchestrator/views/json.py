@@ -124,11 +124,15 @@ def status_json(snapshot: Snapshot) -> str:
 
 
 def _event(event: Event) -> dict[str, Any]:
-    name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
     values = {field.name: _event_value(getattr(event, field.name)) for field in fields(event)}
     if "volumes" in values:
         values["volumes"] = dict(values["volumes"])
-    return {"event": name, **values}
+    return {"event": event_name(event), **values}
+
+
+def event_name(event: Event) -> str:
+    """`run_started`: the class name in snake_case."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
 
 
 def _plain(value: Any) -> Any:

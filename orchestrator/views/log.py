@@ -4,6 +4,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from orchestrator.core.context import Context
 from orchestrator.core.events import (
     BytesCopied,
     DeadlineInDanger,
@@ -30,6 +31,7 @@ from orchestrator.core.events import (
     ReportWritten,
     RequestAnswered,
     RunEnded,
+    RunPruned,
     RunStarted,
     ScheduleMissed,
     SessionRenewed,
@@ -43,12 +45,13 @@ from orchestrator.core.tally import Tally
 from orchestrator.views.units import count, duration, rate, size, visible
 
 Level = Literal["debug", "info", "warning", "error"]
+"""How much an event matters, the least first."""
 
 
 def log_line(event: Event) -> tuple[Level, str, dict[str, Any]]:
     """Level, a fixed message that can be searched for, and the event's fields as plain values.
 
-    The time is left out: the log has its own. Names are as they are; the log's renderer quotes them.
+    The time is left out: every log has its own form of it. A path at EM is called what it is the path of: `mount`.
     """
     level, message = _headline(event)
     table: dict[str, Any] = {}
@@ -59,8 +62,21 @@ def log_line(event: Event) -> tuple[Level, str, dict[str, Any]]:
         if isinstance(value, Totals):
             table |= {name.name: getattr(value, name.name) for name in fields(value)}
         else:
-            table[field.name] = _plain(value)
+            table["mount" if field.name == "href" else field.name] = _plain(value)
     return level, message, table
+
+
+class LogLines:
+    """A fold: events in, log lines out that carry the ids of their run, machine and mount."""
+
+    def __init__(self) -> None:
+        self._context = Context()
+
+    def line(self, event: Event) -> tuple[Level, str, dict[str, Any]]:
+        """As `log_line`, with `run`, `group`, `vm`, `backup_server` and `mount` first, as far as they apply."""
+        ids = {name: visible(value) for name, value in self._context.of(event).items()}
+        level, message, table = log_line(event)
+        return level, message, ids | table
 
 
 def _plain(value: Any) -> Any:
@@ -68,6 +84,8 @@ def _plain(value: Any) -> Any:
         return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     if isinstance(value, str):
         return visible(value)
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
     return value.value if hasattr(value, "value") else value
 
 
@@ -101,6 +119,8 @@ def _headline(event: Event) -> tuple[Level, str]:
             return "info", "report written"
         case SweepEnded(left=left):
             return "warning" if left else "info", "sweep ended"
+        case RunPruned():
+            return "info", "run pruned"
         case RequestAnswered():
             return "debug", "request answered"
         case _:
