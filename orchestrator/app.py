@@ -125,7 +125,7 @@ async def resume_run(app: App, run: str | None) -> Finished:
 async def sweep_mounts(app: App, within: float) -> tuple[list[LeaseRow], list[LeaseRow]]:
     """(cleared, left): what dead runs had left at EM. A stop gives up waiting, never a DELETE that has begun."""
     rooms = app.rooms()
-    async with app.client, stopped_from_outside(app.listen, app.config.state.folder) as stop:
+    async with app.client, stopped_from_outside(app.listen, app.config.state.folder, app.must_stop) as stop:
         try:
             with stop.forestalls():
                 await app.client.open()
@@ -150,7 +150,10 @@ async def verify_run(config: Config, journal: Journal, run: RunRow, tell: Callab
 async def _working(app: App, rooms: Rooms) -> AsyncIterator[tuple[Books, Stop]]:
     """Signals obeyed, logged on, leftovers swept; logged off at the end unless a mount is left."""
     books = books_of(rooms)
-    async with stopped_from_outside(app.listen, app.config.state.folder) as stop, logged_on(app, rooms, books, stop):
+    async with (
+        stopped_from_outside(app.listen, app.config.state.folder, app.must_stop) as stop,
+        logged_on(app, rooms, books, stop),
+    ):
         yield books, stop
 
 

@@ -13,6 +13,7 @@ from orchestrator.config_notifications import NotificationSettings, PingSettings
 from orchestrator.core.errors import ConfigInvalid
 from orchestrator.core.paths import lies_below
 from orchestrator.core.words import parse_toml, read_model
+from orchestrator.records import AuditSettings, LogSettings, SyslogSettings
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 Slice = TypeVar("Slice", bound=BaseModel)
@@ -239,6 +240,9 @@ class Config(BaseModel):
     tracing: TracingSettings = Field(default_factory=TracingSettings)
     notifications: list[NotificationSettings] = Field(default_factory=list)
     ping: PingSettings = Field(default_factory=PingSettings)
+    audit: AuditSettings = Field(default_factory=AuditSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+    syslog: SyslogSettings = Field(default_factory=SyslogSettings)
 
     @model_validator(mode="after")
     def _drills_are_allowed(self) -> Self:
@@ -289,6 +293,9 @@ def _anchored(config: Config, base: Path) -> Config:
                 _with_paths(one, base, "url_file", "secret_file", "template") for one in config.notifications
             ],
             "ping": _with_paths(config.ping, base, "url_file", "heartbeat_file"),
+            "audit": _with_paths(config.audit, base, "folder", "key_file"),
+            "log": _with_paths(config.log, base, "file"),
+            "syslog": _with_paths(config.syslog, base, "ca_file", "cert_file", "key_file"),
         }
     )
 
@@ -296,6 +303,27 @@ def _anchored(config: Config, base: Path) -> Config:
 def _with_paths(part: Slice, base: Path, *keys: str) -> Slice:
     """`part` with the paths under `keys`, where there are any, relative to `base`."""
     return part.model_copy(update={key: base / path for key in keys if (path := getattr(part, key)) is not None})
+
+
+def audit_folder(config: Config) -> Path:
+    """Where the audit trail is."""
+    return config.audit.folder or config.state.folder / "audit"
+
+
+KEY_LENGTH = 16
+"""Characters that a key has at least; a short one can be guessed from the trail itself."""
+
+
+def read_audit_key(settings: AuditSettings, environment: Mapping[str, str] = os.environ) -> bytes | None:
+    """The key of the audit trail, None for a plain chain; ConfigInvalid when its reference leads nowhere, or to a key
+    that is too short to be one."""
+    if settings.key_env is None and settings.key_file is None and settings.key_credential is None:
+        return None
+    key = read_secret(settings, "key", "audit", environment)
+    if len(key) < KEY_LENGTH:
+        problem = f"the key has less than {KEY_LENGTH} characters; `openssl rand -hex 32` makes one"
+        raise ConfigInvalid(place="audit", problems=problem)
+    return key.encode("utf-8", "surrogateescape")
 
 
 def read_password(settings: EnterpriseManagerSettings, environment: Mapping[str, str] = os.environ) -> str:

@@ -40,7 +40,8 @@ def now() -> datetime:
 
 @dataclass(slots=True)
 class App:
-    """The rooms, opened. `listen` takes every event, `services` run beside the work."""
+    """The rooms, opened. `listen` takes every event, `services` run beside the work; `must_stop` is asked about once a
+    second."""
 
     config: Config
     client: Client
@@ -49,6 +50,7 @@ class App:
     listen: Listen
     watch: SessionWatch
     services: Sequence[Service] = ()
+    must_stop: Callable[[], bool] | None = None
 
     def rooms(self) -> Rooms:
         """Everything the engine is given."""
@@ -217,11 +219,13 @@ def keeping(config: Config) -> Iterator[Journal]:
 
 
 @asynccontextmanager
-async def stopped_from_outside(listen: Listen, state: Path | None) -> AsyncIterator[Stop]:
-    """A Stop that SIGINT, SIGTERM, a lost terminal and a file named `stop` in the state folder ask for. Without `state`
-    no file does: it asks the process that has the lock."""
+async def stopped_from_outside(
+    listen: Listen, state: Path | None, must_stop: Callable[[], bool] | None = None
+) -> AsyncIterator[Stop]:
+    """A Stop that SIGINT, SIGTERM, a lost terminal and a file named `stop` in the state folder ask for, and once
+    `must_stop` says so. Without `state` no file does: it asks the process that has the lock."""
     stop = Stop(listen, now)
-    take_file = partial(_take_stop_file, state) if state is not None else None
+    take_file = partial(_asked_to_stop, state, must_stop) if state is not None else None
     with anyio.open_signal_receiver(*_stop_signals()) as signals:
         async with obeying(stop, signals, take_file):
             yield stop
@@ -231,6 +235,10 @@ def _stop_signals() -> list[signal.Signals]:
     """A connection that breaks hangs up on the run, which must not leave its mounts behind; under nohup it may."""
     hang_up = [one for one in signal.Signals if one.name == "SIGHUP" and signal.getsignal(one) is not signal.SIG_IGN]
     return [signal.SIGINT, signal.SIGTERM, *hang_up]
+
+
+def _asked_to_stop(state: Path, must_stop: Callable[[], bool] | None) -> bool:
+    return _take_stop_file(state) or (must_stop is not None and must_stop())
 
 
 def _take_stop_file(state: Path) -> bool:

@@ -1,5 +1,6 @@
 """The story of `prune`: old runs leave the disk, first their folders and then their rows."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from orchestrator.artefacts import remove_artefacts
@@ -10,8 +11,11 @@ from orchestrator.core.retention import Pruned, prunable
 from orchestrator.journal import Journal
 
 
-def prune(config: Config, journal: Journal, before: datetime, *, dry: bool) -> Pruned:
-    """Forget the runs and the claims of dropped jobs that ended before a time; with `dry` only say which.
+def prune(
+    config: Config, journal: Journal, before: datetime, *, dry: bool, gone: Callable[[RunRow], None] | None = None
+) -> Pruned:
+    """Forget the runs and the claims of dropped jobs that ended before a time; with `dry` only say which. `gone` hears
+    of each run as soon as it is removed.
 
     A run whose folder cannot be removed is left in the journal, so that it is tried again. StateError when the journal
     fails. Blocks.
@@ -25,6 +29,8 @@ def prune(config: Config, journal: Journal, before: datetime, *, dry: bool) -> P
             if not dry:
                 remove_artefacts(config, run.id)
                 journal.forget_run(run.id)
+                if gone is not None:
+                    gone(run)
             removed.append(run)
         except StateError as error:
             left[run.id] = str(error)

@@ -60,7 +60,8 @@ class Watch:
         rooms = app.rooms()
         books = books_of(rooms)
         told = announced(app.services, app.listen, now, Docket([]))
-        async with told, stopped_from_outside(app.listen, app.config.state.folder) as stop:
+        stopped = stopped_from_outside(app.listen, app.config.state.folder, app.must_stop)
+        async with told, stopped as stop:
             self._serving = self._built(app, rooms, books, once)
             try:
                 await self._serving.serve(stop, beside)

@@ -28,10 +28,15 @@ class AppendedFile:
             self._stream.close()
 
     def _opened(self) -> TextIO:
-        return self._file.open("a", encoding="utf-8", buffering=1)
+        return open(self._file, "a", encoding="utf-8", buffering=1, opener=_for_the_group)
 
     def _has_moved(self) -> bool:
         try:
-            return not os.path.samestat(os.stat(self._file), os.fstat(self._stream.fileno()))
+            return self._stream.closed or not os.path.samestat(os.stat(self._file), os.fstat(self._stream.fileno()))
         except FileNotFoundError:
             return True
+
+
+def _for_the_group(path: str, flags: int) -> int:
+    """Owner and group may read: it names what was restored."""
+    return os.open(path, flags, 0o640)

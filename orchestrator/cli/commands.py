@@ -7,20 +7,22 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import anyio
 import typer
 
 import orchestrator
 from orchestrator import app as roof
-from orchestrator.artefacts import read_report, write_artefacts
+from orchestrator.artefacts import files_anew, read_report, write_artefacts, written
+from orchestrator.cli.auditing import audit
 from orchestrator.cli.counting import counting
 from orchestrator.cli.demo import demonstrate
 from orchestrator.cli.keeping import prune_state, show_drills
 from orchestrator.cli.listening import listening
 from orchestrator.cli.measuring import measuring
 from orchestrator.cli.notifying import notify_test
+from orchestrator.cli.recording import Recording
 from orchestrator.cli.simulating import serve_simulator
 from orchestrator.cli.speaking import Globals, complain, plainly, read_jobs, say, tell
 from orchestrator.cli.watching import pause, queue, stop, unpause, watch
@@ -28,6 +30,8 @@ from orchestrator.config import Config
 from orchestrator.core.errors import ExitCode, WordsError, worst
 from orchestrator.core.job import Job
 from orchestrator.core.ledger import RunRow, RunState
+from orchestrator.core.report import Report
+from orchestrator.journal import Journal
 from orchestrator.views import (
     plan_json_view,
     plan_text,
@@ -38,6 +42,7 @@ from orchestrator.views import (
     status_text,
     visible,
 )
+from orchestrator.views.log import Level
 
 cli = typer.Typer(
     name="orchestrator",
@@ -71,6 +76,18 @@ class LogFormat(Enum):
     JSON = "json"
 
 
+class LogLevel(Enum):
+    """How much an event must matter to be logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+LEVELS: dict[LogLevel, Level] = dict(zip(LogLevel, get_args(Level), strict=True))
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         say(f"orchestrator {orchestrator.__version__}")
@@ -88,11 +105,18 @@ def _globals(
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="text: progress for people; json: structured log lines.")
     ] = LogFormat.TEXT,
+    log_file: Annotated[
+        Path | None, typer.Option("--log-file", metavar="FILE", help="Append structured log lines to FILE.")
+    ] = None,
+    log_level: Annotated[
+        LogLevel | None, typer.Option("--log-level", help="Least level of structured log lines.")
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    context.obj = Globals(config, as_json, quiet, log_format is LogFormat.JSON)
+    level = LEVELS[log_level] if log_level is not None else None
+    context.obj = Globals(config, as_json, quiet, log_format is LogFormat.JSON, log_file, level)
 
 
 @cli.command()
@@ -110,9 +134,10 @@ def run(context: typer.Context, jobs: Jobs, keep_going: KeepGoing = False, event
     """
     options: Globals = context.obj
     named, config = read_jobs(jobs), options.config()
-    with _opened(options, config, events, [one.job.name for one in named]) as app:
+    record = Recording(options, config, "run")
+    with _opened(options, config, record, events, [one.job.name for one in named]) as app:
         finished = anyio.run(roof.run_jobs, app, named, keep_going)
-    _show_finished(options, finished)
+    _show_finished(options, finished, record)
 
 
 @cli.command()
@@ -127,9 +152,11 @@ def resume(context: typer.Context, run: OptionalRun = None, events: Events = Non
     What is already restored is not copied again. Mounts that the dead run left are deleted first.
     """
     options: Globals = context.obj
-    with _opened(options, options.config(), events, [""]) as app:
+    config = options.config()
+    record = Recording(options, config, "resume")
+    with _opened(options, config, record, events, [""]) as app:
         finished = anyio.run(roof.resume_run, app, run)
-    _show_finished(options, [finished])
+    _show_finished(options, [finished], record)
 
 
 @cli.command()
@@ -203,7 +230,7 @@ def report(
     options: Globals = context.obj
     config = options.config()
     with roof.reading(config) as journal:
-        found = (write_artefacts if write else read_report)(journal, config, run)
+        found = _written_anew(options, journal, config, run) if write else read_report(journal, config, run)
     say(report_json(found) if options.json else report_text(found))
 
 
@@ -241,7 +268,9 @@ def sweep(
     orchestrator sweep
     """
     options: Globals = context.obj
-    with _opened(options, options.config(), None) as app:
+    config = options.config()
+    record = Recording(options, config, "sweep")
+    with _opened(options, config, record, None) as app:
         cleared, left = anyio.run(roof.sweep_mounts, app, within)
     mounts = roof.left_mounts(left)
     if options.json:
@@ -252,8 +281,9 @@ def sweep(
             say(visible(f"left: {one.vm} ({one.created:%Y-%m-%d %H:%M} UTC) on {one.backup_server}: {one.cause}"))
             say(visible(f"      on the backup server: {one.remedy}"))
         say(f"mounts cleared {len(cleared)}, left {len(left)}")
-    if left:
-        raise typer.Exit(ExitCode.MOUNTS_LEFT)
+    code = record.settle(ExitCode.MOUNTS_LEFT if left else ExitCode.OK)
+    if code is not ExitCode.OK:
+        raise typer.Exit(code)
 
 
 class SchemaOf(Enum):
@@ -283,23 +313,42 @@ cli.command(name="pause")(plainly(pause))
 cli.command(name="unpause")(plainly(unpause))
 cli.command(name="stop")(plainly(stop))
 cli.command(name="notify-test")(plainly(notify_test))
+cli.add_typer(audit, name="audit")
 cli.command(name="simulate")(plainly(serve_simulator))
 cli.command(name="demo")(plainly(demonstrate))
 
 
 @contextmanager
 def _opened(
-    options: Globals, config: Config, events: Path | None, jobs: Sequence[str] | None = None
+    options: Globals, config: Config, record: Recording, events: Path | None, jobs: Sequence[str] | None = None
 ) -> Iterator[roof.App]:
     """The rooms, with everyone who listens to their events. What becomes of `jobs` is notified of."""
     with (
+        record,
         measuring(config) as measures,
-        listening(quiet=options.quiet, json_log=options.json_log, events_file=events, more=measures.takers) as listen,
+        listening(
+            quiet=options.quiet,
+            json_log=options.json_log,
+            events_file=events,
+            log_level=options.log_level or config.log.level,
+            more=[record.take, *measures.takers],
+        ) as listen,
         roof.opened(config, listen, jobs) as app,
     ):
+        record.speak_through(listen)
+        app.must_stop = record.must_stop
         if measures.textfile is not None:  # nobody else reads the metrics of a command that ends
             measures.recall(app.journal)
         yield app
+
+
+def _written_anew(options: Globals, journal: Journal, config: Config, run: str) -> Report:
+    """The report of a run, its files written again, and told of."""
+    with Recording(options, config, "report") as record:
+        found = write_artefacts(journal, config, run)
+        for event in written(run, files_anew(found), roof.now):
+            record.take(event)
+    return found
 
 
 def _listed(texts: Sequence[str]) -> str:
@@ -319,9 +368,9 @@ def _run_values(row: RunRow) -> dict[str, str | int | None]:
     }
 
 
-def _show_finished(options: Globals, finished: list[roof.Finished]) -> None:
+def _show_finished(options: Globals, finished: list[roof.Finished], record: Recording) -> None:
     reports = [one.report for one in finished]
-    code = roof.exit_code(finished)
+    code = record.settle(roof.exit_code(finished))
     try:
         say(_listed([report_json(one) for one in reports]) if options.json else "\n".join(map(report_text, reports)))
     except WordsError as error:

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.recording import Recording
 from orchestrator.cli.speaking import Globals, say, tell
 from orchestrator.core.errors import ExitCode
+from orchestrator.core.events import RunPruned
 from orchestrator.opening import keeping, now, reading
 from orchestrator.pruning import prune
 from orchestrator.views import drills_json, drills_text, pruned_json, pruned_text, visible
@@ -32,8 +34,15 @@ def prune_state(
     """
     options: Globals = context.obj
     config = options.config()
-    with (reading if dry_run else keeping)(config) as journal:
-        pruned = prune(config, journal, now() - timedelta(days=days), dry=dry_run)
+    before = now() - timedelta(days=days)
+    if dry_run:
+        with reading(config) as journal:
+            pruned = prune(config, journal, before, dry=True)
+    else:
+        with Recording(options, config, "prune") as record, keeping(config) as journal:
+            pruned = prune(
+                config, journal, before, dry=False, gone=lambda run: record.take(RunPruned(now(), run.id, run.job))
+            )
     say(pruned_json(pruned) if options.json else pruned_text(pruned))
     if pruned.note:
         tell(visible(pruned.note))

@@ -1,41 +1,22 @@
 """Where events go: progress on the terminal, JSON log lines, an events file. What may block does so aside."""
 
-import logging
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-import structlog
-
 from orchestrator.app import Listen, now
 from orchestrator.cli.appending import AppendedFile
 from orchestrator.cli.aside import LOSSLESS, Aside
+from orchestrator.cli.logs import json_lines
+from orchestrator.cli.missing import events_lost
 from orchestrator.cli.progress import make_progress
 from orchestrator.cli.service import Service, service_notifier
 from orchestrator.core.errors import WordsError
-from orchestrator.core.events import Event, Notice
-from orchestrator.views import event_json, log_line
-from orchestrator.views.units import count
-
-_SECRETS = (
-    (re.compile(r"(logonsessions/)[^/?#\s\"']+", re.IGNORECASE), r"\1***"),
-    (re.compile(r"(x-restsvcsessionid[\"']?\s*[:=]\s*)[^\s;,\"']+", re.IGNORECASE), r"\1***"),
-    (re.compile(r"(\bbasic\s+)[A-Za-z0-9+/=]{8,}", re.IGNORECASE), r"\1***"),
-)
-
-
-def mask(text: str) -> str:
-    """`text` without what would open a logon session. Events hold no secret; this is the last line of defence."""
-    for pattern, replacement in _SECRETS:
-        text = pattern.sub(replacement, text)
-    return text
-
-
-def _mask_event(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    return {key: mask(value) if isinstance(value, str) else value for key, value in event.items()}
+from orchestrator.core.events import Event
+from orchestrator.views import event_json
+from orchestrator.views.log import Level
 
 
 @contextmanager
@@ -46,6 +27,7 @@ def listening(
     events_file: Path | None,
     service: Service | None = None,
     instead: Listen | None = None,
+    log_level: Level = "info",
     more: Sequence[Listen] = (),
 ) -> Iterator[Listen]:
     """What takes the events of a command, until it ends. `service`: one that the command pets itself; `instead`: what
@@ -55,7 +37,9 @@ def listening(
         if events_file is not None:
             takers.append(stack.enter_context(_to_file(events_file)).add)
         if json_log:
-            takers.append(stack.enter_context(Aside(_to_log(sys.stderr), "log on stderr", gap=_events_lost)).add)
+            takers.append(
+                stack.enter_context(Aside(_to_log(sys.stderr, log_level), "log on stderr", gap=events_lost)).add
+            )
         elif instead is not None:
             takers.append(instead)
         else:
@@ -71,10 +55,6 @@ def listening(
         yield listen
 
 
-def _events_lost(number: int) -> Event:
-    return Notice(now(), f"{count(number, 'event')} missing here: they came faster than they could be written")
-
-
 def _to_file(file: Path) -> Aside[Event]:
     """A file that cannot be written any more is told of once; it is no reason to end a run."""
     try:
@@ -84,27 +64,16 @@ def _to_file(file: Path) -> Aside[Event]:
     return Aside(
         lambda event: appended.write(event_json(event) + "\n"),
         f"--events {file}",
-        gap=_events_lost,
+        gap=events_lost,
         patience=LOSSLESS,
         close=appended.close,
     )
 
 
-def _to_log(stream: TextIO) -> Listen:
-    log: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
-        structlog.WriteLogger(stream),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _mask_event,
-            structlog.processors.JSONRenderer(ensure_ascii=True),
-        ],
-    )
-
-    def take(event: Event) -> None:
-        level, message, values = log_line(event)
+def _to_log(stream: TextIO, level: Level) -> Listen:
+    def write(line: str) -> None:
         with suppress(OSError, ValueError):  # a log that nobody takes ends the logging, never the run
-            log.log(getattr(logging, level.upper()), message, **values)
+            stream.write(line + "\n")
+            stream.flush()
 
-    return take
+    return json_lines(write, level)

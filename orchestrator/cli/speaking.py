@@ -18,6 +18,7 @@ from orchestrator.config import Config, load_config
 from orchestrator.core.errors import ExitCode, JobInvalid, OrchestratorError, WordsError
 from orchestrator.core.job import read_job
 from orchestrator.views import visible
+from orchestrator.views.log import Level
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -34,6 +35,8 @@ class Globals:
     json: bool
     quiet: bool
     json_log: bool
+    log_file: Path | None = None
+    log_level: Level | None = None
 
     def config(self) -> Config:
         return load_config(self.config_file)

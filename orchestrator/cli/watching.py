@@ -16,6 +16,7 @@ from orchestrator.cli.aside import Aside
 from orchestrator.cli.listening import listening
 from orchestrator.cli.measuring import WRITE_EVERY, measuring
 from orchestrator.cli.progress import Headlines, lines_lost
+from orchestrator.cli.recording import Recording, enter_command
 from orchestrator.cli.service import longest_silence, service_notifier
 from orchestrator.cli.speaking import Globals, say
 from orchestrator.core.errors import ExitCode, WordsError
@@ -64,7 +65,9 @@ def watch(
     options: Globals = context.obj
     config = options.config()
     service = service_notifier(longest_silence(config.limits))
+    record = Recording(options, config, "watch")
     with ExitStack() as stack:
+        stack.enter_context(record)
         measures = stack.enter_context(measuring(config, every=WRITE_EVERY))
         taker = None if options.quiet or options.json_log else stack.enter_context(WatchLines(sys.stderr)).add
         listen = stack.enter_context(
@@ -74,14 +77,18 @@ def watch(
                 events_file=events,
                 service=service,
                 instead=taker,
-                more=measures.takers,
+                log_level=options.log_level or config.log.level,
+                more=[record.take, *measures.takers],
             )
         )
+        record.speak_through(listen)
         watcher = Watch(config, listen)
         app = stack.enter_context(roof.opened(config, watcher.hear, ["watch"], watching=True))
+        app.must_stop = record.must_stop
         measures.recall(app.journal)
         beside = [service.pet_watchdog] if service else []
         code = anyio.run(lambda: watcher.serve(app, once=once, beside=beside))
+    code = record.settle(code)
     if code is not ExitCode.OK:
         raise typer.Exit(code)
 
@@ -144,13 +151,15 @@ def stop(
 
 def ask(options: Globals, word: str, answer: str) -> None:
     """Leave a word for the orchestrator that has the state folder; WordsError when there is none."""
-    folder = options.config().state.folder
+    config = options.config()
+    folder = config.state.folder
     if not roof.is_locked(folder):
         raise WordsError(what=f"no orchestrator is running on {folder}; nothing to tell it")
     try:
         (folder / word).touch()
     except OSError as cause:
         raise WordsError(what=f"{folder / word}: cannot be written: {cause.strerror}") from cause
+    enter_command(config, word)
     say(answer)
 
 

@@ -108,6 +108,12 @@ def test_what_the_law_allows_is_not_found(law: Law, module: str, code: str, tmp_
         ("cli/planted.py", "from opentelemetry import trace", "OpenTelemetry stays with the traces"),
         ("cli/planted.py", "import apprise", "apprise stays with notifications"),
         ("notify/planted.py", "import orchestrator.engine", "Roof over rooms over ground"),
+        (
+            "audit/planted.py",
+            "import threading",
+            "The audit trail and syslog block, and do without the libraries of others",
+        ),
+        ("syslog/planted.py", "import orchestrator.audit", "Roof over rooms over ground"),
         ("simulator/planted.py", "import orchestrator.core", "The simulator shares nothing with what it tests"),
     ],
 )

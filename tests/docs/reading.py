@@ -60,8 +60,9 @@ def global_options() -> set[str]:
 
 
 def options_of(command: str) -> set[str]:
-    """The options of one command."""
-    named = COMMANDS[command].params
+    """The options of one command, or of all commands of a group."""
+    group = vars(COMMANDS[command]).get("commands", {"": COMMANDS[command]})
+    named = [one for command in group.values() for one in command.params]
     return {name for one in named if one.param_type_name == "option" for name in one.opts} | {"--help", "-h"}
 
 

@@ -28,6 +28,7 @@ from orchestrator.config_notifications import NotificationSettings, PingSettings
 from orchestrator.core.catalog import Question, RestorePoint
 from orchestrator.core.job import Conflict, Restore, read_job
 from orchestrator.core.plan import plan, question_of, questions
+from orchestrator.records import AuditSettings, LogSettings, SyslogSettings
 from tests.docs.reading import ROOT, keys_of
 
 EXAMPLE = ROOT / "config.example.toml"
@@ -45,6 +46,9 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "drill": DrillSettings,
     "notifications": NotificationSettings,
     "ping": PingSettings,
+    "audit": AuditSettings,
+    "log": LogSettings,
+    "syslog": SyslogSettings,
 }
 VALUES: dict[str, Any] = tomllib.loads(EXAMPLE.read_text("utf-8"))
 

@@ -19,7 +19,7 @@ from tests.docs.reading import (
     options_of,
 )
 
-TAKES_VALUE = {"--config", "--log-format"}
+TAKES_VALUE = {"--config", "--log-format", "--log-file", "--log-level"}
 MACHINE_PATH = re.compile(r"/(?:work|root|home|Users)/")
 
 

@@ -1,13 +1,17 @@
 """The reference says what the code does: keys, reasons, exit codes, events, commands, options."""
 
 import re
+import subprocess
+import sys
 from dataclasses import fields
+from pathlib import Path
 from types import UnionType
 from typing import get_args
 
 import pytest
 from pydantic import BaseModel
 
+from orchestrator.audit import Trail, this_process, trail_files
 from orchestrator.cli.commands import SchemaOf
 from orchestrator.config import (
     BackupServerSettings,
@@ -23,13 +27,17 @@ from orchestrator.config import (
 )
 from orchestrator.config_notifications import NotificationSettings, PingSettings
 from orchestrator.core import events
+from orchestrator.core.audit import AUDITED, AuditEntry, What
+from orchestrator.core.chain import KEYS
 from orchestrator.core.entries import Verdict
 from orchestrator.core.errors import ExitCode, worst
 from orchestrator.core.job import Conflict, Defaults, Restore
-from orchestrator.core.ledger import GroupState, RunState
+from orchestrator.core.ledger import GroupState, RunState, Totals
 from orchestrator.core.reasons import Reason
 from orchestrator.core.report import GroupReport, LeftMount, Problem, Report
+from orchestrator.records import AuditSettings, LogSettings, SyslogSettings
 from tests.docs.reading import COMMANDS, REFERENCE, ROOT, codes, global_options, keys_of, options_of, section, table
+from tests.views.samples import START
 
 MODELS: dict[str, type[BaseModel]] = {
     "[enterprise_manager]": EnterpriseManagerSettings,
@@ -44,6 +52,9 @@ MODELS: dict[str, type[BaseModel]] = {
     "[tracing]": TracingSettings,
     "[[notifications]]": NotificationSettings,
     "[ping]": PingSettings,
+    "[audit]": AuditSettings,
+    "[log]": LogSettings,
+    "[syslog]": SyslogSettings,
     "[defaults]": Defaults,
     "[[restore]]": Restore,
 }
@@ -62,6 +73,8 @@ def test_a_table_of_keys_shows_the_defaults_of_its_model(heading: str) -> None:
         default = None if field.is_required() else field.get_default(call_default_factory=True)
         if field.is_required():
             assert shown == "required", name
+        elif isinstance(default, bool):
+            assert shown == str(default).lower(), name
         elif isinstance(default, int | float):
             assert float(shown) == default, name
         elif isinstance(default, list) and default:
@@ -122,6 +135,49 @@ def test_the_table_of_events_has_every_event_with_its_keys() -> None:
     rows = table(section(REFERENCE, "Events and logs"))
     told = {codes(row[0])[0]: codes(row[1])[: len(expected.get(codes(row[0])[0], ()))] for row in rows}
     assert told == expected
+
+
+def test_the_tables_of_the_audit_trail_have_every_key_and_every_word_with_its_facts() -> None:
+    rows = table(section(REFERENCE, "Lines"))
+    words = {one.value for one in What}
+    assert {code for row in rows for code in codes(row[0])} == KEYS | words
+    told = {codes(row[0])[0]: codes(row[1]) for row in rows}
+    for event, (what, names) in AUDITED.items():
+        totals = {one.name for one in fields(Totals)} if "totals" in names else set()
+        assert {*names} - {"totals"} | totals <= set(told[what.value]), event
+
+
+def test_the_program_in_the_reference_proves_a_trail_and_finds_what_is_wrong_with_it(tmp_path: Path) -> None:
+    [code] = re.findall(r"```python\n(.*?)```", section(REFERENCE, "Canonical form"), re.DOTALL)
+    for key in (None, b"0123456789abcdef"):
+        folder = tmp_path / str(key)
+        program = tmp_path / "prove.py"
+        program.write_text(code.replace("= None,", f"= {key!r},", 1))
+        anchor = ""
+        for number in range(12):  # a file for each, more than nine
+            trail = Trail(folder, this_process(), key, 1)
+            anchor = trail.append([AuditEntry(START, What.STOPPING, {"how": "é\u2028\x00", "number": number})]).hash
+        files = trail_files(folder)
+        assert prove(program, files) == f"24 entries hold; anchor {anchor}\n"
+        with files[-1].open("ab") as file:
+            file.write(b'{"account":')
+        Trail(folder, this_process(), key, 1 << 20).append([AuditEntry(START, What.STOPPING, {})])
+        files = trail_files(folder)
+        assert prove(program, files).startswith("26 entries hold")
+        for file in (files[0], files[-1]):
+            content = file.read_bytes()
+            file.write_bytes(content.replace(b'"stopping"', b'"st0pping"'))
+            assert "AssertionError" in prove(program, files)
+            file.write_bytes(content)
+        assert "AssertionError" in prove(program, files[:3] + files[4:])
+        with files[-1].open("ab") as file:
+            file.write(b"{")
+        assert prove(program, files[::-1]) == "the end is cut off\n"
+
+
+def prove(program: Path, files: list[Path]) -> str:
+    done = subprocess.run([sys.executable, str(program), *map(str, files)], capture_output=True, text=True)
+    return done.stdout + done.stderr
 
 
 def test_every_command_has_a_section_in_the_order_of_the_help() -> None:

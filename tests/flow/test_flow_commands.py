@@ -21,6 +21,7 @@ from tests.support.flow import flow, seeded, small
 pytestmark = pytest.mark.flow
 
 COMMANDS = (
+    "audit",
     "run",
     "resume",
     "plan",

@@ -104,6 +104,21 @@ def test_old_runs_leave_the_journal_and_the_disk(
         assert [len(list(again.restored(run))) for run in ("new", "young", "old")] == [1, 1, 0]
 
 
+def test_the_audit_trail_keeps_which_runs_were_removed(
+    journal: Journal, state: Path, orchestrator: Callable[..., Result]
+) -> None:
+    for name, days in (("new", 1), ("old", 31), ("older", 400)):
+        finished(journal, state, name, days)
+    journal.close()
+    assert orchestrator("prune", "--older-than", "30", "--dry-run").exit_code == 0
+    assert not (state / "audit").exists()
+    assert orchestrator("prune", "--older-than", "30").exit_code == 0
+    entries = json.loads(orchestrator("--json", "audit", "show").stdout)
+    pruned = [one["facts"] for one in entries if one["what"] == "run_pruned"]
+    assert pruned == [{"run": "old", "job": "nightly"}, {"run": "older", "job": "nightly"}]
+    assert orchestrator("audit", "verify").exit_code == 0
+
+
 def test_what_may_still_be_needed_stays(journal: Journal, state: Path, orchestrator: Callable[..., Result]) -> None:
     finished(journal, state, "last", 100)
     finished(journal, state, "held", 200)
