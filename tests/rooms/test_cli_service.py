@@ -110,6 +110,14 @@ def test_a_watcher_is_ready_once_it_says_so_and_not_before(manager: Manager) -> 
     assert "READY=1" not in manager.told()
 
 
+def test_what_is_told_before_the_watcher_is_ready_does_not_make_it_ready(manager: Manager) -> None:
+    service = manager.service()
+    service.take(QueuePaused(AT, True))
+    assert manager.told() == ["STATUS=paused"]
+    service.take(WatcherReady(AT, "/jobs"))
+    assert manager.told() == ["READY=1", "STATUS=paused, waiting for jobs in /jobs"]
+
+
 def test_a_single_run_is_ready_when_it_starts_and_says_how_it_ended(manager: Manager) -> None:
     service = manager.service()
     service.take(run_started())
