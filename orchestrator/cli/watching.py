@@ -96,7 +96,7 @@ def watch(
 def queue(context: typer.Context) -> None:
     """Show the jobs that were dropped and have not ended: running, waiting, held and why, recurring and when.
 
-    
+    \b
     orchestrator queue
     orchestrator --json queue
     """

@@ -1,13 +1,16 @@
 """Whose turn it is among the jobs that wait, why one is held, and when to look again. Values in, values out."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from orchestrator.core.job import Job
 from orchestrator.core.windows import Windows
 
-_LAST = datetime.max.replace(tzinfo=UTC)
+LAST = datetime.max.replace(tzinfo=UTC)
+"""Later than anything that happens."""
+
+Turn = tuple[int, datetime, datetime, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +35,9 @@ class QueueEntry:
         )
 
     @property
-    def turn(self) -> tuple[int, datetime, datetime, str]:
+    def turn(self) -> Turn:
         """Whose turn is first: the highest priority, then the earliest deadline, then the earliest arrival."""
-        return -self.priority, self.deadline or _LAST, self.arrived, self.drop
+        return -self.priority, self.deadline or LAST, self.arrived, self.drop
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +58,16 @@ class Hold:
             return Hold(opens, "its windows are closed", opens)
         if earliest > now:
             return Hold(earliest, "its time has not come", earliest)
-        return Hold(None, "", entry.windows.next_close(now) or _LAST)
+        return Hold(None, "", entry.windows.next_close(now) or LAST)
 
 
-def next_up(
-    in_turn: Iterable[QueueEntry],
-    running: Collection[QueueEntry],
-    at_once: int,
-    held: Callable[[QueueEntry], bool],
-) -> QueueEntry | None:
-    """The entry that begins now: the first in the order of turns that nothing holds. None when all places are taken or
-    all are held.
+def next_up(in_turn: Iterable[QueueEntry], running: Collection[QueueEntry], at_once: int) -> QueueEntry | None:
+    """The entry that begins now, of those that nothing holds in the order of their turns. None when all places are
+    taken.
 
     Two runs of one job are never going on at once: they would write the same files.
     """
     if len(running) >= at_once:
         return None
     names = {entry.job for entry in running}
-    return next((entry for entry in in_turn if entry.job not in names and not held(entry)), None)
+    return next((entry for entry in in_turn if entry.job not in names), None)

@@ -10,7 +10,7 @@ from anyio import Event, move_on_after
 from orchestrator.core.drops import DropRow
 from orchestrator.core.events import JobHeld
 from orchestrator.core.job import Job
-from orchestrator.core.queue import Hold, QueueEntry, next_up
+from orchestrator.core.queue import LAST, Hold, QueueEntry, Turn, next_up
 from orchestrator.core.tally import Tally
 from orchestrator.engine.ports import Clock, Emit
 from orchestrator.engine.stopping import Stop
@@ -27,7 +27,7 @@ class Waiting:
 
     row: DropRow
     entry: QueueEntry
-    hold: Hold | None = None
+    hold: Hold
     told: tuple[datetime | None, str] | None = None
 
 
@@ -44,14 +44,21 @@ class Running:
 
 
 class Queue:
-    """Waiting and running jobs by the id of their drop; the waiting ones in the order of their turns."""
+    """Waiting and running jobs by the id of their drop.
+
+    What holds a job is asked of the calendar when the job comes and when the clock may change the answer, not at every
+    look: ten thousand jobs may wait.
+    """
 
     def __init__(self, at_once: int, emit: Emit, clock: Clock) -> None:
         self._at_once = at_once
         self._emit = emit
         self._clock = clock
         self._changed = Event()
-        self._turns: list[tuple[int, datetime, datetime, str]] = []
+        self._free: list[Turn] = []
+        self._untold: set[str] = set()
+        self._told_paused = False
+        self._looked = self._again = clock()
         self.waiting: dict[str, Waiting] = {}
         self.running: dict[str, Running] = {}
         self.paused = False
@@ -65,7 +72,9 @@ class Queue:
     def withdraw(self, drop: str) -> None:
         """A job waits no more."""
         one = self.waiting.pop(drop)
-        self._turns.remove(one.entry.turn)
+        if not one.hold.cause:
+            self._free.remove(one.entry.turn)
+        self._untold.discard(drop)
         self.stir()
 
     def next(self) -> Waiting | None:
@@ -73,9 +82,9 @@ class Queue:
         now = self._clock()
         if self.paused or (self.held_off is not None and now < self.held_off):
             return None
-        in_turn = (self.waiting[turn[-1]].entry for turn in self._turns)
-        running = [one.entry for one in self.running.values()]
-        entry = next_up(in_turn, running, self._at_once, lambda one: bool(self._hold(one.drop, now).cause))
+        self._look(now)
+        in_turn = (self.waiting[turn[-1]].entry for turn in self._free)
+        entry = next_up(in_turn, [one.entry for one in self.running.values()], self._at_once)
         return None if entry is None else self.waiting[entry.drop]
 
     def begin(self, one: Waiting, stop: Stop) -> Running:
@@ -112,42 +121,54 @@ class Queue:
     async def change(self) -> None:
         """Return when something has changed, or may have by the clock."""
         changed, now = self._changed, self._clock()
-        seconds = min(((time - now).total_seconds() for time in self._times(now)), default=LOOK_AT_LEAST_EVERY)
+        seconds = min((time - now).total_seconds() for time in self._times(now))
         with move_on_after(min(max(seconds, 0.01), LOOK_AT_LEAST_EVERY)):
             await changed.wait()
 
     def tell_held(self) -> None:
         """Say of each job that waits for something other than its turn what it waits for, once."""
         now = self._clock()
-        for one in self.waiting.values():
-            hold = self._hold(one.row.id, now)
-            told = (None, PAUSED) if self.paused else (hold.until, hold.cause) if hold.cause else None
+        self._look(now)
+        if self.paused != self._told_paused:
+            self._told_paused = self.paused
+            self._untold = set(self.waiting)
+        for drop in sorted(self._untold):
+            one = self.waiting[drop]
+            told = (None, PAUSED) if self.paused else (one.hold.until, one.hold.cause) if one.hold.cause else None
             if told is not None and told != one.told:
                 self._emit(JobHeld(now, one.row.id, one.row.job, *told))
             one.told = told
+        self._untold.clear()
 
     def running_run(self, run: str) -> Running | None:
         """The job whose run is `run`."""
         return next((one for one in self.running.values() if one.row.run == run), None)
 
     def _put(self, row: DropRow, entry: QueueEntry) -> None:
-        self.waiting[row.id] = Waiting(row, entry)
-        insort(self._turns, entry.turn)
+        one = self.waiting[row.id] = Waiting(row, entry, Hold.of(entry, self._clock()))
+        if not one.hold.cause:
+            insort(self._free, entry.turn)
+        self._untold.add(row.id)
+        self._again = min(self._again, one.hold.again)
         self.stir()
 
-    def _hold(self, drop: str, now: datetime) -> Hold:
-        """What holds a waiting job. Kept while it is good: asking the calendar for ten thousand jobs takes a while."""
-        one = self.waiting[drop]
-        if one.hold is None or now >= one.hold.again:
-            one.hold = Hold.of(one.entry, now)
-        return one.hold
+    def _look(self, now: datetime) -> None:
+        """Ask the calendar again about those for whom the clock has changed something; all, when it was put back."""
+        if self._looked <= now < self._again:
+            return
+        for one in self.waiting.values():
+            if now >= one.hold.again or now < self._looked:
+                one.hold = Hold.of(one.entry, now)
+                self._untold.add(one.row.id)
+        self._free = sorted(one.entry.turn for one in self.waiting.values() if not one.hold.cause)
+        self._again = min((one.hold.again for one in self.waiting.values()), default=LAST)
+        self._looked = now
 
     def _times(self, now: datetime) -> Iterator[datetime]:
         """When the clock alone may change something: a job is no longer held, a window closes."""
+        yield self._again
         if self.held_off is not None and self.held_off > now:
             yield self.held_off
-        for waiting in self.waiting.values():
-            yield self._hold(waiting.row.id, now).again
         for running in self.running.values():
             closes = running.entry.windows.next_close(now)
             if closes is not None and closes > now:

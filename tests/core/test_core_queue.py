@@ -30,8 +30,8 @@ def entry(
 def begins(
     waiting: list[QueueEntry], running: list[QueueEntry] | None = None, at_once: int = 1, now: datetime = NOON
 ) -> QueueEntry | None:
-    in_turn = sorted(waiting, key=lambda entry: entry.turn)
-    return next_up(in_turn, running or [], at_once, lambda entry: Hold.of(entry, now).cause != "")
+    free = [entry for entry in waiting if not Hold.of(entry, now).cause]
+    return next_up(sorted(free, key=lambda entry: entry.turn), running or [], at_once)
 
 
 def order(entries: list[QueueEntry]) -> list[str]:
