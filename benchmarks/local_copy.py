@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
-from anyio import create_memory_object_stream, create_task_group
+from anyio import Event, create_memory_object_stream, create_task_group
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from benchmarks.engine import Durable, Share, config_of, forget, opened, plan_for, real_share, run_engine
@@ -36,11 +36,8 @@ class Course:
 
     group: MountGroup
     announced: tuple[int, int] = (0, 0)
+    unfinished: list[Outcome] = field(default_factory=list)
     problems: list[Outcome] = field(default_factory=list)
-
-    def fresh(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
-        self.problems += [one for one in outcomes if one.reason is not None]
-        return list(outcomes)
 
 
 def local_copy(places: Places, quick: bool) -> None:
@@ -149,7 +146,7 @@ async def _stages(rooms: Rooms, plan: Plan, share: Share) -> None:
     course = Course(group)
     outbox, inbox = create_memory_object_stream[Handed](rooms.settings.copies * 2)
     async with create_task_group() as tasks:
-        tasks.start_soon(_drop, inbox)
+        tasks.start_soon(_look_through, inbox, course.problems)
         async with outbox:
             stop = Stop(rooms.emit, rooms.clock)
             await Stages(rooms, plan.run, stop, Seats(rooms.settings, rooms.emit, rooms.clock)).run(
@@ -159,10 +156,11 @@ async def _stages(rooms: Rooms, plan: Plan, share: Share) -> None:
         raise SystemExit(f"not everything was copied: {course.problems[:3]}")
 
 
-async def _drop(inbox: MemoryObjectReceiveStream[Handed]) -> None:
+async def _look_through(inbox: MemoryObjectReceiveStream[Handed], problems: list[Outcome]) -> None:
     async with inbox:
-        async for _ in inbox:
-            pass
+        async for handed in inbox:
+            if not isinstance(handed, Event):
+                problems += [one for one in handed if one.reason is not None]
 
 
 def _peer(words: Sequence[str], to: Path) -> None:

@@ -124,8 +124,9 @@ class FilesScanned:
 
 @dataclass(frozen=True, slots=True)
 class FilesDone:
-    """A batch of outcomes was written to the journal; `totals` is what it adds, `passed` its bytes of any verdict.
-    `seconds` is how long copying its restored files took, all of them together."""
+    """A batch of outcomes was written to the journal. `totals` is what it adds, so that the sum over a run, in one
+    process, is what the report says; a verdict that gives way to another is below zero. `passed` are its bytes of any
+    verdict, `seconds` is how long copying its restored files took, all of them together."""
 
     at: datetime
     run: str

@@ -90,7 +90,7 @@ class SessionRow:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How many files had which outcome; `bytes` counts restored files only."""
+    """How many files had which outcome; `bytes` counts restored files only. As a change it may be below zero."""
 
     restored: int = 0
     skipped: int = 0
@@ -105,6 +105,15 @@ class Totals:
             self.refused + other.refused,
             self.failed + other.failed,
             self.bytes + other.bytes,
+        )
+
+    def __sub__(self, other: "Totals") -> "Totals":
+        return Totals(
+            self.restored - other.restored,
+            self.skipped - other.skipped,
+            self.refused - other.refused,
+            self.failed - other.failed,
+            self.bytes - other.bytes,
         )
 
     @property

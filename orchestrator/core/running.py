@@ -41,7 +41,6 @@ class Running:
     _undone: dict[str, str] = field(default_factory=dict)
     _ended: deque[str] = field(default_factory=lambda: deque(maxlen=ENDED_SHOWN))
     _reasons: Counter[str] = field(default_factory=Counter)
-    _of_group: dict[str, Counter[str]] = field(default_factory=dict)
     _examples: dict[str, deque[Example]] = field(default_factory=dict)
     _stopping: str = ""
     _danger: DeadlineInDanger | None = None
@@ -63,7 +62,6 @@ class Running:
             case GroupStarted(group=group):
                 self._active[group] = None
                 self._undone.pop(group, None)
-                self._reasons -= self._of_group.pop(group, Counter())  # they are tried again
             case GroupEnded():
                 self._end(event)
             case MountOpened(at, run, group, vm, server, href):
@@ -83,7 +81,6 @@ class Running:
 
     def _problem(self, event: FileProblem) -> None:
         self._reasons[event.reason] += 1
-        self._of_group.setdefault(event.group, Counter())[event.reason] += 1
         group = self.tally.groups.get(event.group)
         example = Example(event.at, group.vm if group else "", event.guest_path, event.message)
         self._examples.setdefault(event.reason, deque(maxlen=EXAMPLES)).appendleft(example)

@@ -1,7 +1,7 @@
 """Progress, folded from events: how much is done, how fast, and how long it will still take."""
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from orchestrator.core.events import (
@@ -96,15 +96,13 @@ class Tally:
                 pass
 
     def _start(self, name: str, group: GroupTally) -> None:
-        """What an earlier process, or an earlier turn of this group, has settled stays; the rest is done again."""
+        """What an earlier process, or an earlier turn of this group, has told of stays; what changes is told."""
         before = self.groups.get(name)
         if before is not None:
             self.files_found -= before.files
             self.bytes_found -= before.bytes
             self.ended -= before.ended
-            again = Totals(refused=before.totals.refused, failed=before.totals.failed)
-            group.totals, group.passed = _less(before.totals, again), before.passed
-            self.totals = _less(self.totals, again)
+            group.totals, group.passed = before.totals, before.passed
         elif name in self._settled:
             group.totals, group.passed = self._settled.pop(name)
         self.groups[name] = group
@@ -201,7 +199,3 @@ class Tally:
         bytes_left = sum(group.bytes - group.passed for group in listed) + unknown * mean_bytes
         by_bytes = bytes_left / bytes_rate if bytes_rate > 0 else 0.0
         return max(0.0, files_left / files_rate, by_bytes)
-
-
-def _less(totals: Totals, again: Totals) -> Totals:
-    return replace(totals, refused=totals.refused - again.refused, failed=totals.failed - again.failed)

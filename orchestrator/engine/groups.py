@@ -35,10 +35,9 @@ from orchestrator.engine.gathering import one_error
 from orchestrator.engine.leases import Lease, Leases
 from orchestrator.engine.locating import Located, Locator, root_names
 from orchestrator.engine.rooms import Reach, Rooms
-from orchestrator.engine.scribe import Outbox, all_written, hand_over, totals_of
+from orchestrator.engine.scribe import Outbox, Written, all_written, hand_over
 from orchestrator.engine.seats import Seats
 from orchestrator.engine.sessions import SessionWatch
-from orchestrator.engine.settled import Settled
 from orchestrator.engine.stages import Stages
 from orchestrator.engine.stopping import Stop
 from orchestrator.engine.walking import Walk, not_found
@@ -53,39 +52,22 @@ Request = tuple[int, GuestPath, str, tuple[str, ...]]
 
 @dataclass(slots=True)
 class Course:
-    """What one group has done so far, over all its mounts. `told` are problems already told in this process; `stalled`
-    says which path could not be walked to its end, if one could not."""
+    """What one group has done so far, over all its mounts. `unfinished` are the paths of this mount that could not be
+    walked to their end."""
 
     group: MountGroup
     selectors: dict[int, Selector]
-    settled: Settled
     turn: Turn = Turn.FIRST
-    totals: Totals = field(default_factory=Totals)
     announced: tuple[int, int] = (0, 0)
-    told: set[str] = field(default_factory=set)
+    unfinished: list[Outcome] = field(default_factory=list)
     complete: bool = False
-    stalled: str = ""
     mounted: bool = False
     again: bool = False
 
-    def fresh(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
-        """The outcomes that are new: not those of an earlier mount of the same group."""
-        new = []
-        for one in outcomes:
-            if one.verdict is not Verdict.RESTORED:
-                if one.reason is Reason.UNCHANGED and one.guest_path in self.settled:
-                    continue
-                if one.verdict is not Verdict.SKIPPED:
-                    if one.guest_path in self.told:
-                        continue
-                    self.told.add(one.guest_path)
-            new.append(one)
-        self.totals = self.totals + totals_of(new)
-        return new
-
 
 class GroupRunner:
-    """Works on one group after the other, many at once. `seats` limits what goes on over all runs."""
+    """Works on one group after the other, many at once. `seats` limits what goes on over all runs; `written` is what
+    the scribe has written of each group."""
 
     def __init__(
         self,
@@ -96,7 +78,9 @@ class GroupRunner:
         watch: SessionWatch,
         locator: Locator,
         seats: Seats,
+        written: Written,
     ) -> None:
+        self._written = written
         self._rooms = rooms
         self._books = books
         self._run = run
@@ -124,7 +108,6 @@ class GroupRunner:
         course = Course(
             group,
             {number: choose(one) for number, one in enumerate(group.selections)},
-            await self._settled(group),
             turn,
         )
         state, message, journal_fails = GroupState.STOPPED, "", False
@@ -158,16 +141,13 @@ class GroupRunner:
                 group=group.id,
                 vm=group.vm,
                 state=state.value,
-                totals=course.totals,
+                totals=self._written.get(group.id, Totals()),
                 seconds=seconds,
                 message=message,
                 restore_point=group.point.uid,
                 destinations=tuple(dict.fromkeys(one.destination for one in group.selections)),
             )
         )
-
-    async def _settled(self, group: MountGroup) -> Settled:
-        return await self._books.ask(lambda: Settled(self._rooms.outcomes.settled(self._run, group.id)))
 
     async def _mark(
         self, group: MountGroup, state: GroupState, message: str = "", seconds: float | None = None
@@ -183,17 +163,17 @@ class GroupRunner:
                 course, outbox, f"{group.point.backup_server} was given up: its mounts kept failing"
             )
         while True:
-            before, course.mounted, course.stalled = course.totals.files, False, ""
+            before, course.mounted, course.unfinished = self._files(group), False, []
             try:
                 await self._once(course, outbox)
-                return course.stalled
+                return course.unfinished[-1].message if course.unfinished else ""
             except (MountLost, SessionEnded) as error:
-                losses = 0 if course.totals.files > before else losses + 1
                 if self._stop.draining:
                     return ""
+                await all_written(outbox)
+                losses = 0 if self._files(group) > before else losses + 1
                 if losses >= LOSSES_WITHOUT_PROGRESS:
                     return await self._failed(course, outbox, f"{error} Given up after {losses} losses in a row.")
-                course.settled = await self._settled(group)
             except OrchestratorError as error:
                 if error.blast is Blast.PROCESS or isinstance(error, MountLeft):
                     raise
@@ -203,6 +183,10 @@ class GroupRunner:
                         return str(error)
                 reason = error.reason if isinstance(error, MountError | FileError) else Reason.MOUNT_FAILED
                 return await self._failed(course, outbox, str(error), reason)
+
+    def _files(self, group: MountGroup) -> int:
+        """Files of the group that this process has dealt with, as far as they are in the journal."""
+        return self._written.get(group.id, Totals()).files
 
     def _may_pass(self, course: Course, error: OrchestratorError) -> bool:
         """Whether a failure to mount speaks of the backup server rather than of our rights or of one point."""
@@ -219,7 +203,7 @@ class GroupRunner:
         outcomes = [
             Outcome(course.group.id, path, "", Verdict.FAILED, reason=reason, message=message) for path in paths
         ]
-        await hand_over(outbox, course.fresh(outcomes))
+        await hand_over(outbox, outcomes)
         return message
 
     async def _once(self, course: Course, outbox: Outbox) -> None:
@@ -307,10 +291,11 @@ class GroupRunner:
                 outcomes.append(_unmatched(course.group, path, root, located.unmatched.get(root, "")))
             else:
                 outcomes.append(_no_volume(course.group, path, names))
-        await hand_over(outbox, course.fresh(outcomes))
+        await hand_over(outbox, outcomes)
         course.complete = await self._stages.run([walks for _, walks in sorted(stages.items())], course, outbox)
-        if course.complete and not course.stalled:
-            await hand_over(outbox, course.fresh(_unmatched_patterns(course)))
+        await hand_over(outbox, course.unfinished)
+        if course.complete and not course.unfinished:
+            await hand_over(outbox, _unmatched_patterns(course))
 
     def _leave_out(self, group: MountGroup, root: str, cause: str) -> None:
         """`*` means every volume with files in it; one that cannot be looked into is told, and fails nobody."""

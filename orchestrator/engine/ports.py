@@ -20,6 +20,7 @@ from orchestrator.core.catalog import (
     ShareListing,
     Task,
 )
+from orchestrator.core.counting import Before
 from orchestrator.core.drops import DrillRow, DropRow, ScheduleRow
 from orchestrator.core.entries import Entry, Found, Outcome, Placed
 from orchestrator.core.events import Event
@@ -254,8 +255,9 @@ class LeaseLedger(Protocol):
 class OutcomeLedger(Protocol):
     """The journal's files. Methods block."""
 
-    def record(self, run: str, outcomes: Sequence[Outcome]) -> None:
-        """Write a batch in one transaction. A file that this run restored stays restored."""
+    def record(self, run: str, outcomes: Sequence[Outcome]) -> list[Before]:
+        """Write a batch in one transaction; what stood before each. A file that this run restored stays restored, all
+        else gives way."""
         ...
 
     def totals(self, run: str) -> dict[str, Totals]:
@@ -268,10 +270,6 @@ class OutcomeLedger(Protocol):
 
     def restored(self, run: str) -> Iterator[Outcome]:
         """Restored files with their checksums, by target path."""
-        ...
-
-    def settled(self, run: str, group: str) -> Iterator[str]:
-        """The guest paths of a group that are restored or skipped."""
         ...
 
     def vm_seconds(self) -> dict[str, float]:

@@ -19,7 +19,7 @@ from orchestrator.engine.groups import GroupRunner
 from orchestrator.engine.locating import Locator
 from orchestrator.engine.proving import Prover
 from orchestrator.engine.rooms import Rooms
-from orchestrator.engine.scribe import Handed, Outbox, Scribe
+from orchestrator.engine.scribe import Handed, Outbox, Scribe, Written
 from orchestrator.engine.seats import Seats
 from orchestrator.engine.sessions import SessionWatch, keep_alive
 from orchestrator.engine.stopping import Stop
@@ -58,12 +58,13 @@ async def run_job(
     await _announce_earlier(row, rooms, books)
     seats = seats or Seats(rooms.settings, rooms.emit, rooms.clock)
     dispatcher = EmbeddedDispatcher(seats, stop, priority)
-    runner = GroupRunner(rooms, books, row.id, stop, watch, locator, seats)
+    written: Written = {}
+    runner = GroupRunner(rooms, books, row.id, stop, watch, locator, seats, written)
     error: OrchestratorError | None = None
     with one_error():
         async with create_task_group() as witness:
             outbox, inbox = create_memory_object_stream[Handed](rooms.settings.copies * 2)
-            scribe = Scribe(rooms, books, row.id, stop)
+            scribe = Scribe(rooms, books, row.id, stop, written)
             witness.start_soon(scribe.write, inbox)
             async with outbox:
                 error = await _work(groups, rooms, dispatcher, runner, outbox, stop)
@@ -84,11 +85,10 @@ async def _begin(plan: Plan, row: RunRow, rooms: Rooms, books: Books) -> tuple[l
 
 
 async def _announce_earlier(row: RunRow, rooms: Rooms, books: Books) -> None:
-    """What an earlier process of this run has settled counts as done from the start."""
+    """What earlier processes of this run have settled counts from the start, so that the sum of what is told in one
+    process is what the report says."""
     for group, totals in (await books.ask(rooms.outcomes.totals, row.id)).items():
-        settled = replace(totals, refused=0, failed=0)
-        if settled != Totals():
-            rooms.emit(FilesDone(rooms.clock(), row.id, group, settled, settled.bytes))
+        rooms.emit(FilesDone(rooms.clock(), row.id, group, totals, totals.bytes))
 
 
 async def _work(

@@ -1,6 +1,5 @@
 """The single writer: takes outcomes from every group, writes them in batches, and tells of them when written."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -18,6 +17,7 @@ from anyio import (
 )
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from orchestrator.core.counting import Before, change
 from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.errors import FileError
 from orchestrator.core.events import FileProblem, FilesDone, Notice
@@ -33,23 +33,16 @@ Handed = Sequence[Outcome] | Event
 
 Outbox = MemoryObjectSendStream[Handed]
 
+Written = dict[str, Totals]
+"""What this process has added to the totals of each group, as far as it is in the journal."""
+
+PROBLEMS = frozenset({Verdict.REFUSED, Verdict.FAILED})
+
 FLUSH_WITHIN = 30.0
 """Seconds that a flush of the destination gets after the second request to stop."""
 
 HANDOVER_WITHIN = 60.0
 """Seconds that a hand-over may wait for the journal once it is being cancelled."""
-
-
-def totals_of(outcomes: Sequence[Outcome]) -> Totals:
-    """The totals of a batch."""
-    count = Counter(outcome.verdict for outcome in outcomes)
-    return Totals(
-        restored=count[Verdict.RESTORED],
-        skipped=count[Verdict.SKIPPED],
-        refused=count[Verdict.REFUSED],
-        failed=count[Verdict.FAILED],
-        bytes=sum(outcome.size for outcome in outcomes if outcome.verdict is Verdict.RESTORED),
-    )
 
 
 class Scribe:
@@ -58,7 +51,8 @@ class Scribe:
     Once a flush was given up, nothing is told as restored any more, and `all_written` does not return.
     """
 
-    def __init__(self, rooms: Rooms, books: Books, run: str, stop: Stop) -> None:
+    def __init__(self, rooms: Rooms, books: Books, run: str, stop: Stop, written: Written) -> None:
+        self._written = written
         self._ledger = rooms.outcomes
         self._books = books
         self._run = run
@@ -90,12 +84,12 @@ class Scribe:
             except FileError as error:
                 batch = [_unproved(outcome, error) for outcome in batch]
         if self._silent:
-            batch = [one for one in batch if one.verdict in (Verdict.REFUSED, Verdict.FAILED)]
+            batch = [one for one in batch if one.verdict in PROBLEMS]
             if not batch:
                 return
-        await self._books.ask(self._ledger.record, self._run, batch)
-        self._announce(batch)
-        self._stop_if_hopeless(batch)
+        before = await self._books.ask(self._ledger.record, self._run, batch)
+        self._announce(batch, before)
+        self._stop_if_hopeless()
 
     async def _flushed(self, flush: Callable[[], None]) -> bool:
         """Whether the disks have all that was copied so far. A flush may take long, but not for ever; one that is given
@@ -123,9 +117,8 @@ class Scribe:
             await sleep(FLUSH_WITHIN)
         waiting.cancel()
 
-    def _stop_if_hopeless(self, batch: Sequence[Outcome]) -> None:
+    def _stop_if_hopeless(self) -> None:
         """A run that only produces errors is stopped: it would lock backup files for nothing."""
-        self._totals = self._totals + totals_of(batch)
         failed, files = self._totals.failed, self._totals.files
         hopeless = failed >= self._settings.failure_floor and failed > files * self._settings.failure_rate
         if hopeless and not self._stop.draining:
@@ -133,17 +126,21 @@ class Scribe:
             self._emit(Notice(self._clock(), message))
             self._stop.drain()
 
-    def _announce(self, batch: Sequence[Outcome]) -> None:
+    def _announce(self, batch: Sequence[Outcome], before: Sequence[Before]) -> None:
         now = self._clock()
-        by_group: dict[str, list[Outcome]] = {}
-        for outcome in batch:
-            by_group.setdefault(outcome.group, []).append(outcome)
-        for group, outcomes in by_group.items():
-            passed = sum(outcome.size for outcome in outcomes)
-            seconds = sum(outcome.seconds for outcome in outcomes if outcome.verdict is Verdict.RESTORED)
-            self._emit(FilesDone(now, self._run, group, totals_of(outcomes), passed, seconds))
-        for one in batch:
-            if one.verdict in (Verdict.REFUSED, Verdict.FAILED):
+        by_group: dict[str, list[tuple[Outcome, Before]]] = {}
+        for outcome, was in zip(batch, before, strict=True):
+            by_group.setdefault(outcome.group, []).append((outcome, was))
+        for group, pairs in by_group.items():
+            totals = change([one for one, _ in pairs], [was for _, was in pairs])
+            passed = sum(one.size for one, was in pairs if was is None)
+            seconds = sum(one.seconds for one, _ in pairs if one.verdict is Verdict.RESTORED)
+            self._written[group] = self._written.get(group, Totals()) + totals
+            self._totals = self._totals + totals
+            if totals != Totals() or passed:
+                self._emit(FilesDone(now, self._run, group, totals, passed, seconds))
+        for one, was in zip(batch, before, strict=True):
+            if one.verdict in PROBLEMS and (was is None or was[0] is Verdict.SKIPPED):
                 reason = one.reason.slug if one.reason else ""
                 self._emit(FileProblem(now, self._run, one.group, one.guest_path, one.verdict, reason, one.message))
 

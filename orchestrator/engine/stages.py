@@ -45,9 +45,7 @@ class Ledgered(Protocol):
     def group(self) -> MountGroup: ...
 
     announced: tuple[int, int]
-    stalled: str
-
-    def fresh(self, outcomes: Sequence[Outcome]) -> list[Outcome]: ...
+    unfinished: list[Outcome]
 
 
 class Stages:
@@ -64,7 +62,7 @@ class Stages:
 
     async def run(self, stages: Sequence[Sequence[Walk]], course: Ledgered, outbox: Outbox) -> bool:
         """Walk and copy every stage; True when all of it was done, False when a stop cut it short. A requested path
-        whose walk was given up has its outcome, and `course.stalled` says so. MountStalled when the files of the mount
+        whose walk was given up is added to `course.unfinished`. MountStalled when the files of the mount
         hang as a whole."""
         group = course.group
         copier = Copier(
@@ -102,7 +100,7 @@ class Stages:
             await self._finish_folders(stage)
 
     async def _finish_folders(self, stage: "_Stage") -> None:
-        vm = stage.group.vm
+        vm = stage.course.group.vm
         try:
             await self._calls.run(f"folders of {vm}", partial(stage.finish_folders, self._rooms), self._copying)
         except TimeoutError as error:
@@ -114,7 +112,8 @@ class Stages:
             try:
                 batch = await self._calls.run(walk.volume.folder.root, walk.next_batch, self._walking)
             except TimeoutError as error:
-                await stage.give_up(walk, str(error.strerror))
+                # Told only when the mount has come to its end: after a loss the path is walked again.
+                stage.course.unfinished.append(walk.unfinished(str(error.strerror)))
                 return
             if batch is None:
                 return
@@ -163,8 +162,7 @@ class _Stage:
         settings: EngineSettings,
     ) -> None:
         self._copier = copier
-        self._course = course
-        self.group = course.group
+        self.course = course
         self._outbox = outbox
         self._threads = threads
         self._space = space
@@ -180,12 +178,6 @@ class _Stage:
         async with receive:
             async for batch in receive:
                 await self._perform(batch, last=False)
-
-    async def give_up(self, walk: Walk, cause: str) -> None:
-        """A walk that does not get on is told as a failure of what was asked for; the others go on."""
-        outcome = walk.unfinished(cause)
-        self._course.stalled = outcome.message
-        await hand_over(self._outbox, self._course.fresh([outcome]))
 
     async def again(self) -> None:
         """Try once more what failed for a reason that may have passed."""
@@ -228,7 +220,7 @@ class _Stage:
                 work, reached = batch.works[reached], reached + 1
                 if not outcomes or outcomes[-1].guest_path != work.guest_path:
                     outcomes.append(self._copier.stalled(work, self._stall))
-            await hand_over(self._outbox, self._course.fresh(outcomes if last else self._keep(batch, outcomes)))
+            await hand_over(self._outbox, outcomes if last else self._keep(batch, outcomes))
         if not pulse.stalled:
             return None
         await self._look_at_volume(batch)
@@ -241,7 +233,7 @@ class _Stage:
         try:
             await self._calls.run(root, partial(self._copier.look_at_volume, batch))
         except TimeoutError as error:
-            raise MountStalled(vm=self.group.vm, cause=f"{root}: {error.strerror}") from error
+            raise MountStalled(vm=self.course.group.vm, cause=f"{root}: {error.strerror}") from error
 
     async def _until_over(self, pulse: Pulse) -> None:
         """Wait for a cancelled thread to notice, but not for one that hangs in a read."""

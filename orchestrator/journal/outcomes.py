@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+from orchestrator.core.counting import Before, befores
 from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.ledger import Totals
-from orchestrator.journal.rows import from_outcome, load_text, store_text, to_outcome
+from orchestrator.journal.rows import from_outcome, load_text, to_outcome
 from orchestrator.journal.store import Store
 
 
@@ -13,11 +14,18 @@ class Outcomes:
 
     _store: Store
 
-    def record(self, run: str, outcomes: Sequence[Outcome]) -> None:
-        """Write a batch in one transaction. A file that this run restored stays restored. RunUnknown when the run
-        never began."""
+    def record(self, run: str, outcomes: Sequence[Outcome]) -> list[Before]:
+        """Write a batch in one transaction; what stood before each. A file that this run restored stays restored.
+        RunUnknown when the run never began."""
         key = self._store.run_key(run)
-        self._store.write_batch("record", (from_outcome(key, outcome) for outcome in outcomes))
+        rows = [from_outcome(key, outcome) for outcome in outcomes]
+        with self._store.batch() as batch:
+            known = {
+                (load_text(group), load_text(path)): (Verdict(verdict), size)
+                for group, path, verdict, size in batch.known("written", rows)
+            }
+            batch.write("record", rows)
+        return befores(known, outcomes)
 
     def totals(self, run: str) -> dict[str, Totals]:
         """Totals by group; groups without an outcome are left out."""
@@ -35,11 +43,6 @@ class Outcomes:
         """Restored files with their checksums, by target path, as they are read."""
         for row in self._store.stream("restored", run=run):
             yield to_outcome(row)
-
-    def settled(self, run: str, group: str) -> Iterator[str]:
-        """The guest paths of a group that are restored or skipped, as they are read."""
-        for row in self._store.stream("settled", run=run, group=store_text(group)):
-            yield load_text(row[0])
 
 
 def _totals(verdict: Verdict, count: int, size: int) -> Totals:

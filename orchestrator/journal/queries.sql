@@ -98,6 +98,13 @@ ON CONFLICT (run, group_id, guest_path) DO UPDATE SET
     mtime_ns = excluded.mtime_ns, checksum = excluded.checksum, reason = excluded.reason, message = excluded.message
 WHERE outcomes.verdict <> 'restored' OR excluded.verdict = 'restored';
 
+-- name: written
+-- What is known of files. CROSS JOIN, so that each of them is looked up and the outcomes are not read through.
+WITH asked (run, group_id, guest_path) AS (VALUES (:run, :group, :guest_path))
+SELECT outcomes.group_id, outcomes.guest_path, outcomes.verdict, outcomes.size
+FROM asked CROSS JOIN outcomes
+    ON outcomes.run = asked.run AND outcomes.group_id = asked.group_id AND outcomes.guest_path = asked.guest_path;
+
 -- name: totals
 -- How many files of each group had which outcome, and how many bytes they hold.
 SELECT group_id, verdict, count(*), sum(size)
@@ -117,11 +124,6 @@ SELECT group_id, guest_path, target_path, verdict, size, mtime_ns, checksum, rea
 FROM outcomes
 WHERE run = (SELECT key FROM runs WHERE id = :run) AND verdict = 'restored'
 ORDER BY CAST(target_path AS BLOB), CAST(group_id AS BLOB), CAST(guest_path AS BLOB);
-
--- name: settled
--- The guest paths of a group that need no second try.
-SELECT guest_path FROM outcomes
-WHERE run = (SELECT key FROM runs WHERE id = :run) AND group_id = :group AND verdict IN ('restored', 'skipped');
 
 -- name: write_drop
 -- A claim as it is now; its place among those taken at the same instant stays that of its first writing.

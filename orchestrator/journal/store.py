@@ -3,7 +3,7 @@
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -80,20 +80,15 @@ class Store:
             for query, parameters in statements:
                 self._connection.execute(QUERIES[query], parameters)
 
-    def write_batch(self, query: str, parameters: Iterable[Parameters]) -> None:
-        """One statement for many rows in one transaction, which a power cut may take away as a whole.
+    @contextmanager
+    def batch(self) -> Iterator["Batch"]:
+        """One transaction for many rows, which a power cut may take away as a whole.
 
         That is enough for outcomes: the files they tell of are proved from the disk when the run is resumed, and a
         flush for each batch would cost more than the batch. A killed process loses nothing.
         """
-        rows = list(parameters)
-        together = len(rows) // ROWS_AT_ONCE * ROWS_AT_ONCE
         with self._transaction(durable=False):
-            for start in range(0, together, ROWS_AT_ONCE):
-                statement, names = _for_many(query)
-                piece = rows[start : start + ROWS_AT_ONCE]
-                self._connection.execute(statement, [row[name] for row in piece for name in names])
-            self._connection.executemany(QUERIES[query], rows[together:])
+            yield Batch(self._connection)
 
     def run_key(self, run: str) -> int:
         """The short key of a run; RunUnknown when there is none."""
@@ -148,13 +143,36 @@ class Store:
                 raise
 
 
+class Batch:
+    """What is read and written within one transaction, ROWS_AT_ONCE rows by one statement."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def known(self, query: str, asked: Sequence[Parameters]) -> Iterator[Any]:
+        """The rows of a query that is asked for many things at once."""
+        for start in range(0, len(asked), ROWS_AT_ONCE):
+            yield from self._together(query, asked[start : start + ROWS_AT_ONCE])
+
+    def write(self, query: str, rows: Sequence[Parameters]) -> None:
+        """One statement for many rows."""
+        together = len(rows) // ROWS_AT_ONCE * ROWS_AT_ONCE
+        for start in range(0, together, ROWS_AT_ONCE):
+            self._together(query, rows[start : start + ROWS_AT_ONCE])
+        self._connection.executemany(QUERIES[query], rows[together:])
+
+    def _together(self, query: str, rows: Sequence[Parameters]) -> sqlite3.Cursor:
+        statement, names = _for_many(query, len(rows))
+        return self._connection.execute(statement, [row[name] for row in rows for name in names])
+
+
 @cache
-def _for_many(query: str) -> tuple[str, tuple[str, ...]]:
-    """(an INSERT of one row made one of ROWS_AT_ONCE rows, the names of a row's values in order)."""
+def _for_many(query: str, count: int) -> tuple[str, tuple[str, ...]]:
+    """(a statement of one row of values made one of `count` rows, the names of a row's values in order)."""
     head, values, tail = re.split(r"VALUES \(([^)]*)\)", QUERIES[query])
     names = tuple(re.findall(r":(\w+)", values))
     row = f"({', '.join('?' * len(names))})"
-    return f"{head}VALUES {', '.join([row] * ROWS_AT_ONCE)}{tail}", names
+    return f"{head}VALUES {', '.join([row] * count)}{tail}", names
 
 
 def _connect(folder: Path, read_only: bool) -> sqlite3.Connection:

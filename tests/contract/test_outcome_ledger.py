@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestrator.core.counting import change
 from orchestrator.core.entries import Verdict
 from orchestrator.core.errors import RunUnknown
 from orchestrator.core.ledger import GroupState, Totals
@@ -41,6 +42,29 @@ def test_what_is_restored_stays_restored_and_all_else_gives_way(
     journal.record("r1", [make_outcome(verdict=second, message="second")])
     kept = first if first is Verdict.RESTORED else second
     assert journal.totals("r1") == {"g1": Totals(**{kept.value: 1}, bytes=7 if kept is Verdict.RESTORED else 0)}
+
+
+@pytest.mark.parametrize("first", Verdict)
+@pytest.mark.parametrize("second", Verdict)
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one by one"])
+def test_what_stood_before_is_told_and_the_changes_add_up_to_the_totals(
+    journal: Ledger, first: Verdict, second: Verdict, together: bool
+) -> None:
+    journal.begin(make_run())
+    told = [make_outcome(verdict=first, size=7), make_outcome(verdict=second, size=9)]
+    told += [make_outcome(group="g2", verdict=second)]
+    batches = [told] if together else [[one] for one in told]
+    before = [was for batch in batches for was in journal.record("r1", batch)]
+    assert before == [None, (first, 7), None]
+    of_g1 = change(told[:2], before[:2])
+    assert journal.totals("r1")["g1"] == of_g1
+
+
+def test_of_many_files_each_has_what_stood_before_it(journal: Ledger) -> None:
+    journal.begin(make_run())
+    many = [make_outcome(f"\udc80{number:04d}", Verdict.SKIPPED, size=number) for number in range(200)]
+    assert journal.record("r1", many[:150]) == [None] * 150
+    assert journal.record("r1", many) == [(Verdict.SKIPPED, number) for number in range(150)] + [None] * 50
 
 
 def test_a_file_that_is_restored_again_is_told_of_as_it_is_now(journal: Ledger) -> None:

@@ -9,7 +9,6 @@ from orchestrator.core.entries import Entry, EntryKind, Outcome, Verdict
 from orchestrator.core.ledger import RunRow, RunState, Totals
 from orchestrator.core.paths import TargetPath
 from orchestrator.engine.finishing import PACKED_AT, Folders
-from orchestrator.engine.settled import Settled
 from orchestrator.journal import open_journal
 from orchestrator.journal.store import ROWS_AT_ONCE
 
@@ -22,14 +21,6 @@ def test_folders_come_back_as_they_were_the_last_one_first(count: int) -> None:
     for target, entry in kept:
         folders.add(target, entry)
     assert list(reversed(folders)) == kept[::-1]
-
-
-def test_what_is_settled_is_found_and_nothing_else() -> None:
-    settled = Settled(f"C:\\{number}" for number in range(5000))
-    assert len(settled) == 5000
-    assert all(f"C:\\{number}" in settled for number in range(5000))
-    assert not any(f"D:\\{number}" in settled for number in range(5000))
-    assert "C:\\0" not in Settled()
 
 
 @pytest.mark.parametrize("count", [1, ROWS_AT_ONCE - 1, ROWS_AT_ONCE, 2 * ROWS_AT_ONCE + 1])

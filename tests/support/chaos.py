@@ -31,11 +31,12 @@ from orchestrator import app as roof
 from orchestrator.config import Config
 from orchestrator.core import health
 from orchestrator.core.errors import StoppedEarly, WordsError
-from orchestrator.core.events import Event, Stopping
+from orchestrator.core.events import Event, FilesDone, Stopping
 from orchestrator.core.job import Job
 from orchestrator.core.ledger import Totals
 from orchestrator.core.paths import safe_component
 from orchestrator.core.report import Report
+from orchestrator.core.tally import Tally
 from orchestrator.engine import copying, leases
 from orchestrator.engine.rooms import Rooms
 from orchestrator.engine.sessions import SessionWatch
@@ -528,7 +529,9 @@ async def live(
     app = await anyio.to_thread.run_sync(boot, house, fate, wrap)
     try:
         with mock.patch.object(roof, "stopped_from_outside", _obeying(fate)):
-            return await _story(house, app, resume, run)
+            ended = await _story(house, app, resume, run)
+            demand_events_agree(fate, ended)
+            return ended
     except BaseExceptionGroup as group:
         if group.split(Killed)[0] is None:
             raise
@@ -576,6 +579,21 @@ def report_of(ended: Ended) -> Report:
     assert len(ended) == 1
     assert ended[0].error is None, ended[0].error
     return ended[0].report
+
+
+def demand_events_agree(fate: Fate, ended: Sequence[roof.Finished]) -> None:
+    """Whoever folds the events of a process knows what the reports of its runs say, every number of it."""
+    for one in ended:
+        of_run = [event for event in fate.seen if getattr(event, "run", "") == one.report.run]
+        told = sum((event.totals for event in of_run if isinstance(event, FilesDone)), Totals())
+        assert told == one.report.totals, "the events do not add up to the report"
+        tally = Tally()
+        for event in of_run:
+            tally.add(event)
+        assert tally.totals == one.report.totals
+        for group in one.report.groups:
+            of_group = (event.totals for event in of_run if isinstance(event, FilesDone) and event.group == group.group)
+            assert sum(of_group, Totals()) == group.totals, group.vm
 
 
 def demand_whole_files(house: House) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from orchestrator.core.counting import Before
 from orchestrator.core.drops import DrillRow, DropRow, DropState, ScheduleRow
 from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.errors import RunUnknown
@@ -73,13 +74,16 @@ class MemoryJournal:
     def erase_session(self, session: str) -> None:
         self.session_rows.pop(session, None)
 
-    def record(self, run: str, outcomes: Sequence[Outcome]) -> None:
+    def record(self, run: str, outcomes: Sequence[Outcome]) -> list[Before]:
         self.run(run)
+        found: list[Before] = []
         for outcome in outcomes:
             key = (run, outcome.group, outcome.guest_path)
             known = self.outcome_rows.get(key)
+            found.append((known.verdict, known.size) if known else None)
             if known is None or known.verdict is not Verdict.RESTORED or outcome.verdict is Verdict.RESTORED:
                 self.outcome_rows[key] = outcome
+        return found
 
     def totals(self, run: str) -> dict[str, Totals]:
         found: dict[str, Totals] = {}
