@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from orchestrator.cli.appending import AppendedFile
 from orchestrator.cli.listening import listening
 from orchestrator.core.events import Notice
@@ -28,6 +30,21 @@ def test_a_file_that_logrotate_made_anew_is_the_one_that_is_written(tmp_path: Pa
     appended.write("new\n")
     appended.close()
     assert file.read_text() == "new\n"
+
+
+def test_a_file_that_could_not_be_made_anew_is_tried_again_at_the_next_line(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    file = folder / "events.jsonl"
+    appended = AppendedFile(file)
+    folder.rename(tmp_path / "away")
+    with pytest.raises(FileNotFoundError):
+        appended.write("lost\n")
+    folder.mkdir()
+    file.write_text("somebody else's\n")
+    appended.write("new\n")
+    appended.close()
+    assert file.read_text() == "somebody else's\nnew\n"
 
 
 def test_what_is_there_already_stays(tmp_path: Path) -> None:
