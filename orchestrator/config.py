@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from orchestrator.config_notifications import NotificationSettings, PingSettings
+from orchestrator.config_web import WebSettings
 from orchestrator.core.errors import ConfigInvalid
 from orchestrator.core.paths import lies_below
 from orchestrator.core.words import parse_toml, read_model
@@ -243,6 +244,7 @@ class Config(BaseModel):
     audit: AuditSettings = Field(default_factory=AuditSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     syslog: SyslogSettings = Field(default_factory=SyslogSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
 
     @model_validator(mode="after")
     def _drills_are_allowed(self) -> Self:
@@ -296,6 +298,7 @@ def _anchored(config: Config, base: Path) -> Config:
             "audit": _with_paths(config.audit, base, "folder", "key_file"),
             "log": _with_paths(config.log, base, "file"),
             "syslog": _with_paths(config.syslog, base, "ca_file", "cert_file", "key_file"),
+            "web": _with_paths(config.web, base, "socket", "tls_certificate", "tls_key", "token_file"),
         }
     )
 

@@ -45,6 +45,7 @@ def _template_environment() -> Environment:
         loader=PackageLoader("orchestrator.views", ""),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -70,6 +71,7 @@ def _iso(at: datetime) -> str:
 
 
 _ENVIRONMENT = _template_environment()
+_ENVIRONMENT.get_template("status_parts.html.j2")  # kept, so that rendering reads no file
 _PAGE = _ENVIRONMENT.get_template("status.html.j2")
 _LIVE = _ENVIRONMENT.get_template("status_live.html.j2")
 _WALL = _ENVIRONMENT.get_template("status_wall.html.j2")
