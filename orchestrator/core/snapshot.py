@@ -116,7 +116,7 @@ class LeftBehind:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A job in the queue. `cause` says why it is held, empty when it only waits for its turn; `until` is None when
+    """A job in the queue. `cause` says what holds it, empty when it only waits for its turn; `until` is None when
     nobody knows."""
 
     drop: str
@@ -130,11 +130,22 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Upcoming:
-    """What the clock will start: a schedule's next due time, a window that opens. `cause` says which, in words."""
+    """What the clock will start: a schedule's next due time, for one. `cause` says which, in words."""
 
     job: str
     due: datetime
     cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What comes next, as the watcher knows it: the first jobs of the queue in the order of their turns, and how many
+    there are; what the clock will start, in the order of its times; whether anything begins at all."""
+
+    queue: tuple[Waiting, ...] = ()
+    queue_length: int = 0
+    upcoming: tuple[Upcoming, ...] = ()
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +171,7 @@ class Ended:
 class Snapshot:
     """Everything at one instant. `changes` counts what has happened since the process began, `since`.
 
-    `runs` and `queue` are oldest first (of the queue the first QUEUE_SHOWN, `queue_length` are there), the others
-    newest first; `upcoming` is in the order of its times.
+    `runs` and `mounts` are oldest first, `history`, `missed` and `recent` newest first.
     """
 
     at: datetime
@@ -170,12 +180,9 @@ class Snapshot:
     runs: tuple[RunNow, ...] = ()
     mounts: tuple[OpenMount, ...] = ()
     mounts_left: tuple[LeftBehind, ...] = ()
-    paused: bool = False
     stopping: str = ""
-    queue: tuple[Waiting, ...] = ()
-    queue_length: int = 0
-    upcoming: tuple[Upcoming, ...] = ()
+    outlook: Outlook = field(default_factory=Outlook)
     history: tuple[Ended, ...] = ()
     missed: tuple[ScheduleMissed, ...] = ()
     session_renewals: int = 0
-    recent: tuple[Event, ...] = field(default=())
+    recent: tuple[Event, ...] = ()

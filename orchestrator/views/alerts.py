@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Literal, NamedTuple
 
 from orchestrator.core.errors import ExitCode
-from orchestrator.core.snapshot import Ended, RunNow, Snapshot
+from orchestrator.core.snapshot import Ended, LeftBehind, RunNow, Snapshot
 from orchestrator.views.text import cause_and_action
 from orchestrator.views.units import about, clipped, clock, count, short_verdict
 
@@ -47,7 +47,7 @@ def headline(snapshot: Snapshot, found: tuple[Alert, ...]) -> Headline:
     parts = [
         f"{count(len(snapshot.runs), 'run')} going on",
         f"{count(len(snapshot.mounts), 'mount')} open",
-        f"{count(snapshot.queue_length, 'job')} waiting",
+        f"{count(snapshot.outlook.queue_length, 'job')} waiting",
     ]
     text = ", ".join(parts)
     if any(alert.tone == "bad" for alert in found):
@@ -69,16 +69,22 @@ def alerts(snapshot: Snapshot) -> tuple[Alert, ...]:
 
 def _left(snapshot: Snapshot) -> Iterator[Alert]:
     if left := snapshot.mounts_left:
-        named = "; ".join(f"{clipped(one.vm, 60)} on {clipped(one.backup_server, 60)}" for one in left[:3])
+        named = "; ".join(_named(one) for one in left[:3])
         more = f" and {len(left) - 3} more" if len(left) > 3 else ""
         title = f"{count(len(left), 'mount')} may be left behind"
         yield Alert("bad", title, f"{named}{more}. Run `orchestrator sweep`.")
 
 
+def _named(mount: LeftBehind) -> str:
+    if not mount.vm:
+        return clipped(mount.href, 60)
+    return f"{clipped(mount.vm, 60)} on {clipped(mount.backup_server, 60)}"
+
+
 def _held_up(snapshot: Snapshot) -> Iterator[Alert]:
     if snapshot.stopping:
         yield Alert("fair", "Everything is being stopped", "Mounts are deleted; `orchestrator resume` goes on later.")
-    if snapshot.paused:
+    if snapshot.outlook.paused:
         yield Alert("fair", "The queue is paused", "Runs that are going on go on. Nothing new begins.")
 
 

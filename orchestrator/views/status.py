@@ -100,9 +100,10 @@ def status_fragment(snapshot: Snapshot, look: Look) -> str:
 
 def _soon(snapshot: Snapshot) -> Iterator[tuple[str, str, datetime | None]]:
     """(job, why, when) of what begins next, for a wall: jobs that wait, then what the clock will start."""
-    waiting = [(one.job, one.cause or "waits for its turn", one.until) for one in snapshot.queue[: WALL_LINES - 1]]
+    outlook = snapshot.outlook
+    waiting = [(one.job, one.cause or "waits for its turn", one.until) for one in outlook.queue[: WALL_LINES - 1]]
     yield from waiting
-    for one in snapshot.upcoming[: WALL_LINES - len(waiting)]:
+    for one in outlook.upcoming[: WALL_LINES - len(waiting)]:
         yield one.job, one.cause, one.due
 
 
@@ -130,7 +131,8 @@ def _figures(snapshot: Snapshot) -> Iterator[Figure]:
         yield Figure("Mounts left", f"{left:,}", "", "bad")
     bad = sum(run.totals.refused + run.totals.failed for run in runs)
     yield Figure("Not restored", f"{bad:,}", "file" if bad == 1 else "files", "fair" if bad else "quiet")
-    yield Figure("Waiting", f"{snapshot.queue_length:,}", "job" if snapshot.queue_length == 1 else "jobs")
+    waiting = snapshot.outlook.queue_length
+    yield Figure("Waiting", f"{waiting:,}", "job" if waiting == 1 else "jobs")
 
 
 def _progress(runs: tuple[RunNow, ...]) -> str:

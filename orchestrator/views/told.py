@@ -17,6 +17,8 @@ from orchestrator.core.events import (
     ScheduleMissed,
     SessionRenewed,
     Stopping,
+    SweepEnded,
+    WatcherReady,
 )
 from orchestrator.core.ledger import GroupState
 from orchestrator.views.units import count, duration, instant, short_verdict
@@ -57,6 +59,10 @@ def told(event: Event) -> str:
 
 def _told_by_the_watcher(event: Event) -> str:
     match event:
+        case WatcherReady(folder=folder):
+            return f"watching {folder}"
+        case SweepEnded(cleared=cleared, left=left):
+            return f"sweep: {count(len(cleared), 'mount')} cleared, {len(left)} left"
         case JobRejected(file=file, message=message):
             return f"{file} is no job: {message}"
         case JobNotStarted(job=job, message=message):

@@ -9,7 +9,7 @@ from typing import Literal
 from aiohttp import web
 from anyio import Event, current_time, fail_after, move_on_after
 
-from orchestrator.core.snapshot import Snapshot
+from orchestrator.core.snapshot import Outlook, Snapshot
 from orchestrator.views import Look, status_fragment, status_json
 from orchestrator.web.guards import Refused
 
@@ -91,12 +91,14 @@ class Feed:
 
     async def _serve(self, request: web.BaseRequest, response: web.StreamResponse, shown: Shown) -> None:
         await self._send(response, f"retry: {RETRY_MILLISECONDS}\n\n")
-        seen, told, heard = -1, 0.0, 0.0
+        seen: tuple[int, Outlook] | None = None
+        told = heard = 0.0
         while not self._closing.is_set() and request.transport is not None and not request.transport.is_closing():
             snapshot, now = self._picture.now(), current_time()
-            if snapshot.changes != seen or now - told >= (BUSY if snapshot.runs else QUIET):
+            known = snapshot.changes, snapshot.outlook
+            if known != seen or now - told >= (BUSY if snapshot.runs else QUIET):
                 await self._send(response, _event("status", self._picture.text(shown)))
-                seen, told, heard = snapshot.changes, now, now
+                seen, told, heard = known, now, now
             elif now - heard >= ALIVE:
                 await self._send(response, _event("alive", ""))
                 heard = now

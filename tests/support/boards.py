@@ -14,9 +14,7 @@ from orchestrator.core.events import (
     GroupEnded,
     GroupStarted,
     JobEnded,
-    JobHeld,
     JobRejected,
-    JobTaken,
     MountDeleted,
     MountLeft,
     MountOpened,
@@ -27,7 +25,7 @@ from orchestrator.core.events import (
     SessionRenewed,
 )
 from orchestrator.core.ledger import Totals
-from orchestrator.core.snapshot import Ended, Upcoming
+from orchestrator.core.snapshot import Ended, Outlook, Upcoming, Waiting
 
 NOW = datetime(2026, 11, 24, 3, 14, 7, tzinfo=UTC)
 FILE_SERVERS = "incident-4711-20261124T023000Z"
@@ -54,16 +52,22 @@ def history() -> list[Ended]:
     ]
 
 
-def upcoming(now: datetime) -> list[Upcoming]:
-    return [
-        Upcoming("nightly-drill", NOW.replace(hour=4, minute=0, second=0), "schedule 0 4 * * *"),
-        Upcoming("finance-mirror", NOW.replace(hour=22, minute=0, second=0), "its window opens"),
-    ]
+UPCOMING = (
+    Upcoming("nightly-drill", NOW.replace(hour=4, minute=0, second=0), "schedule 0 4 * * *"),
+    Upcoming("finance-report", NOW.replace(hour=22, minute=0, second=0), "schedule 0 22 * * 1-5"),
+)
+QUEUE = (
+    Waiting(
+        "d1", "finance-mirror", ago(minutes=26), "finance.toml", "svc-restore",
+        NOW.replace(hour=22, minute=0), "its windows are closed",
+    ),
+    Waiting("d2", "web-tier", ago(minutes=3), "web.toml", "ann"),
+)  # fmt: skip
 
 
 def well_board() -> Board:
     """One run that goes on as it should."""
-    board = Board(ago(days=12), history(), upcoming)
+    board = Board(ago(days=12), history(), outlook=lambda now: Outlook(upcoming=UPCOMING))
     for event in [*first_run(), *(one for one in work("g0005", "db-crm-02", "vbr02", 0.41, 8200, 52 * GIB))]:
         board.add(event)
     return board
@@ -71,7 +75,7 @@ def well_board() -> Board:
 
 def busy_board() -> Board:
     """Everything at once, hostile names too."""
-    board = Board(ago(days=12), history(), upcoming)
+    board = Board(ago(days=12), history(), outlook=lambda now: Outlook(QUEUE, 2, UPCOMING))
     for event in sorted([*night(), *first_run(), *troubles(), *second_run()], key=lambda event: event.at):
         board.add(event)
     return board
@@ -88,9 +92,6 @@ def night() -> Iterator[Event]:
     )
     yield RunEnded(ago(minutes=80), "mail-20261124T013900Z", 7, Totals(18211, 40, 0, 0, 9 * GIB), 1, 0, 1)
     yield JobEnded(ago(minutes=80), "d0", "mail", "mail-20261124T013900Z", 7, "failed", "1 mount may be left behind")
-    yield JobTaken(ago(minutes=26), "d1", "finance.toml", "finance-mirror", "00", "svc-restore")
-    yield JobHeld(ago(minutes=26), "d1", "finance-mirror", NOW.replace(hour=22, minute=0), "its windows are closed")
-    yield JobTaken(ago(minutes=3), "d2", "web.toml", "web-tier", "00", "ann")
 
 
 def first_run() -> Iterator[Event]:

@@ -20,10 +20,8 @@ from orchestrator.core.events import (
     FilesScanned,
     GroupEnded,
     GroupStarted,
-    JobHeld,
     JobNotStarted,
     JobRejected,
-    JobTaken,
     MountGone,
     MountLeft,
     MountOpened,
@@ -35,9 +33,11 @@ from orchestrator.core.events import (
     ScheduleMissed,
     SessionRenewed,
     Stopping,
+    SweepEnded,
+    WatcherReady,
 )
 from orchestrator.core.ledger import Totals
-from orchestrator.core.snapshot import Ended, Snapshot, Upcoming
+from orchestrator.core.snapshot import Ended, Outlook, Snapshot, Upcoming, Waiting
 from orchestrator.views import Look, status_fragment, status_json, status_page
 from orchestrator.views.alerts import alerts, headline
 from orchestrator.views.told import told
@@ -74,13 +74,16 @@ def titles(*events: Event) -> list[str]:
     return [alert.title for alert in alerts(seen(*events))]
 
 
+def paused() -> Snapshot:
+    return Board(ago(days=1), outlook=lambda now: Outlook(paused=True)).snapshot(NOW)
+
+
 def hostile_board(name: str) -> Board:
     """Every text that comes from a machine or a person is `name`."""
-    board = Board(
-        ago(days=1),
-        [Ended(name, "old", ago(hours=2), ago(hours=1), 4, line=name)],
-        lambda now: [Upcoming(name, NOW, name)],
-    )
+    waiting = Waiting(name, name, NOW, name, name, NOW, name)
+    outlook = Outlook((waiting, waiting), 30, (Upcoming(name, NOW, name),))
+    old = Ended(name, "old", ago(hours=2), ago(hours=1), 4, line=name)
+    board = Board(ago(days=1), [old], outlook=lambda now: outlook)
     for event in (
         RunStarted(ago(minutes=3), name, name, 3),
         GroupStarted(ago(minutes=3), name, name, name, name, name, NOW),
@@ -92,8 +95,8 @@ def hostile_board(name: str) -> Board:
         MountGone(NOW, name, "third", name, "/m/8", name),
         SessionRenewed(NOW, 2, name),
         Notice(NOW, name),
-        JobTaken(NOW, name, name, "queued" + name, name, name),
-        JobHeld(NOW, name, "queued" + name, NOW, name),
+        WatcherReady(NOW, name),
+        SweepEnded(NOW, (name,), (name,)),
         JobRejected(NOW, name, name, name, name),
         JobNotStarted(NOW, "x", name, 4, name),
         ScheduleMissed(NOW, name, NOW, name),
@@ -215,7 +218,7 @@ MOUNT = [
 def test_an_alert_is_raised_for_everything_that_needs_a_person() -> None:
     assert titles(RUN) == []
     assert titles(MountLeft(NOW, "r", "g", "fs01", "vbr01", "/m/1", "no")) == ["1 mount may be left behind"]
-    assert titles(QueuePaused(NOW, True)) == ["The queue is paused"]
+    assert [alert.title for alert in alerts(paused())] == ["The queue is paused"]
     assert titles(Stopping(NOW, "drain")) == ["Everything is being stopped"]
     assert titles(RUN, *MOUNT) == ["j stands still"]
     assert titles(RUN, *MOUNT, FilesScanned(ago(seconds=30), "r", "g", 1, 1)) == []
@@ -247,8 +250,8 @@ def test_a_left_mount_is_told_of_once_though_its_run_ended_with_it() -> None:
     [
         ([], "quiet", "Nothing is running"),
         ([RUN], "good", "All is well"),
-        ([RUN, QueuePaused(NOW, True)], "fair", "Needs a look"),
-        ([QueuePaused(NOW, True), MountLeft(NOW, "r", "g", "fs01", "v", "/m", "no")], "bad", "Needs attention"),
+        ([RUN, Stopping(NOW, "drain")], "fair", "Needs a look"),
+        ([Stopping(NOW, "drain"), MountLeft(NOW, "r", "g", "fs01", "v", "/m", "no")], "bad", "Needs attention"),
     ],
 )
 def test_the_headline_is_as_bad_as_the_worst_alert(events: list[Event], tone: str, title: str) -> None:
