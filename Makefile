@@ -6,11 +6,11 @@ STAMP := $(VENV)/.installed
 TEST_JOBS ?= 2
 # Memory where there is some: the journal flushes at every mount, and a busy disk would make the tests wait for others.
 TEST_TMP ?= $(shell test -w /dev/shm && echo /dev/shm || echo /tmp)
-# Without tests/flow and tests/chaos, which start processes and whole runs; `make test` has them all.
+# Without tests/flow, tests/chaos and tests/browser, which start processes and whole runs; `make test` has them all.
 FAST_TESTS := tests/architecture tests/contract tests/core tests/deploy tests/docs tests/rooms tests/views
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test systemd-tools service-test chaos mutations check bench clean
+.PHONY: help setup demo browser test screenshots systemd-tools service-test chaos mutations check bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,8 +27,17 @@ $(STAMP): pyproject.toml
 demo: setup ## restore 12 machines from a simulated Enterprise Manager, end to end
 	$(BIN)/orchestrator demo
 
-test: setup systemd-tools ## every test but those of service-test
+screenshots: setup browser ## make the pictures in docs/screenshots again
+	UPDATE_SCREENSHOTS=1 $(BIN)/python -m pytest -q tests/browser/test_browser_page.py -k everything_fits
+
+test: setup systemd-tools browser ## every test but those of service-test
 	TMPDIR=$(TEST_TMP) $(BIN)/python -m pytest -n $(TEST_JOBS) --dist worksteal
+
+browser:
+	@for one in chromium chromium-browser google-chrome google-chrome-stable; do command -v $$one > /dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+	  apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium fonts-inter > /dev/null; \
+	else echo "There is no Chromium here: tests/browser is skipped; on Debian: apt-get install chromium"; fi
 
 systemd-tools:
 	@command -v systemd-analyze > /dev/null || { \

@@ -17,6 +17,7 @@ from orchestrator.core.events import Event, Notice
 from orchestrator.core.job import read_job
 from orchestrator.core.ledger import RunRow, RunState
 from orchestrator.core.plan import plan_from_json
+from orchestrator.core.snapshot import Outlook
 from orchestrator.core.waiting import QueueLine, queue_lines
 from orchestrator.drilling import Finished, finish_drill
 from orchestrator.engine.books import Books
@@ -42,16 +43,33 @@ class Watch:
 
     def __init__(self, config: Config, listen: Listen) -> None:
         """DropFolderUnusable when jobs could neither come in nor be answered."""
-        self._listen = listen
+        self._listeners = [listen]
         self._serving: Serving | None = None
         self.folder = DropFolder(config.watch.folder)
         self.folder.prepare()
 
     def hear(self, event: Event) -> None:
         """Every event of the process, for those who are told and for the watcher itself."""
-        self._listen(event)
+        for listen in self._listeners:
+            listen(event)
         if self._serving is not None:
             self._serving.hear(event)
+
+    def also_tell(self, listen: Listen) -> None:
+        """One more who is told of every event from now on."""
+        self._listeners.append(listen)
+
+    def outlook(self) -> Outlook:
+        """What comes next, as far as that is known before the watcher has begun and after its end."""
+        return self._serving.outlook() if self._serving else Outlook()
+
+    def hindrances(self) -> list[str]:
+        """Why no job would be begun just now; nothing when one would."""
+        return self._serving.hindrances() if self._serving else ["the watcher is not at work"]
+
+    async def do(self, ask: Ask) -> bool:
+        """Do what somebody asks for; False when there is no such run, or nobody to do it any more."""
+        return await self._serving.do(ask) if self._serving else False
 
     async def serve(self, app: App, *, once: bool = False, beside: Sequence[Companion] = ()) -> ExitCode:
         """Watch until a stop is asked for, or with `once` until nothing is left to do; `beside` runs as long. What the

@@ -35,6 +35,8 @@ from orchestrator.core.events import (
     ScheduleMissed,
     WatcherReady,
 )
+from orchestrator.engine.serving import Companion
+from orchestrator.showing import opened_page
 from orchestrator.views import queue_json, queue_text, visible
 from orchestrator.views.units import count, duration, size
 from orchestrator.watching import Watch, queue_of
@@ -86,7 +88,10 @@ def watch(
         app = stack.enter_context(roof.opened(config, watcher.hear, ["watch"], watching=True))
         app.must_stop = record.must_stop
         measures.recall(app.journal)
-        beside = [service.pet_watchdog] if service else []
+        beside: list[Companion] = [service.pet_watchdog] if service else []
+        if config.web.wanted:
+            shown = opened_page(config.web, app.journal, watcher, measures.metrics.exposition)
+            beside.append(stack.enter_context(shown).serve)
         code = anyio.run(lambda: watcher.serve(app, once=once, beside=beside))
     code = record.settle(code)
     if code is not ExitCode.OK:

@@ -1,9 +1,10 @@
 """The queue of dropped jobs as the watcher holds it: who waits, who runs, what has changed. Decisions are core's."""
 
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from heapq import nsmallest
 
 from anyio import Event, move_on_after
 
@@ -11,12 +12,17 @@ from orchestrator.core.drops import DropRow
 from orchestrator.core.events import JobHeld
 from orchestrator.core.job import Job
 from orchestrator.core.queue import LAST, Hold, QueueEntry, Turn, next_up
+from orchestrator.core.snapshot import Outlook, Upcoming
+from orchestrator.core.snapshot import Waiting as Shown
 from orchestrator.core.tally import Tally
 from orchestrator.engine.ports import Clock, Emit
 from orchestrator.engine.stopping import Stop
 
 LOOK_AT_LEAST_EVERY = 60.0
 """Seconds after which the queue is looked at although nothing is known to change: wall clocks are set."""
+
+NAMED = 100
+"""Jobs that are named to those who look."""
 
 PAUSED = "the queue is paused"
 
@@ -68,6 +74,13 @@ class Queue:
     def add(self, row: DropRow, job: Job) -> None:
         """A job waits from now on."""
         self._put(row, QueueEntry.of(job, row.id, row.taken, row.run, row.next_try))
+
+    def outlook(self, due: Sequence[tuple[str, datetime]]) -> Outlook:
+        """What comes next, with the next due times of schedules. The first of each are named: those that wait for their
+        turn, then those that something holds; the others are counted."""
+        first = nsmallest(NAMED, self.waiting.values(), key=lambda one: (bool(one.hold.cause), one.entry.turn))
+        upcoming = tuple(Upcoming(job, time, "its schedule") for job, time in due[:NAMED])
+        return Outlook(tuple(map(self._shown, first)), len(self.waiting), upcoming, self.paused)
 
     def withdraw(self, drop: str) -> None:
         """A job waits no more."""
@@ -143,6 +156,10 @@ class Queue:
     def running_run(self, run: str) -> Running | None:
         """The job whose run is `run`."""
         return next((one for one in self.running.values() if one.row.run == run), None)
+
+    def _shown(self, one: Waiting) -> Shown:
+        until, cause = (None, PAUSED) if self.paused else (one.hold.until, one.hold.cause)
+        return Shown(one.row.id, one.row.job, one.row.taken, one.row.file, one.row.owner, until, cause)
 
     def _put(self, row: DropRow, entry: QueueEntry) -> None:
         one = self.waiting[row.id] = Waiting(row, entry, Hold.of(entry, self._clock()))

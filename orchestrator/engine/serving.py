@@ -19,6 +19,7 @@ from orchestrator.core.errors import ExitCode, LogonRefused, OrchestratorError, 
 from orchestrator.core.events import DeadlineInDanger, Event, JobNotStarted, Notice, QueuePaused, WatcherReady
 from orchestrator.core.ledger import RunState
 from orchestrator.core.report import Report
+from orchestrator.core.snapshot import Outlook
 from orchestrator.engine.books import Books
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.intake import Intake
@@ -171,6 +172,10 @@ class Serving:
             f"Enterprise Manager could not be asked; tried again at {off:%H:%M:%S} UTC" if off else "",
         ]
         return [reason for reason in reasons if reason]
+
+    def outlook(self) -> Outlook:
+        """What comes next, for those who look."""
+        return self._queue.outlook(self._timetable.upcoming())
 
     # --- what people may ask for ---
 

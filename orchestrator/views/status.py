@@ -146,7 +146,7 @@ def _to_go(runs: tuple[RunNow, ...]) -> tuple[str, str]:
     """The longest of all runs, as far as it is known."""
     known = [run.eta_seconds for run in runs if run.eta_seconds is not None]
     if not known:
-        return ("?", "not known yet") if runs else ("-", "")
+        return "?" if runs else "-", ""
     number, unit = _split(about(max(known)))
     return number if len(known) == len(runs) else f">{number}", unit
 

@@ -24,8 +24,6 @@ HEADERS = {
     "Server": "orchestrator",
 }
 
-Answer = Callable[[web.BaseRequest, Peer], Awaitable[web.StreamResponse]]
-
 
 class Site:
     """Answers every request. A mistake of ours is told once and answered with 500; it ends nothing."""
@@ -37,15 +35,6 @@ class Site:
         self._operators = Operators(sources, self._picture, listeners.token)
         self._told: set[type[Exception]] = set()
         self.feed = Feed(self._picture)
-        self._pages: dict[str, Answer] = {
-            "/": self._page,
-            "/wall": self._page,
-            "/api/status.json": self._status,
-            "/events": self._events,
-            "/healthz": self._health,
-            "/readyz": self._ready,
-            "/metrics": self._metrics,
-        }
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Raises nothing but what a cancel raises."""
@@ -64,7 +53,7 @@ class Site:
             if request.method != "POST":
                 raise Refused(405, "This is done by POST.", Allow="POST")
             return _json(json.dumps(await self._operators.act(request, peer, *action)))
-        answer = self._pages.get(request.path)
+        answer = ANSWERS.get(request.path)
         name = request.path.removeprefix("/static/")
         if answer is None and (not request.path.startswith("/static/") or name not in self._listeners.static):
             raise Refused(
@@ -75,7 +64,7 @@ class Site:
         if answer is None:
             kind, content = self._listeners.static[name]
             return web.Response(body=content, content_type=kind, charset="utf-8", headers=HEADERS)
-        return await answer(request, peer)
+        return await answer(self, request, peer)
 
     def _tell_once(self, path: str, bug: Exception) -> None:
         if type(bug) not in self._told:
@@ -113,6 +102,18 @@ class Site:
             raise Refused(404, "There are no metrics here.")
         body, kind = self._sources.metrics(request.headers.get("Accept", ""))
         return web.Response(body=body, headers={**HEADERS, "Content-Type": kind})
+
+
+ANSWERS: dict[str, Callable[[Site, web.BaseRequest, Peer], Awaitable[web.StreamResponse]]] = {
+    "/": Site._page,
+    "/wall": Site._page,
+    "/api/status.json": Site._status,
+    "/events": Site._events,
+    "/healthz": Site._health,
+    "/readyz": Site._ready,
+    "/metrics": Site._metrics,
+}
+"""What is answered to GET, but for the files of the page."""
 
 
 def _text(text: str, status: int = 200) -> web.Response:

@@ -60,6 +60,7 @@ WITH_JAR = "session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
         (checkers.spawning_outside_the_engine, "files/planted.py", "from anyio import to_thread"),
         (checkers.spawning_outside_the_engine, "enterprise_manager/planted.py", "task = asyncio.create_task(x)"),
         (checkers.spawning_outside_the_engine, "notify/planted.py", "from anyio import create_task_group"),
+        (checkers.spawning_outside_the_engine, "web/planted.py", "from anyio import to_thread"),
         (checkers.spawning_outside_the_engine, "app.py", "import anyio\ngroup = anyio.create_task_group()"),
         (checkers.cookie_jars, "enterprise_manager/planted.py", "from aiohttp import CookieJar"),
         (checkers.cookie_jars, "enterprise_manager/planted.py", "jar = aiohttp.CookieJar()"),
@@ -72,7 +73,7 @@ WITH_JAR = "session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
     ],
 )
 def test_a_planted_violation_is_found(law: Law, module: str, code: str, tmp_path: Path) -> None:
-    for room in ("core", "views", "files", "journal", "engine", "enterprise_manager", "notify", "planted"):
+    for room in ("core", "views", "files", "journal", "engine", "enterprise_manager", "notify", "web", "planted"):
         (tmp_path / "orchestrator" / room).mkdir(parents=True)
     assert not law(tmp_path)
     plant(tmp_path, module, code)
@@ -114,6 +115,9 @@ def test_what_the_law_allows_is_not_found(law: Law, module: str, code: str, tmp_
             "The audit trail and syslog block, and do without the libraries of others",
         ),
         ("syslog/planted.py", "import orchestrator.audit", "Roof over rooms over ground"),
+        ("web/planted.py", "import orchestrator.engine", "Roof over rooms over ground"),
+        ("web/planted.py", "import orchestrator.journal", "Roof over rooms over ground"),
+        ("web/planted.py", "import sqlite3", "sqlite3 stays with the journal"),
         ("simulator/planted.py", "import orchestrator.core", "The simulator shares nothing with what it tests"),
     ],
 )

@@ -25,6 +25,7 @@ from orchestrator.config import (
     load_config,
 )
 from orchestrator.config_notifications import NotificationSettings, PingSettings
+from orchestrator.config_web import WebSettings
 from orchestrator.core.catalog import Question, RestorePoint
 from orchestrator.core.job import Conflict, Restore, read_job
 from orchestrator.core.plan import plan, question_of, questions
@@ -42,6 +43,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "state": StateSettings,
     "metrics": MetricsSettings,
     "tracing": TracingSettings,
+    "web": WebSettings,
     "watch": WatchSettings,
     "drill": DrillSettings,
     "notifications": NotificationSettings,

@@ -26,6 +26,7 @@ from orchestrator.config import (
     WatchSettings,
 )
 from orchestrator.config_notifications import NotificationSettings, PingSettings
+from orchestrator.config_web import WebSettings
 from orchestrator.core import events
 from orchestrator.core.audit import AUDITED, AuditEntry, What
 from orchestrator.core.chain import KEYS
@@ -35,7 +36,22 @@ from orchestrator.core.job import Conflict, Defaults, Restore
 from orchestrator.core.ledger import GroupState, RunState, Totals
 from orchestrator.core.reasons import Reason
 from orchestrator.core.report import GroupReport, LeftMount, Problem, Report
+from orchestrator.core.snapshot import (
+    Ended,
+    Example,
+    GroupNow,
+    LeftBehind,
+    OpenMount,
+    Outlook,
+    ProblemsNow,
+    RunNow,
+    Snapshot,
+    Upcoming,
+    Waiting,
+)
 from orchestrator.records import AuditSettings, LogSettings, SyslogSettings
+from orchestrator.web.acting import action_of
+from orchestrator.web.routes import ANSWERS
 from tests.docs.reading import COMMANDS, REFERENCE, ROOT, codes, global_options, keys_of, options_of, section, table
 from tests.views.samples import START
 
@@ -46,6 +62,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "[targets]": TargetSettings,
     "[copy]": CopySettings,
     "[state]": StateSettings,
+    "[web]": WebSettings,
     "[watch]": WatchSettings,
     "[drill]": DrillSettings,
     "[metrics]": MetricsSettings,
@@ -123,6 +140,23 @@ def test_the_tables_of_verdicts_and_policies_are_complete() -> None:
 def test_every_field_of_a_report_is_in_the_reference(kind: type) -> None:
     told = set(codes(section(REFERENCE, "Report")))
     assert {field.name for field in fields(kind)} <= told
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [Snapshot, RunNow, GroupNow, ProblemsNow, Example, OpenMount, LeftBehind, Outlook, Waiting, Upcoming, Ended],
+)
+def test_every_key_of_the_status_page_is_in_the_reference(kind: type) -> None:
+    told = set(codes(section(REFERENCE, "status.json")))
+    assert {field.name for field in fields(kind)} <= told
+
+
+def test_every_path_of_the_status_page_is_in_the_reference() -> None:
+    read, acted = (
+        {codes(row[0])[0] for row in table(section(REFERENCE, heading))} for heading in ("Status page", "Acting")
+    )
+    assert set(ANSWERS) == read - acted - {row for row in read if not row.startswith("/")}
+    assert {(action_of(path) or ("",))[0] for path in acted} == {"pause", "resume", "drain", "cancel", "sweep"}
 
 
 def test_the_table_of_events_has_every_event_with_its_keys() -> None:

@@ -90,11 +90,8 @@ async def test_the_first_signal_drains_and_resume_completes(tmp_path: Path, numb
         assert "orchestrator resume" in stopped.everything
         em.assert_nothing_left()
         assert em.simulator.mounts_made < 6
-        through = [one["vm"] for one in running.events() if one["event"] == "group_ended" and one["state"] == "done"]
-        resuming = await em.start("resume")
-        resumed = await resuming.done()
+        resumed = await em.run("resume")
         assert resumed.code == 0, resumed.everything
-        assert (await resuming.event("run_started"))["done"] == len(through)
         assert em.restored() == em.expected()
         em.assert_nothing_left()
         assert em.simulator.peak_mounts() == 1
@@ -120,6 +117,20 @@ async def test_a_resumed_run_keeps_its_kind_of_checksum_when_the_config_has_chan
             "bytes": resumed.json["totals"]["bytes"],
             "differences": [],
         }
+
+
+async def test_a_resumed_run_says_how_much_of_it_was_done_before(tmp_path: Path) -> None:
+    async with flow(tmp_path, seeded(machines=4, files=100, backup_servers=1), task_seconds=0.2) as em:
+        em.configure(limits={"mounts": 1})
+        running = await em.start("run", em.job())
+        await running.event("group_ended", state="done")
+        running.signal(signal.SIGTERM)
+        assert (await running.done()).code == 6
+        through = [one for one in running.events() if one["event"] == "group_ended" and one["state"] == "done"]
+        resuming = await em.start("resume")
+        begun = await resuming.event("run_started")
+        assert (begun["groups"], begun["done"], begun["resumed"]) == (4, len(through), True)
+        assert (await resuming.done()).code == 0
 
 
 @pytest.mark.parametrize("route", ["logon", "query"])

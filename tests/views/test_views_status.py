@@ -263,7 +263,7 @@ def test_a_time_to_go_that_leaves_a_run_out_says_so() -> None:
     text = _Page(status_fragment(busy_board().snapshot(NOW), Look())).text
     assert re.search(r"To go >\d+ min", text)
     assert "To go 2 min" in _Page(status_fragment(well_board().snapshot(NOW), Look())).text
-    assert "To go ? not known yet" in _Page(status_fragment(seen(RUN), Look())).text
+    assert "To go ? Speed" in _Page(status_fragment(seen(RUN), Look())).text
 
 
 @pytest.mark.parametrize("code", [*ExitCode, 99, None])
