@@ -56,8 +56,8 @@ def report_text(report: Report) -> str:
     """The short closing report. `Report.closing_line` is always the last line."""
     lines = [f"Run {report.run} of job {report.job}: {verdict(report.exit_code)}", _when(report), ""]
     lines += [f"  {line}" for line in _totals(report)]
-    if report.remounts:
-        lines.append(f"  remounted {report.remounts} times, over {report.sessions} logon sessions")
+    if report.remounts or report.sessions > 1:
+        lines.append(f"  mounting  {count(report.sessions, 'logon session')}, {count(report.remounts, 'remount')}")
     lines += _failed_groups(report)
     lines += _problems(report)
     if report.files:

@@ -1,5 +1,6 @@
 # ruff: noqa: T201 - prints what it finds
-"""What is too long for the suite: real SIGKILLs, random fault scripts, and a death at every single call.
+"""What is too long for the suite: real SIGKILLs, random fault scripts, a death at every single call, and a session that
+is ended every five seconds.
 
     python -m tests.chaos.nightly                    # what `make chaos` does
     python -m tests.chaos.nightly --runs 5000 --kills 0 --calls 0
@@ -30,6 +31,7 @@ from typing import Any
 import anyio
 
 from orchestrator.core.errors import ExitCode, OrchestratorError, worst
+from orchestrator.core.events import SessionRenewed
 from orchestrator.simulator import (
     Delay,
     Drop,
@@ -44,13 +46,27 @@ from orchestrator.simulator import (
     VanishFolder,
 )
 from orchestrator.simulator.faults import Action, FaultScript
-from tests.support.chaos import PASSWORD, Ended, Fate, House, build_estate, demand_whole_files, house, live
+from orchestrator.views import report_html, report_text
+from tests.support.chaos import (
+    PASSWORD,
+    Ended,
+    Fate,
+    House,
+    build_estate,
+    demand_whole_files,
+    house,
+    live,
+    report_of,
+)
 from tests.support.chaos import stopped_and_resumed as demand_all_of_a_stop
 
 ROUTES = ("logon", "session", "logoff", "query", "mounts_list", "mount_post", "task", "mount_get", "browse")
 LAST_ROUTES = (*ROUTES, "mount_delete", "tasks")
 LONGEST = 60.0
 """Seconds one story may take; more is a hang."""
+
+LONGEST_SESSIONS = 600.0
+"""The same for a story of ended sessions, which takes a minute when nothing else runs."""
 
 
 # --- one fault script -------------------------------------------------------------------------------------------------
@@ -149,6 +165,9 @@ class Told:
     wrong: int = 0
     visible_halves: int = 0
     broken: str = ""
+    run_seconds: float = 0.0
+    renewals: int = 0
+    remounts: int = 0
 
 
 async def _ended(home: House, fate: Fate, told: Told, *, resume: bool = False) -> tuple[int | None, Ended]:
@@ -306,19 +325,93 @@ async def _finished(home: House, *words: str) -> int:
     return await process.wait()
 
 
+# --- a session that is ended every five seconds -----------------------------------------------------------------------
+
+CROWD = 50
+CROWD_SERVERS = 5
+CROWD_FILES = 24
+SLOW = 0.4
+"""Seconds that a file takes: 1,200 of them, 16 at a time, are half a minute of copying when nobody disturbs."""
+
+EVERY = 5.0
+AT_LEAST = 30.0
+
+
+def crowd(folder: Path) -> tuple[Estate, dict[str, dict[str, str]]]:
+    """Fifty machines on five backup servers, every file with content of its own. Blocks."""
+    estate = Estate.empty(folder, tuple(f"vbr{number:02d}" for number in range(CROWD_SERVERS)))
+    for number in range(CROWD):
+        files = {f"Shares/{n:02d}.txt": b"machine %d, file %d\n" % (number, n) * 500 for n in range(CROWD_FILES)}
+        estate.add_machine(f"vm{number:02d}", backup_server=f"vbr{number % CROWD_SERVERS:02d}", points=[{"C:": files}])
+    return estate, {f"vm{number:02d}": {"C:\\": "C:"} for number in range(CROWD)}
+
+
+class SlowTarget:
+    """Where every file takes SLOW seconds, and notices meanwhile that it is given up."""
+
+    def __init__(self, real: Any) -> None:
+        self._real = real
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def place(self, source: Any, entry: Any, target: Any, replace: bool, check: Callable[[int], None]) -> Any:
+        for _ in range(8):
+            time.sleep(SLOW / 8)
+            check(0)
+        return self._real.place(source, entry, target, replace, check)
+
+
+async def session_story(_: Estate, folder: Path, seed: int, told: Told) -> None:
+    """EM ends the logon session every five seconds while the groups copy; the limits are those of the defaults."""
+    estate, wanted = await anyio.to_thread.run_sync(crowd, folder / "estate")
+    async with house(estate, folder / "house", wanted=wanted, task_seconds=0.05, session_end_unmounts="later") as home:
+
+        async def end_sessions() -> None:
+            while True:
+                await anyio.sleep(EVERY)
+                await home.simulator.end_session()
+
+        fate, begun = Fate(), time.monotonic()
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(end_sessions)
+            ended = await live(home, fate, wrap=lambda name, room: SlowTarget(room) if name == "target" else room)
+            beside.cancel_scope.cancel()
+        told.run_seconds = time.monotonic() - begun
+        report = report_of(ended)
+        told.codes[str(report.exit_code)] += 1
+        told.renewals = sum(isinstance(event, SessionRenewed) for event in fate.seen)
+        told.remounts = report.remounts
+        _note_files(home, told)
+        assert report.exit_code == 0, f"exit code {report.exit_code}: {report.problems[:3]}"
+        assert not home.missing(), f"missing: {home.missing()[:3]}"
+        assert told.run_seconds >= AT_LEAST, f"only {told.run_seconds:.0f} s: nothing is proved"
+        assert told.renewals >= AT_LEAST / EVERY - 1, f"only {told.renewals} renewals"
+        told_of = f"{report.sessions} sessions in the report, {told.renewals} renewals"
+        assert report.sessions in (told.renewals, told.renewals + 1), told_of
+        said = f"{report.sessions} logon sessions, {report.remounts} remounts"
+        for name, text in {"text": report_text(report), "HTML": report_html(report)}.items():
+            assert said in text, f"the {name} report does not say: {said}"
+        await _until_disks_are_off(home)
+        told.mounts_left = len(home.simulator.open_mounts())
+        told.sessions_left = len(home.simulator.open_sessions())
+
+
 # --- many of them -----------------------------------------------------------------------------------------------------
 
 STORIES: dict[str, Callable[[Estate, Path, int, Told], Any]] = {
     "faults": fault_story,
     "calls": call_story,
     "kills": kill_story,
+    "sessions": session_story,
 }
 _estate: list[Estate] = []
 
 
 def tell(kind: str, seed: int) -> Told:
     """One story from beginning to end, in a folder of its own. Never raises: what broke is in `broken`."""
-    faulthandler.dump_traceback_later(LONGEST * 2, exit=True)
+    longest = LONGEST_SESSIONS if kind == "sessions" else LONGEST
+    faulthandler.dump_traceback_later(longest * 2, exit=True)
     told, begun = Told(seed, kind), time.monotonic()
     if not _estate:
         folder = Path(tempfile.mkdtemp(prefix="chaos-estate-"))
@@ -326,7 +419,7 @@ def tell(kind: str, seed: int) -> Told:
         _estate.append(build_estate(folder))
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         try:
-            asyncio.run(_bounded(STORIES[kind](_estate[0], Path(folder), seed, told)))
+            asyncio.run(_bounded(STORIES[kind](_estate[0], Path(folder), seed, told), longest))
         except BaseException:
             told.broken = traceback.format_exc()
     told.seconds = time.monotonic() - begun
@@ -334,8 +427,8 @@ def tell(kind: str, seed: int) -> Told:
     return told
 
 
-async def _bounded(story: Any) -> None:
-    async with asyncio.timeout(LONGEST):
+async def _bounded(story: Any, longest: float) -> None:
+    async with asyncio.timeout(longest):
         await story
 
 
@@ -359,6 +452,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200, help="real processes that are killed")
     parser.add_argument("--runs", type=int, default=1000, help="random fault scripts")
     parser.add_argument("--calls", type=int, default=480, help="deaths at calls, two to a call: before and after")
+    parser.add_argument("--sessions", type=int, default=1, help="runs whose session is ended every 5 seconds")
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--minutes", type=float, default=60.0, help="begin nothing after so long")
     parser.add_argument("--jobs", type=int, default=2, help="at once")
@@ -371,6 +465,7 @@ def main() -> int:
     jobs += [("calls", 1 + n) for n in range(words.calls)]
     jobs += [("kills", words.first + n) for n in range(words.kills)]
     random.Random(words.first).shuffle(jobs)  # a bound on time cuts all kinds alike
+    jobs = [("sessions", words.first + n) for n in range(words.sessions)] + jobs
     stories = []
     for told in _all(jobs, words.jobs, time.monotonic() + words.minutes * 60):
         stories.append(told)
@@ -379,6 +474,10 @@ def main() -> int:
         if len(stories) % 100 == 0:
             print(f"... {len(stories)} of {len(jobs)}", flush=True)
     return _table(stories)
+
+
+def _shown(told: Told) -> str:
+    return f"{told.run_seconds:.0f}, {told.renewals}, {told.remounts}"
 
 
 def _short(told: Told) -> str:
@@ -408,6 +507,8 @@ def _table(stories: Sequence[Told]) -> int:
         ("deaths at calls", kinds["calls"]),
         ("runs of a real process", kinds["kills"]),
         ("real SIGKILLs", sum(one.killed for one in stories if one.kind == "kills")),
+        ("runs with a session of 5 s", kinds["sessions"]),
+        ("... seconds, renewals, remounts", "; ".join(_shown(one) for one in stories if one.kind == "sessions")),
         *((f"faults fired: {kind}", count) for kind, count in sorted(fired.items())),
         ("exit codes seen", ", ".join(f"{code}: {count}" for code, count in sorted(codes.items()))),
         ("stories that broke a demand", len(broken)),

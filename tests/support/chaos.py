@@ -563,7 +563,7 @@ def _obeying(fate: Fate) -> Callable[[roof.Listen, Path], Any]:
     """In place of the signals: the fate asks the stop itself."""
 
     @asynccontextmanager
-    async def stopped(listen: roof.Listen, state: Path) -> AsyncIterator[Stop]:
+    async def stopped(listen: roof.Listen, *_: Any) -> AsyncIterator[Stop]:
         fate.stop, fate.loop = Stop(listen, roof.now), asyncio.get_running_loop()
         yield fate.stop
 
