@@ -183,7 +183,7 @@ class Forbidden(EmError):
 
 
 class NotFound(EmError):
-    """Enterprise Manager has no {what} any more: {cause}."""
+    """Enterprise Manager does not have it any more ({what}): {cause}."""
 
     blast = Blast.MOUNT
 

@@ -52,8 +52,8 @@ Request = tuple[int, GuestPath, str, tuple[str, ...]]
 
 @dataclass(slots=True)
 class Course:
-    """What one group has done so far, over all its mounts. `unfinished` are the paths of this mount that could not be
-    walked to their end."""
+    """What one group has done so far, over all its mounts. `unfinished` are the paths that could not be walked,
+    or not to their end; they are told when the mount has come to its end, since after a loss they are walked again."""
 
     group: MountGroup
     selectors: dict[int, Selector]
@@ -288,7 +288,7 @@ class GroupRunner:
             elif path.volume == "*" and root in located.bare:
                 self._leave_out(course.group, root, located.bare[root])
             elif root:
-                outcomes.append(_unmatched(course.group, path, root, located.unmatched.get(root, "")))
+                course.unfinished.append(_unmatched(course.group, path, root, located.unmatched.get(root, "")))
             else:
                 outcomes.append(_no_volume(course.group, path, names))
         await hand_over(outbox, outcomes)

@@ -112,7 +112,6 @@ class Stages:
             try:
                 batch = await self._calls.run(walk.volume.folder.root, walk.next_batch, self._walking)
             except TimeoutError as error:
-                # Told only when the mount has come to its end: after a loss the path is walked again.
                 stage.course.unfinished.append(walk.unfinished(str(error.strerror)))
                 return
             if batch is None:

@@ -27,6 +27,7 @@ from orchestrator.simulator import (
     Status,
     StuckTask,
 )
+from orchestrator.simulator.faults import FaultScript
 from tests.support.chaos import (
     Fate,
     demand_everything_restored,
@@ -107,6 +108,20 @@ async def test_an_unmount_that_hangs_is_abandoned_named_and_swept_later(estate: 
         again = await live(home)
         assert report_of(again).exit_code == 0
         demand_nothing_held(home)
+
+
+async def test_a_volume_that_em_will_not_list_leaves_its_machine_undone_so_that_resuming_tries_it_again(
+    estate: Estate, tmp_path: Path
+) -> None:
+    wanted = {"fs01": {"C:\\Shares": "C:", "D:\\": "D:"}}
+    fault = Fault("browse", action=Status(404), times=99, match="C:")
+    async with house(estate, tmp_path, fault, strict=False, wanted=wanted) as home:
+        report = report_of(await live(home))
+        assert [(one.guest_path, one.reason) for one in report.problems] == [("C:\\Shares", "mount-failed")]
+        assert (report.exit_code, [one.state for one in report.groups]) == (4, ["failed"])
+        assert (home.target / "fs01/D/Data/x.txt").exists()
+        home.simulator._script = FaultScript(())
+        demand_everything_restored(home, await live(home, resume=True, run=report.run))
 
 
 @pytest.mark.parametrize("action", [Status(500), Status(503, headers={"Retry-After": "1"}), Drop()], ids=repr)
