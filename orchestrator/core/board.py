@@ -160,9 +160,8 @@ class Board:
 
     def _settle(self, event: JobEnded) -> None:
         """The last word on a dropped job: it names the run, or the start that came to nothing."""
-        ended = Ended(
-            event.job, event.run, event.at, event.at, event.exit_code, line=event.line, drop=event.drop
-        )  # fmt: skip
+        at, code = event.at, event.exit_code
+        ended = Ended(event.job, event.run, at, at, code, line=event.line, drop=event.drop)
         run = self._runs.pop(event.run, None)
         if run is not None:  # it died without a word of its own
             self._remember(replace(ended, started=run.begun.at))
@@ -193,7 +192,7 @@ class Board:
             mounts_left=tuple(self._left.values()),
             stopping=self._stopping,
             outlook=self._outlook(now),
-            history=tuple(reversed(self._history)),
+            history=tuple(one for one in reversed(self._history) if one.run not in self._runs),
             missed=tuple(one for one in reversed(self._missed) if now - one.at < MISSED_FOR),
             session_renewals=self._renewals,
             recent=tuple(reversed(self._recent)),

@@ -187,6 +187,7 @@ def test_the_history_begins_with_what_earlier_processes_did_and_has_a_resumed_ru
     board = Board(AT, [Ended("j", "r", AT, AT, 6), Ended("old", "o", AT, AT, 0)])
     assert [one.run for one in board.snapshot(AT).history] == ["r", "o"]
     board.add(begun())
+    assert [one.run for one in board.snapshot(AT).history] == ["o"]
     board.add(ended())
     assert [(one.run, one.exit_code) for one in board.snapshot(AT).history] == [("r", 0), ("o", 0)]
 

@@ -63,8 +63,9 @@ async def test_the_page_shows_the_jobs_of_the_watcher_from_their_drop_to_their_h
             async with client.get("/metrics") as answer:
                 assert 'orchestrator_last_run_exit_code{job_name="night"} 0.0' in await answer.text()
             em.drop(job_text(em, "fs01", "weekly", schedule="0 4 * * 7"), "weekly.toml")
-            await watcher.event("job_taken", job="weekly")
             outlook = (await status(client))["outlook"]
+            while not outlook["upcoming"]:
+                outlook = (await status(client))["outlook"]
             assert ([one["job"] for one in outlook["upcoming"]], outlook["queue"]) == (["weekly"], [])
         await stopped(watcher)
         em.assert_nothing_left()

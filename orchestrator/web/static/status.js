@@ -32,6 +32,7 @@ function lost() {
 
 function update(html) {
   const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("status");
+  if (!fresh) return; // not from our server
   if (fresh.dataset.version !== page.dataset.version) return location.reload(); // the server was updated
   morph(page, fresh);
   document.title = page.dataset.title;
