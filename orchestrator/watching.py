@@ -9,7 +9,7 @@ from pathlib import Path
 
 from orchestrator.announcing import Docket, announced
 from orchestrator.app import books_of, go_on, logged_on, new_run, run_plan
-from orchestrator.artefacts import read_report
+from orchestrator.artefacts import read_report, run_folder
 from orchestrator.config import Config
 from orchestrator.core.drops import DropRow
 from orchestrator.core.errors import ExitCode, RunUnknown, WordsError
@@ -34,8 +34,8 @@ from orchestrator.opening import App, Listen, new_id, now, stopped_from_outside
 from orchestrator.planning import NamedJob, checked_plan
 from orchestrator.pruning import prune
 
-BESIDE = {"report": ".report.json", "html": ".report.html", "residual": ".residual.toml"}
-"""What is put beside an ended job, by its kind among the files of the run."""
+BESIDE = {"report.json": ".report.json", "report.html": ".report.html", "residual.toml": ".residual.toml"}
+"""What is put beside an ended job, of the files in the folder of its run."""
 
 
 class Watch:
@@ -99,6 +99,7 @@ class Watch:
         intake = Intake(
             self.folder, self.folder, journal, queue, timetable, books,
             IntakeSettings(tag, watch.settle, watch.poll), rooms.emit, rooms.clock, lambda: f"{tag}-{new_id()[:8]}",
+            lambda run: _beside(config, run),
         )  # fmt: skip
         restorer = _Restorer(app, rooms, books, seats)
         return Serving(
@@ -130,23 +131,25 @@ class _Restorer:
         if known is not None and known.state is RunState.FINISHED:  # only its answer was still to be given
             finished = Finished(await books.ask(read_report, app.journal, app.config, row.run))
             one = plan_from_json(known.plan)
-            return self._ran(await finish_drill(app, books, stop, one, finished) if one.scratch else finished)
+            return _ran(await finish_drill(app, books, stop, one, finished) if one.scratch else finished)
         if known is not None:
             await begun(known.id)
-            return self._ran(await go_on(app, rooms, books, stop, known, self._seats, job.priority))
+            return _ran(await go_on(app, rooms, books, stop, known, self._seats, job.priority))
         with stop.forestalls():
             run = row.run or await books.ask(new_run, app.journal, job.name)
             one = await checked_plan(app, rooms, books, NamedJob(job, row.file, content), run, keep_going=False)
         await begun(run)
-        return self._ran(await run_plan(app, rooms, books, stop, content, one, self._seats, job.priority))
+        return _ran(await run_plan(app, rooms, books, stop, content, one, self._seats, job.priority))
 
-    def _ran(self, finished: Finished) -> Ran:
-        files = finished.report.files
-        return Ran(
-            finished.report,
-            finished.error,
-            {suffix: Path(files[kind]) for kind, suffix in BESIDE.items() if kind in files},
-        )
+
+def _ran(finished: Finished) -> Ran:
+    return Ran(finished.report, finished.error)
+
+
+def _beside(config: Config, run: str) -> dict[str, Path]:
+    """The files of a run that are put beside its job; those that there are. Blocks."""
+    folder = run_folder(config, run)
+    return {suffix: folder / name for name, suffix in BESIDE.items() if (folder / name).exists()}
 
 
 def _tidy(app: App) -> None:
@@ -177,7 +180,11 @@ def take_asked(state: Path) -> Sequence[Ask]:
     """What people have asked for by files in the state folder (`pause`, `unpause`, `drain.RUN`, `cancel.RUN`). Each
     is removed; one that cannot be is not obeyed."""
     asked = []
-    for file in state.iterdir():
+    try:
+        files = list(state.iterdir())
+    except OSError:
+        return ()  # the journal lies there too, and says so better
+    for file in files:
         word, _, run = file.name.partition(".")
         if (word in ("pause", "unpause") and not run) or (word in ("drain", "cancel") and run):
             try:

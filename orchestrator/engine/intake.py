@@ -55,7 +55,9 @@ class Intake:
         emit: Emit,
         clock: Clock,
         new_id: Callable[[], str],
+        files_of: Callable[[str], Mapping[str, Path]],
     ) -> None:
+        """`files_of` a run are put beside its job, by suffix; it blocks."""
         self._folder = folder
         self._jobs = jobs
         self._drops = drops
@@ -66,8 +68,9 @@ class Intake:
         self._emit = emit
         self._clock = clock
         self._new_id = new_id
+        self._files_of = files_of
         self._settling = Settling(settings.settle)
-        self._unanswered: list[tuple[DropRow, str, str, Mapping[str, Path]]] = []
+        self._loose = False
         self._withdrawn_at = current_time()
         self.trouble = ""
         self.idle = False
@@ -77,13 +80,20 @@ class Intake:
 
     async def recover(self) -> None:
         """Everything that an earlier process had claimed gets its place back."""
-        known = set()
         for row in await self._books.ask(self._drops.unfinished_drops):
-            known.add(row.id)
             await self._take_back(row)
+        await self._tie_up()
+
+    async def _tie_up(self) -> None:
+        """Claims that hang in between, taken but not written down, or ended but not answered: the process died there,
+        or the folder could not be written to."""
         for id, name in await _in_thread(self._jobs.claimed, self._settings.tag):
-            if id not in known:  # the process died between claiming it and writing that down
+            row = await self._books.ask(self._drops.drop, id)
+            if row is None:
                 await self._adopt(DropRow(id, name, self._clock()))
+            elif row.state is DropState.ENDED:
+                await self._answer(row)
+        self._loose = False
 
     async def _take_back(self, row: DropRow) -> None:
         content = await _in_thread(self._jobs.content, row)
@@ -94,12 +104,12 @@ class Intake:
             line = (
                 f"not begun again: the watcher died {row.attempts} times while it ran; `orchestrator resume {row.run}`"
             )
-            await self.finish(row, FAILED, int(ExitCode.BUG), line, {})
+            await self.finish(row, ExitCode.BUG, line)
             return
         try:
             job = await _in_thread(read_job, content, row.file)
         except JobInvalid as error:
-            await self.finish(row, FAILED, int(error.exit_code), f"its file in active was changed: {error}", {})
+            await self.finish(row, error.exit_code, f"its file in active was changed: {error}")
             return
         await self._line_up(row, job)
 
@@ -120,7 +130,8 @@ class Intake:
             try:
                 for settled in self._settling.look(await _in_thread(self._folder.look), current_time()):
                     await self._deal_with_one(settled)
-                await self._answer_again()
+                if self._loose:
+                    await self._tie_up()
                 await self._look_for_withdrawn()
                 self._tell_trouble("")
                 self._set_idle(not self._settling.pending)
@@ -176,12 +187,20 @@ class Intake:
             if settled.patient or not isinstance(error, JobUnreadable):
                 await self._claim_and_reject(row, file, str(error))
             return
-        if await _in_thread(self._folder.claim, row, file):
+        if await self._claim(row, file):
             await self._accept(row, job)
+            self._loose = False
 
     async def _claim_and_reject(self, row: DropRow, file: DropFile, message: str) -> None:
-        if await _in_thread(self._folder.claim, row, file):
+        if await self._claim(row, file):
             await self._reject(row, message)
+            self._loose = False
+
+    async def _claim(self, row: DropRow, file: DropFile) -> bool:
+        """Once it is claimed a file is ours, whatever fails before it has its place or its answer."""
+        claimed = await _in_thread(self._folder.claim, row, file)
+        self._loose = self._loose or claimed
+        return claimed
 
     async def _reject(self, row: DropRow, message: str) -> None:
         await _in_thread(self._folder.reject, row, message)
@@ -193,7 +212,7 @@ class Intake:
         self._emit(JobTaken(self._clock(), row.id, row.file, row.job, row.digest, row.owner))
         if earlier:
             line = f"not run: the same job was dropped before ({earlier}); set again = true in it to run it once more"
-            await self.finish(row, DONE, int(ExitCode.OK), line, {})
+            await self.finish(row, ExitCode.OK, line)
             return
         await self._books.ask(self._drops.write_drop, row)
         await self._line_up(row, job)
@@ -201,7 +220,7 @@ class Intake:
     async def _line_up(self, row: DropRow, job: Job) -> None:
         if job.schedule is not None and row.due is None:
             for old in await self._timetable.add(row, job):
-                await self.finish(old, DONE, int(ExitCode.OK), f"replaced by {row.file}", {})
+                await self.finish(old, ExitCode.OK, f"replaced by {row.file}")
         else:
             self._queue.add(row, job)
 
@@ -222,26 +241,32 @@ class Intake:
         goes_on = f"; `orchestrator resume {row.run}` continues what had begun" if row.run else ""
         line = f"withdrawn: its file was removed from active{goes_on}"
         await _in_thread(self._jobs.forget, row)
-        await self.finish(row, FAILED, int(ExitCode.STOPPED), line, {})
+        await self.finish(row, ExitCode.STOPPED, line)
 
     # --- the end of a job ---
 
-    async def finish(self, row: DropRow, folder: str, code: int, line: str, beside: Mapping[str, Path]) -> None:
-        """Answer a job. When the folder cannot be written to, the answer is given later; the job has ended all the
-        same."""
+    async def finish(self, row: DropRow, code: ExitCode, line: str) -> None:
+        """End a job, first in the journal and then with its answer beside it. When the folder cannot be written to, the
+        answer is given later."""
+        row = replace(row, state=DropState.ENDED, ended=self._clock(), exit_code=int(code), line=line)
+        await self._books.ask(self._drops.write_drop, row)
+        self._emit(JobEnded(self._clock(), row.id, row.job, row.run, int(code), _folder_of(row), line))
         try:
-            await _in_thread(self._jobs.end, row, folder, line, beside)
+            await self._answer(row)
         except DropFolderUnusable as error:
             self._tell_trouble(str(error))
-            self._unanswered.append((row, folder, line, beside))
-        row = replace(row, state=DropState.ENDED, ended=self._clock(), exit_code=code, line=line)
-        await self._books.ask(self._drops.write_drop, row)
-        self._emit(JobEnded(self._clock(), row.id, row.job, row.run, code, folder, line))
+            self._loose = True
 
-    async def _answer_again(self) -> None:
-        while self._unanswered:
-            await _in_thread(self._jobs.end, *self._unanswered[0])
-            del self._unanswered[0]
+    async def _answer(self, row: DropRow) -> None:
+        await _in_thread(self._put_beside, row)
+
+    def _put_beside(self, row: DropRow) -> None:
+        beside = self._files_of(row.run) if row.run else {}
+        self._jobs.end(row, _folder_of(row), row.line, beside)
+
+
+def _folder_of(row: DropRow) -> str:
+    return DONE if row.exit_code == ExitCode.OK else FAILED
 
 
 async def _in_thread(function: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:

@@ -4,18 +4,25 @@ While no job runs there is no session at Enterprise Manager. Nothing that happen
 journal that fails does.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from anyio import TASK_STATUS_IGNORED, create_task_group, sleep, to_thread
 from anyio.abc import TaskStatus
 
-from orchestrator.core.drops import DONE, FAILED, DropRow, DropState, ending_line, retry_delay
-from orchestrator.core.errors import ExitCode, LogonRefused, OrchestratorError, RenewalRefused, StateError, StoppedEarly
+from orchestrator.core.drops import DropRow, DropState, ending_line, retry_delay
+from orchestrator.core.errors import (
+    ExitCode,
+    LogonRefused,
+    OrchestratorError,
+    RenewalRefused,
+    StateError,
+    StoppedEarly,
+    worst,
+)
 from orchestrator.core.events import DeadlineInDanger, Event, JobNotStarted, Notice, QueuePaused, WatcherReady
 from orchestrator.core.ledger import RunState
 from orchestrator.core.report import Report
@@ -51,11 +58,10 @@ each attempt brings the account closer to being locked."""
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """How a job's run ended. `error` is what cut it short; `beside` are files to be put beside the job, by suffix."""
+    """How a job's run ended. `error` is what cut it short."""
 
     report: Report
     error: OrchestratorError | None = None
-    beside: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +147,9 @@ class Serving:
                 companions.cancel_scope.cancel()
 
     async def _serve(self, stop: Stop) -> None:
-        self._set_paused(await self._books.ask(self._pauses.paused))
+        if await self._books.ask(self._pauses.paused):
+            self._set_paused(True)
+            self._emit(QueuePaused(self._clock(), True))
         await self._intake.recover()
         self._started = True
         if await self._books.ask(self._leases.open_leases):
@@ -295,7 +303,7 @@ class Serving:
             try:
                 content = await to_thread.run_sync(self._jobs.content, running.row)
                 if content is None:
-                    await self._end(running, FAILED, int(ExitCode.STOPPED), "withdrawn: its file was removed", {})
+                    await self._end(running, ExitCode.STOPPED, "withdrawn: its file was removed from active")
                     return
                 ran = await restore(running.row, content, mine, lambda run: self._begun(running, run))
             except StateError:
@@ -336,22 +344,22 @@ class Serving:
         if (error.transient or error.exit_code is ExitCode.EM) and self._may_try_again(row):
             await self._wait(row, one, self._clock() + retry_delay(row.attempts, self._patience.first))
             return
-        await self._end(one, FAILED, int(error.exit_code), f"not started: {error}", {})
+        await self._end(one, error.exit_code, f"not started: {error}")
 
     def _may_try_again(self, row: DropRow) -> bool:
         return row.attempts <= self._patience.retries
 
     async def _answer(self, one: Running, ran: Ran) -> None:
         report, error = ran.report, ran.error
-        code = report.exit_code or 0
+        code = worst(ExitCode(report.exit_code or 0), *([error.exit_code] if error else []))
         line = ending_line(report) + (f"; {error}" if error else "")
         if report.state != RunState.FINISHED.value:
             by = f"stopped by {one.by}, " if one.by else ""
             line += f"; {by}`orchestrator resume {report.run}` continues"
-        await self._end(one, DONE if code == 0 and error is None else FAILED, code, line, ran.beside)
+        await self._end(one, code, line)
 
-    async def _end(self, one: Running, folder: str, code: int, line: str, beside: Mapping[str, Path]) -> None:
-        await self._intake.finish(one.row, folder, code, line, beside)
+    async def _end(self, one: Running, code: ExitCode, line: str) -> None:
+        await self._intake.finish(one.row, code, line)
 
     async def _wait(self, row: DropRow, one: Running, next_try: datetime | None) -> None:
         row = replace(row, state=DropState.WAITING, next_try=next_try)

@@ -98,14 +98,18 @@ class Timetable:
 
     async def keep_time(self) -> None:
         """Put every due time into the queue, for ever."""
+        told = False
         while True:
-            changed = self._changed
+            changed, pause = self._changed, LOOK_AT_LEAST_EVERY
             try:
                 for one in list(self._standing.values()):
                     await self._look_at(one)
+                pause, told = self._pause(), False
             except DropFolderUnusable as error:
-                self._emit(Notice(self._clock(), f"a job that is due waits: {error}"))
-            with move_on_after(self._pause()):
+                if not told:
+                    self._emit(Notice(self._clock(), f"a job that is due waits: {error}"))
+                told = True
+            with move_on_after(pause):
                 await changed.wait()
 
     def _pause(self) -> float:
@@ -131,8 +135,8 @@ class Timetable:
         if content is None:
             return  # somebody has withdrawn it, which the intake finds out
         row = replace(one.row, id=_turn_id(one.row, time), taken=self._clock(), due=time, state=DropState.WAITING)
+        await self._books.ask(self._drops.write_drop, row)  # first: a claim without a row would be taken for a new job
         await to_thread.run_sync(self._jobs.put, row, content)
-        await self._books.ask(self._drops.write_drop, row)
         self._queue.add(row, one.job)
 
     def _tell(self, one: Standing, times: Iterable[datetime], cause: str) -> None:

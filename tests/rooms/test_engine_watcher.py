@@ -10,7 +10,15 @@ import anyio
 import pytest
 from blockbuster import BlockBuster
 
-from orchestrator.core.errors import EmUnreachable, ExitCode, JobInvalid, LogonRefused, ShareUnreadable
+from orchestrator.core.drops import DropRow
+from orchestrator.core.errors import (
+    DropFolderUnusable,
+    EmUnreachable,
+    ExitCode,
+    JobInvalid,
+    LogonRefused,
+    ShareUnreadable,
+)
 from orchestrator.core.events import (
     DeadlineInDanger,
     JobEnded,
@@ -170,6 +178,7 @@ def test_jobs_begin_by_priority_then_deadline_then_arrival_and_no_more_than_may_
 
     async def story() -> None:
         async with world.watcher(at_once=1) as serving:
+            await world.until(utc("2026-11-25 00:01"))
             await serving.do(Ask("pause"))
             for name, more in {
                 "fifth": {"priority": -1},
@@ -332,6 +341,52 @@ def test_a_drop_folder_that_goes_away_is_told_of_once_and_answers_come_when_it_i
     notices = [event.message for event in world.told(Notice)]
     assert sum("no such folder" in message for message in notices) == 1
     assert "the drop folder can be used again" in notices
+
+
+def test_an_answer_that_could_not_be_given_before_the_watcher_died_is_given_by_the_next_and_nothing_runs_twice(
+    tell: Tell,
+) -> None:
+    world = World(utc("2026-11-25 00:00"), lengths={"a": 60})
+
+    async def story() -> None:
+        world.folder.drop(job_text("a"), "a.toml")
+        async with world.killed():
+            await world.until(utc("2026-11-25 00:00") + timedelta(seconds=50))
+            world.folder.trouble = "read only"
+            await world.until(utc("2026-11-25 00:05"))
+        world.folder.trouble = ""
+        async with world.watcher():
+            await world.until(utc("2026-11-25 00:10"))
+
+    tell(story)
+    assert len(world.told(RunStarted)) == 1
+    assert [(job, folder) for job, folder, _ in world.folder.ended] == [("a", "done")]
+    assert world.folder.active == {}
+
+
+def test_a_claim_that_could_not_be_accepted_for_a_while_is_accepted_when_the_folder_can_be_used_again(
+    tell: Tell,
+) -> None:
+    world = World(utc("2026-11-25 00:00"))
+    first = world.folder.first
+    calls = []
+
+    def fails_twice(row: DropRow) -> str:
+        calls.append(row)
+        if len(calls) <= 2:
+            raise DropFolderUnusable(folder="memory", cause="no room")
+        return first(row)
+
+    world.folder.first = fails_twice  # type: ignore[method-assign] # one call of the folder fails
+
+    async def story() -> None:
+        world.folder.drop(job_text("a"), "a.toml")
+        async with world.watcher():
+            await world.until(utc("2026-11-25 00:05"))
+
+    tell(story)
+    assert len(calls) == 3
+    assert world.lines("a")[0].startswith("exit 0")
 
 
 def test_a_job_that_waits_is_withdrawn_by_removing_its_file(tell: Tell) -> None:

@@ -282,7 +282,17 @@ class World:
         table = Timetable(self.journal, self.journal, self.folder, queue, books, emit, self.now, timedelta(hours=1))
         settings_of_intake = IntakeSettings(TAG, poll=20.0)
         jobs_come_in = Intake(
-            self.folder, self.folder, self.journal, queue, table, books, settings_of_intake, emit, self.now, self._id
+            self.folder,
+            self.folder,
+            self.journal,
+            queue,
+            table,
+            books,
+            settings_of_intake,
+            emit,
+            self.now,
+            self._id,
+            lambda run: {".report.json": Path(run)},
         )
         return Serving(
             jobs_come_in, table, queue, Seats(settings, emit, self.now), self.folder, self.journal, self.journal,
