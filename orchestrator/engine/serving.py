@@ -23,11 +23,12 @@ from orchestrator.core.errors import (
     StoppedEarly,
     worst,
 )
-from orchestrator.core.events import DeadlineInDanger, Event, JobNotStarted, Notice, QueuePaused, WatcherReady
+from orchestrator.core.events import Event, JobNotStarted, Notice, QueuePaused, WatcherReady
 from orchestrator.core.ledger import RunState
 from orchestrator.core.report import Report
 from orchestrator.core.snapshot import Outlook
 from orchestrator.engine.books import Books
+from orchestrator.engine.deadlines import warn_of_deadlines
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.intake import Intake
 from orchestrator.engine.ports import ClaimedJobs, Clock, DropLedger, Emit, LeaseLedger, PauseLedger
@@ -35,9 +36,6 @@ from orchestrator.engine.queueing import Queue, Running, Waiting
 from orchestrator.engine.seats import Seats
 from orchestrator.engine.stopping import Stop
 from orchestrator.engine.timetable import Timetable
-
-FORECAST_EVERY = 15.0
-"""Seconds between two looks at the deadlines."""
 
 OBEY_EVERY = 1.0
 """Seconds between two looks whether somebody has asked for something by a file."""
@@ -158,7 +156,7 @@ class Serving:
         async with create_task_group() as tasks:
             tasks.start_soon(self._intake.take_in)
             tasks.start_soon(self._timetable.keep_time)
-            tasks.start_soon(self._forecast)
+            tasks.start_soon(warn_of_deadlines, self._queue, self._emit, self._clock)
             tasks.start_soon(self._obey)
             tasks.start_soon(self._wake_on_stop, stop)
             await self._work(stop)
@@ -378,20 +376,6 @@ class Serving:
             if not one.entry.windows.is_open(now) and not one.stop.draining:
                 one.by = WINDOW
                 one.stop.drain()
-
-    async def _forecast(self) -> None:
-        """Say it of each run once when its deadline is in danger."""
-        while True:
-            await sleep(FORECAST_EVERY)
-            now = self._clock()
-            for one in self._queue.running.values():
-                left, deadline = one.tally.eta(now), one.entry.deadline
-                if deadline is None or one.warned or (left is None and now <= deadline):
-                    continue
-                forecast = now + timedelta(seconds=left or 0.0)
-                if forecast > deadline:
-                    one.warned = True
-                    self._emit(DeadlineInDanger(now, one.row.run, one.row.job, deadline, forecast))
 
     async def _obey(self) -> None:
         while True:

@@ -265,7 +265,7 @@ def _empty(em: Flow) -> bool:
 
 
 async def test_several_watchers_on_one_folder_run_each_job_once(tmp_path: Path) -> None:
-    async with flow(tmp_path, seeded(machines=4, files=100)) as em:
+    async with flow(tmp_path, seeded(machines=12, files=120)) as em:
         em.configure(watch=WATCH)
         config = (tmp_path / "config.toml").read_text()
         watchers = []
@@ -277,7 +277,7 @@ async def test_several_watchers_on_one_folder_run_each_job_once(tmp_path: Path) 
             watchers.append(command)
         names = [f"job-{number}" for number in range(12)]
         for number, name in enumerate(names):
-            text = job_text(em, em.estate.machines[number % 4].name, name)
+            text = job_text(em, em.estate.machines[number].name, name)
             em.drop(text, f"{name}.toml")
             em.drop(text, f"{name}-copy.toml")
         ended = set(names) | {f"{name}-copy" for name in names}
