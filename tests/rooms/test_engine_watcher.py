@@ -53,7 +53,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 def test_two_weeks_over_the_change_to_summer_time(tell: Tell) -> None:
     """In Berlin the clocks go from 02:00 to 03:00 on 29 March 2026."""
-    world = World(utc("2026-03-20 00:00"), lengths={"long": 30 * 3600, "hourly": 120, "nightly": 600})
+    world = World(utc("2026-03-20 00:00"), lengths={"long": 30 * 3600, "hourly": 120, "nightly": 600}, poll=300.0)
 
     async def story() -> None:
         world.folder.drop(job_text("nightly", schedule="30 2 * * *", time_zone="Europe/Berlin"), "nightly.toml")
@@ -96,7 +96,7 @@ def _to_the_minute(times: list[datetime]) -> list[datetime]:
 
 def test_two_weeks_over_the_change_to_winter_time(tell: Tell) -> None:
     """In Berlin the hour from 02:00 to 03:00 is repeated on 25 October 2026."""
-    world = World(utc("2026-10-18 00:00"), lengths={"window": 100 * 3600})
+    world = World(utc("2026-10-18 00:00"), lengths={"window": 100 * 3600}, poll=300.0)
 
     async def story() -> None:
         world.folder.drop(job_text("nightly", schedule="30 2 * * *", time_zone="Europe/Berlin"), "nightly.toml")

@@ -24,7 +24,7 @@ from orchestrator.core.ledger import RunState, Totals
 from orchestrator.core.limits import Limits
 from orchestrator.core.report import LeftMount, Report
 from orchestrator.core.settling import DropFile
-from orchestrator.engine import intake, serving
+from orchestrator.engine import deadlines, intake, serving
 from orchestrator.engine.books import Books
 from orchestrator.engine.intake import Intake, IntakeSettings
 from orchestrator.engine.queueing import Queue
@@ -74,9 +74,10 @@ async def _at_once(function: Callable[..., Any], *arguments: Any, **_: Any) -> A
 def in_virtual_time(story: Callable[[], Awaitable[None]], patch: pytest.MonkeyPatch) -> None:
     """Run a whole story on a loop of its own."""
     patch.setattr(to_thread, "run_sync", _at_once)
-    # What is looked at every second is looked at every half minute, or two weeks would be a million looks.
-    patch.setattr(serving, "OBEY_EVERY", 30.0)
-    patch.setattr(intake, "SLICE", 60.0)
+    # What is looked at every second is looked at every minute, or two weeks would be a million looks.
+    patch.setattr(serving, "OBEY_EVERY", 60.0)
+    patch.setattr(deadlines, "FORECAST_EVERY", 120.0)
+    patch.setattr(intake, "SLICE", 600.0)
 
     async def tell() -> None:
         await story()
@@ -183,6 +184,7 @@ class World:
     logons: list[datetime] = field(default_factory=list)
     asked: list[Ask] = field(default_factory=list)
     tidied: list[datetime] = field(default_factory=list)
+    poll: float = 20.0
     em_is_away: OrchestratorError | None = None
     refuses: OrchestratorError | None = None
     ends: Callable[[Report], Report] = lambda report: report
@@ -280,7 +282,7 @@ class World:
         books = Books(self.journal, _NoSession(), "https://em", self._id, self.now)
         queue = Queue(at_once, emit, self.now)
         table = Timetable(self.journal, self.journal, self.folder, queue, books, emit, self.now, timedelta(hours=1))
-        settings_of_intake = IntakeSettings(TAG, poll=20.0)
+        settings_of_intake = IntakeSettings(TAG, poll=self.poll)
         jobs_come_in = Intake(
             self.folder,
             self.folder,
