@@ -162,7 +162,7 @@ async def test_the_metrics_of_a_run_whose_session_was_lost_are_its_report(tmp_pa
         done, command = await run(em, "run", em.job())
         assert done.code == 0, done.everything
         seen = folded(events_of(command))
-        assert seen.sum("mounts_lost_total") >= 1
+        assert seen.sum("session_renewals_total") == 1
         assert_agrees(seen, em)
 
 
