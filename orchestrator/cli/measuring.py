@@ -5,14 +5,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orchestrator
 from orchestrator.app import Listen, now
 from orchestrator.cli.aside import bounded
 from orchestrator.cli.speaking import tell
 from orchestrator.config import Config
-from orchestrator.metrics import Memory, Metrics
 from orchestrator.tracing import open_traces
+
+if TYPE_CHECKING:
+    from orchestrator.metrics import Memory, Metrics
 
 WRITE_EVERY = 15.0
 """Seconds between two writings of the text file by a command that stays; Prometheus mostly scrapes as often."""
@@ -25,12 +28,12 @@ CLOSE_WITHIN = 5.0
 class Measures:
     """What measures. `takers` are handed every event; `metrics.exposition` is what a status page serves."""
 
-    metrics: Metrics
+    metrics: "Metrics"
     takers: tuple[Listen, ...]
     textfile: Path | None
     recalled: bool = False
 
-    def recall(self, memory: Memory) -> None:
+    def recall(self, memory: "Memory") -> None:
         """Begin with what the journal remembers, before the first event. Until then no text file is written: it would
         forget every job that an earlier process has run. StateError when the journal cannot be read."""
         self.metrics.recall(memory, self.textfile)
@@ -41,6 +44,9 @@ class Measures:
 def measuring(config: Config, *, every: float | None = None) -> Iterator[Measures]:
     """Measures a command, and writes `metrics.textfile` at its end. With `every`, for a command that stays, the file
     has all metrics and is written once in so many seconds too. ConfigInvalid when traces are wanted and cannot be."""
+    # Here, because most commands measure nothing.
+    from orchestrator.metrics import Metrics
+
     metrics = Metrics(orchestrator.__version__, now())
     takers: list[Listen] = [metrics.add]
     with ExitStack() as stack:

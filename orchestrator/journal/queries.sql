@@ -26,6 +26,10 @@ SELECT id, job, state, started, plan, ended, exit_code, checksum FROM runs WHERE
 -- All runs, newest first; of runs begun at the same instant the one written last.
 SELECT id, job, state, started, plan, ended, exit_code, checksum FROM runs ORDER BY started DESC, key DESC;
 
+-- name: heads
+-- All runs, newest first, without their plans.
+SELECT id, job, state, started, '', ended, exit_code, checksum FROM runs ORDER BY started DESC, key DESC;
+
 -- name: run_key
 -- The short key of a run.
 SELECT key FROM runs WHERE id = :run;

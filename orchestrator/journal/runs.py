@@ -32,6 +32,10 @@ class Runs:
         """All runs, newest first."""
         return [to_run(row) for row in self._store.rows("runs")]
 
+    def heads(self) -> list[RunRow]:
+        """All runs, newest first, without their plans: those of a thousand large jobs would fill the memory."""
+        return [to_run(row) for row in self._store.rows("heads")]
+
     def write_group(self, row: GroupRow) -> None:
         """Insert or update a group; RunUnknown when its run never began."""
         self._store.write("write_group", from_group(self._store.run_key(row.run), row))

@@ -25,8 +25,8 @@ from orchestrator.metrics.textfile import metrics_in, replace_file
 class Memory(Protocol):
     """What is remembered of earlier processes; the journal."""
 
-    def runs(self) -> list[RunRow]:
-        """Newest first."""
+    def heads(self) -> list[RunRow]:
+        """All runs, newest first; their plans are not looked at."""
         ...
 
     def drills(self) -> list[DrillRow]:
@@ -75,7 +75,7 @@ class Metrics:
     def recall(self, memory: Memory, textfile: Path | None = None) -> None:
         """Begin with what earlier processes have left: their last runs, open mounts and queue; `textfile` is an earlier
         one. To be called once, before the first event. Blocks; raises what `memory` raises."""
-        self._last_runs.recall(memory.runs(), memory.drills())
+        self._last_runs.recall(memory.heads(), memory.drills())
         self._mounts.recall(memory.open_leases())
         self._queue.recall(memory.unfinished_drops(), memory.paused())
         if textfile is not None:

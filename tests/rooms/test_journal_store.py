@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -337,6 +338,14 @@ def test_a_journal_that_must_be_brought_up_is_not_read_as_it_is(database: sqlite
     database.execute(f"PRAGMA user_version = {KNOWN - 1}")
     with pytest.raises(SchemaOutdated, match=f"schema {KNOWN - 1}, this version needs {KNOWN}.*orchestrator sweep"):
         check(database, Path("state"))
+
+
+def test_the_heads_of_runs_are_the_runs_without_their_plans(folder: Path) -> None:
+    with open_journal(folder) as journal:
+        for name, seconds in (("b", 10.5), ("a", 20), ("c", 10)):
+            journal.begin(make_run(name, started=later(seconds), plan="a large plan"))
+        journal.end(make_run("b", state=RunState.STOPPED, ended=later(60), exit_code=6))
+        assert journal.heads() == [replace(run, plan="") for run in journal.runs()]
 
 
 def test_an_empty_file_is_a_journal_without_runs_for_those_who_only_look(folder: Path) -> None:

@@ -105,7 +105,7 @@ class Remembered:
     drop_rows: Sequence[DropRow] = field(default_factory=list)
     is_paused: bool = False
 
-    def runs(self) -> list[RunRow]:
+    def heads(self) -> list[RunRow]:
         return list(self.run_rows)
 
     def drills(self) -> list[DrillRow]:
