@@ -131,6 +131,25 @@ def test_a_text_file_on_a_disk_that_hangs_does_not_hold_the_end_of_a_command(
     assert "a.prom: could not be written within 0.05 s" in capsys.readouterr().err
 
 
+def test_a_collector_that_takes_for_ever_does_not_hold_the_end_of_a_command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+
+    class Hanging:
+        def add(self, event: object) -> None: ...
+
+        def close(self) -> None:
+            released.wait()
+
+    monkeypatch.setattr(measured, "CLOSE_WITHIN", 0.05)
+    monkeypatch.setattr(measured, "open_traces", lambda *_: Hanging())
+    with measuring(config(tracing={"otlp_endpoint": "http://127.0.0.1:4318"})) as measures:
+        run_once(measures.takers)
+    released.set()
+    assert "the collector of traces did not take everything within 0.05 s" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["orchestrator.txt", "orchestrator", "metrics.prom.gz"])
 def test_a_text_file_that_node_exporter_would_not_read_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"must end in \.prom"):

@@ -216,6 +216,8 @@ def test_what_an_earlier_process_of_the_run_had_settled_is_not_counted_again() -
     assert after.sum("files_total") == 3
     same_process = seen(started(), group(), done(Totals(100)), ended(), started(), earlier, group(), done(Totals(3)))
     assert same_process.sum("files_total") == 103
+    cut_short = seen(started(), group(), done(Totals(100)), started(), earlier, group(), done(Totals(3)))
+    assert cut_short.sum("files_total") == 103
 
 
 def test_bytes_of_a_large_file_are_told_while_it_is_copied_and_not_once_more_at_its_end() -> None:
