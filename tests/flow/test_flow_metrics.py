@@ -15,7 +15,7 @@ from orchestrator.simulator import Fault, Status
 from orchestrator.simulator.faults import EndSession, FailTask
 from tests.support.events import event_of
 from tests.support.exposed import Exposed, exposed
-from tests.support.flow import Command, Done, Flow, entry_of, files_of, flow, seeded, small
+from tests.support.flow import Command, Done, Flow, entry_of, files_of, flow, seeded, small, toml
 
 pytestmark = pytest.mark.flow
 
@@ -176,6 +176,18 @@ async def test_a_mount_that_is_left_is_counted_until_it_is_swept(tmp_path: Path)
         assert seen.sum("mounts_left") == seen.sum("mounts_left_behind_total", backup_server="vbr01") == 1
 
 
+async def test_a_mount_that_was_lost_and_cannot_be_proved_gone_is_left(tmp_path: Path) -> None:
+    fault = Fault("browse", action=EndSession())
+    async with flow(tmp_path, small, fault, strict=False, session_end_unmounts="never") as em:
+        em.configure(limits={"folder_timeout": 1})
+        done, command = await run(em, "run", em.job(entry_of(em.machine("fs01"))))
+        assert done.code == 7, done.everything
+        seen = folded(events_of(command))
+        assert_agrees(seen, em)
+        assert (seen.sum("mounts_opened_total"), seen.sum("mounts_lost_total"), seen.sum("mounts_left")) == (2, 1, 1)
+        assert "MOUNT LEFT of fs01" in done.err
+
+
 def with_textfile(em: Flow, **tables: Any) -> Path:
     em.configure(metrics={"textfile": "orchestrator.prom"}, **tables)
     return em.folder / "orchestrator.prom"
@@ -234,6 +246,21 @@ async def test_a_command_that_is_kept_out_of_the_state_folder_leaves_the_text_fi
         first.signal(signal.SIGCONT)
         assert (await first.done()).code == 0
         assert exposed(file).has("last_success_timestamp_seconds", job_name="job")
+
+
+async def test_the_text_file_tells_of_the_last_drill_after_other_jobs_have_run(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        file = with_textfile(em, drill={"folder": str(em.target / "drills")})
+        drill = {"name": "drill", "drill": True, "restore": [{"vm": "fs01", "paths": ["C:\\"]}]}
+        (em.folder / "drill.toml").write_text(toml(drill))
+        assert (await em.run("run", "drill.toml")).code == 0
+        took = exposed(file).sum("last_drill_duration_seconds", job_name="drill")
+        assert took > 0
+        assert (await em.run("run", em.job(entry_of(em.machine("lx01")), name="other"))).code == 0
+        seen = exposed(file)
+        assert seen.sum("last_drill_duration_seconds", job_name="drill") == took
+        assert seen.has("last_drill_differing_files", job_name="drill")
+        assert not seen.has("last_drill_duration_seconds", job_name="other")
 
 
 async def test_the_text_file_of_a_watcher_tells_of_its_queue_and_of_everything_else(tmp_path: Path) -> None:
