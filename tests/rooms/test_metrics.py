@@ -210,6 +210,12 @@ def test_files_and_bytes_are_counted_by_what_became_of_them() -> None:
     assert after.sum("copy_seconds_total") == 0.75
 
 
+def test_a_file_that_failed_and_was_then_restored_counts_as_both_because_counters_take_nothing_back() -> None:
+    after = seen(started(), group(), done(Totals(failed=1), 10), done(Totals(restored=1, failed=-1, bytes=10)))
+    assert after.by("files_total", "verdict") == {"failed": 1, "restored": 1}
+    assert after.sum("restored_bytes_total") == 10
+
+
 def test_what_an_earlier_process_of_the_run_had_settled_is_not_counted_again() -> None:
     earlier = done(Totals(100, 0, 0, 0, MIB))
     after = seen(started(), earlier, group(), done(Totals(3)))
