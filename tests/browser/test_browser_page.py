@@ -276,6 +276,8 @@ async def test_with_the_token_over_tls_an_operator_can_act(tmp_path: Path) -> No
         await answer(seen, "Paused: nothing new begins.")
         await seen.page.get_by_role("button", name="Drain").first.click()
         await answer(seen, "is being stopped")
+        answered = "document.getElementById('answer').getBoundingClientRect()"
+        assert await seen.evaluate(f"{answered}.top > 0 && {answered}.bottom <= innerHeight"), "wherever the button is"
         await seen.page.get_by_role("button", name="Cancel").first.click()
         assert operator.done == [("pause", True), ("stop", FILE_SERVERS, False)]
         assert served.acted == [("127.0.0.1", "pause", ""), ("127.0.0.1", "drain", FILE_SERVERS)]

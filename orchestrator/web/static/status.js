@@ -3,12 +3,14 @@
 "use strict";
 
 const SILENT_AFTER = 45000; // the server says something every ten seconds
+const ANSWER_STAYS = 20000;
 const page = document.getElementById("status");
 const live = document.getElementById("live");
 const clock = document.getElementById("clock");
 let heard = Date.now();
 let ahead = Date.parse(page.dataset.at) - Date.now(); // the server's clock against ours
 let source = null;
+let forgetting = 0;
 
 function shown(state, text) {
   if (live.textContent !== text) live.textContent = text;
@@ -76,11 +78,17 @@ function tick() {
 }
 
 // The buttons of an operator. They are there only where they can be used.
+function answered(text) {
+  const answer = document.getElementById("answer"); // seen wherever the button is
+  answer.textContent = text;
+  clearTimeout(forgetting);
+  forgetting = setTimeout(() => { answer.textContent = ""; }, ANSWER_STAYS);
+}
+
 async function act(button) {
-  const answer = document.getElementById("answer");
   const token = document.getElementById("token").value;
   if (!token) {
-    answer.textContent = "Enter the token first.";
+    answered("Enter the token first.");
     document.getElementById("token").focus();
     return;
   }
@@ -90,9 +98,9 @@ async function act(button) {
     const headers = { Authorization: `Bearer ${token}` };
     const response = await fetch(button.dataset.post, { method: "POST", headers, cache: "no-store" });
     const told = await response.json();
-    answer.textContent = told.message || told.error;
+    answered(told.message || told.error);
   } catch {
-    answer.textContent = "No answer. Look at the page before you try again.";
+    answered("No answer. Look at the page before you try again.");
   } finally {
     button.disabled = false;
   }
