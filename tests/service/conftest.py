@@ -51,6 +51,7 @@ class Site:
             "targets": {"allow": ["/restore", "/elsewhere"]},
             "state": {"folder": "/var/lib/orchestrator/state"},
             "watch": {"folder": DROPS, "settle": 0.2},
+            "web": {"listen": "127.0.0.1:8090", "socket": "/run/orchestrator/web.sock"},
         }
         for name, section in sections.items():
             config[name] = {**config.get(name, {}), **section}

@@ -192,5 +192,5 @@ def install(machine: Machine) -> None:
         "/opt/orchestrator/bin/python", "/opt/libraries/pip", "install", "--quiet", "--no-index", "--no-deps",
         "--ignore-installed", "--root-user-action=ignore", f"/opt/wheel/{wheel}",
     )  # fmt: skip
-    for name in ("systemd", "sysusers.d", "tmpfiles.d", "logrotate.d"):
+    for name in ("systemd", "sysusers.d", "tmpfiles.d", "logrotate.d", "container"):
         shutil.copytree(ROOT / "docs" / "deploy" / name, machine.path(f"/opt/deploy/{name}"))

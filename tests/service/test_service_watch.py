@@ -1,6 +1,7 @@
 """The watcher as a service, for real: ready, alive, confined, stopped with mounts open, hung, and with a bad config."""
 
 import re
+import stat
 from collections.abc import Iterator
 
 import pytest
@@ -53,6 +54,18 @@ def test_a_dropped_job_is_run_and_answered_and_whose_it_was_is_known(watcher: Si
     assert files_below(watcher.machine.path("/restore/dropped")) > 100
     assert "dropped: taken from dropped.toml of ann" in watcher.machine.log(UNIT)
     watcher.machine.until(lambda: status(watcher) == f"waiting for jobs in {DROPS}", "it waits again")
+
+
+def test_the_status_page_answers_on_its_address_and_on_its_socket_and_a_health_check_follows(watcher: Site) -> None:
+    machine = watcher.machine
+    healthy = ("/opt/orchestrator/bin/python", "/opt/deploy/container/healthy.py")
+    assert machine.run(*healthy) == ""
+    made = machine.path("/run/orchestrator/web.sock").lstat()
+    assert stat.S_ISSOCK(made.st_mode)
+    assert stat.S_IMODE(made.st_mode) == 0o600
+    machine.run("systemctl", "stop", UNIT)
+    assert "Connection refused" in machine.run(*healthy, ok=False)
+    machine.run("systemctl", "start", UNIT)
 
 
 def test_a_stop_with_mounts_open_deletes_them_and_the_job_goes_on_at_the_next_start(watcher: Site) -> None:
