@@ -15,6 +15,7 @@ from orchestrator.core.reasons import Reason
 from orchestrator.files.checksums import Digest
 from orchestrator.files.copying import own_buffer
 from orchestrator.files.folders import Folder
+from orchestrator.files.readers import Reader
 from orchestrator.files.system import read_into
 
 BLOCK = 8 << 20
@@ -50,7 +51,7 @@ def take_up(
     folder: Folder,
     partial: str,
     entry: Entry,
-    reading: int,
+    reading: Reader,
     new_digest: Callable[[], Digest],
     block: int,
     check: Callable[[int], None],
@@ -66,24 +67,24 @@ def take_up(
         digest = new_digest()
         try:
             if _same_block(descriptor, reading, size - block, block) and _read_again(descriptor, digest, size, check):
-                os.lseek(reading, size, os.SEEK_SET)
+                reading.seek(size)
                 return descriptor, digest, size
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)
     with suppress(OSError):
-        os.lseek(reading, 0, os.SEEK_SET)
+        reading.seek(0)
     return None
 
 
-def _same_block(ours: int, theirs: int, start: int, length: int) -> bool:
+def _same_block(ours: int, theirs: Reader, start: int, length: int) -> bool:
     os.lseek(ours, start, os.SEEK_SET)
-    os.lseek(theirs, start, os.SEEK_SET)
-    left = length
+    theirs.seek(start)
+    buffer, left = own_buffer(), length
     while left > 0:
-        piece = os.read(ours, min(left, 1 << 20))
-        if not piece or piece != _read_exactly(theirs, len(piece)):
+        piece = theirs.read(buffer)[:left]
+        if not piece or piece != _read_exactly(ours, len(piece)):
             return False
         left -= len(piece)
     return True

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from orchestrator.core.entries import Entry
 from orchestrator.core.errors import FileError
-from orchestrator.core.paths import SourcePath
 from orchestrator.core.reasons import Reason
 from orchestrator.files.checksums import Digest
-from orchestrator.files.system import READ_FILE, open_path, read_into, system_path, write_all
-from orchestrator.files.translate import Side, Translating, file_error
+from orchestrator.files.readers import Reader
+from orchestrator.files.system import write_all
+from orchestrator.files.translate import Side, file_error
 
 BUFFER = 1 << 20
 """Bytes read at once: large enough for big files, small enough for every thread to have one."""
@@ -29,17 +29,8 @@ def own_buffer() -> bytearray:
     return _own.buffer
 
 
-def open_source(source: SourcePath, relative: str) -> int:
-    """A descriptor of a file on the share; FileError when it cannot be opened. The caller closes it.
-
-    What has become a pipe or a device since it was listed does not block, and shows as CHANGED when it is read.
-    """
-    with Translating(Side.SOURCE, relative):
-        return open_path(system_path(source.root, source.relative), READ_FILE)
-
-
 def copy_bytes(
-    source: int,
+    source: Reader,
     target: int,
     buffer: bytearray,
     entry: Entry,
@@ -54,17 +45,16 @@ def copy_bytes(
     has grown beyond that.
     """
     relative, size = entry.relative, entry.size
-    view = memoryview(buffer)
     copied = done
     while True:
         try:
-            count = read_into(source, buffer)
+            chunk = source.read(buffer)
         except OSError as error:
             raise file_error(error, Side.SOURCE, relative) from error
+        count = len(chunk)
         copied += count
         if not count or copied > size:
             break
-        chunk = view[:count]
         digest.update(chunk)
         try:
             write_all(target, chunk)

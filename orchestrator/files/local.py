@@ -1,6 +1,5 @@
 """The mount share as a folder that this system can open: local, mounted, or (on Windows) a UNC path."""
 
-import errno
 import os
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -8,11 +7,9 @@ from collections.abc import Callable, Iterator
 from orchestrator.core.catalog import Listed, Listing, ShareFolder, ShareListing
 from orchestrator.core.entries import Entry, EntryKind
 from orchestrator.core.paths import SourcePath
-from orchestrator.files.readings import newest_ns, stands_for_folder, to_entry, unreadable
+from orchestrator.files.readings import MISSING, newest_ns, stands_for_folder, to_entry, unreadable
 from orchestrator.files.system import kind_of, opened_folder, system_path
 from orchestrator.files.walk import Beat, heard, unheard, walk
-
-_MISSING = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
 class LocalSource:
@@ -68,7 +65,7 @@ class LocalSource:
                 done.append(name)
                 status = os.lstat(system_path(path.root, "/".join(done)))
         except OSError as error:
-            return None if error.errno in _MISSING else unreadable(path.relative, error)
+            return None if error.errno in MISSING else unreadable(path.relative, error)
         return to_entry("/".join(done), status)
 
     def scan(self, start: SourcePath, enters: Callable[[str], bool], beat: Beat = unheard) -> Iterator[list[Entry]]:
@@ -94,9 +91,9 @@ def _name_on_share(folder: str, wanted: str, beat: Beat) -> str | None:
         return None
     if _exactly(folder, wanted):
         return wanted
-    key = _key(wanted)
+    key = name_key(wanted)
     with opened_folder(folder, follow=True) as opened, os.scandir(opened) as children:
-        names = [child.name for child in heard(children, beat) if _key(child.name) == key]
+        names = [child.name for child in heard(children, beat) if name_key(child.name) == key]
     if wanted in names:
         return wanted
     return names[0] if len(names) == 1 else None
@@ -118,5 +115,6 @@ def _exactly(folder: str, wanted: str) -> bool:
     return wanted == wanted.swapcase() or not os.path.samestat(status, other)
 
 
-def _key(name: str) -> str:
+def name_key(name: str) -> str:
+    """The key under which two spellings of one name are alike: letter case and composition of accents do not count."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

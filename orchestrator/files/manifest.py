@@ -15,7 +15,8 @@ from orchestrator.core.errors import WordsError
 from orchestrator.core.paths import SourcePath
 from orchestrator.files.artefacts import replacing
 from orchestrator.files.checksums import Algorithm, new_digest
-from orchestrator.files.copying import open_source, own_buffer
+from orchestrator.files.copying import own_buffer
+from orchestrator.files.readers import open_source
 from orchestrator.files.system import read_into
 from orchestrator.files.translate import Side, Translating
 

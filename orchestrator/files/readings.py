@@ -1,5 +1,6 @@
 """What a look at the share says, as entries."""
 
+import errno
 import os
 import stat
 
@@ -7,6 +8,9 @@ from orchestrator.core.entries import Entry, EntryKind
 from orchestrator.core.reasons import Reason
 from orchestrator.files.system import WINDOWS, kind_of
 from orchestrator.files.translate import Side, explain, reason_of
+
+MISSING = frozenset({errno.ENOENT, errno.ENOTDIR})
+"""What the system says of a path at which there is nothing."""
 
 
 def to_entry(relative: str, status: os.stat_result) -> Entry:

@@ -20,8 +20,9 @@ from orchestrator.core.paths import SourcePath, TargetPath, lies_below
 from orchestrator.core.reasons import Reason
 from orchestrator.files.checksums import Algorithm, Digest, new_digest
 from orchestrator.files.continuing import BLOCK, FROM_SIZE, leave_behind, take_up, worth_keeping
-from orchestrator.files.copying import BUFFER, copy_bytes, open_source, own_buffer, taken
+from orchestrator.files.copying import BUFFER, copy_bytes, own_buffer, taken
 from orchestrator.files.folders import Folder, checked_name, open_root
+from orchestrator.files.readers import Opening, Reader, open_local
 from orchestrator.files.system import flush_file_system, kind_of, set_mode
 from orchestrator.files.translate import Side, Translating, file_error
 
@@ -40,7 +41,7 @@ class _Own(threading.local):
 class LocalTarget:
     """Writes below the folders `allow`, which the config names. Every method may be called in many threads at once.
 
-    `checksum` is "blake3" or "sha256". `durable` also flushes each file and its folder to the disk. Files from
+    `opening` opens the files that are copied. `checksum` is "blake3" or "sha256". `durable` also flushes each file and its folder to the disk. Files from
     `continue_from` bytes on are continued after an interruption, in whole blocks of `block` bytes.
     """
 
@@ -52,12 +53,14 @@ class LocalTarget:
         durable: bool = False,
         continue_from: int = FROM_SIZE,
         block: int = BLOCK,
+        opening: Opening = open_local,
     ) -> None:
         self._allow = tuple(os.path.normpath(root) for root in allow)
         self._new_digest = new_digest(checksum)
         self._durable = durable
         self._continue_from = continue_from
         self._block = block
+        self._open = opening
         self._own = _Own()
         self._busy: set[tuple[str, str]] = set()
         self._interrupted: set[tuple[str, str]] = set()
@@ -67,7 +70,12 @@ class LocalTarget:
         """This target for one run, which takes its checksums with `checksum` and has interrupted nothing yet: the same
         folders, the same rules, and still no two copies of one file at once."""
         other = LocalTarget(
-            self._allow, checksum, durable=self._durable, continue_from=self._continue_from, block=self._block
+            self._allow,
+            checksum,
+            durable=self._durable,
+            continue_from=self._continue_from,
+            block=self._block,
+            opening=self._open,
         )
         other._own, other._busy, other._busy_lock = self._own, self._busy, self._busy_lock
         return other
@@ -188,7 +196,7 @@ class LocalTarget:
         relative = entry.relative
         partial = partial_name(name)
         mode = 0o600 | entry.mode & 0o555
-        reading = open_source(source, relative)
+        reading = self._open(source, entry)
         try:
             with Translating(Side.TARGET, relative):
                 if not replace and entry.size > BUFFER:
@@ -205,14 +213,14 @@ class LocalTarget:
                 self._drop(folder, partial, entry, error)
                 raise
         finally:
-            os.close(reading)
+            reading.close()
         if self._durable:
             with Translating(Side.TARGET, relative):
                 folder.sync()
         return Placed(entry.size, digest.hexdigest())
 
     def _kept(
-        self, folder: Folder, partial: str, entry: Entry, reading: int, check: Callable[[int], None]
+        self, folder: Folder, partial: str, entry: Entry, reading: Reader, check: Callable[[int], None]
     ) -> tuple[int, Digest, int] | None:
         """What an interrupted copy of a large file has left to go on with."""
         if entry.size < self._continue_from:
@@ -228,7 +236,7 @@ class LocalTarget:
 
     def _fill(
         self,
-        reading: int,
+        reading: Reader,
         writing: int,
         folder: Folder,
         partial: str,

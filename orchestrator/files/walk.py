@@ -17,6 +17,7 @@ from orchestrator.files.system import kind_of, opened_folder, system_path
 
 BATCH = 256
 SORTED_AT_MOST = 50_000
+CIRCLE = "the folder contains itself; not entered again"
 
 _Identity = tuple[int, int]
 
@@ -43,8 +44,13 @@ def walk(start: SourcePath, enters: Callable[[str], bool], beat: Beat = unheard)
     altogether. Links, junctions and folders of another file system are `LINK` entries. The start itself is entered
     whatever it is; when it cannot be, the only entry is an `UNREADABLE` one with its path.
     """
+    return batched(_entries(start, enters, beat))
+
+
+def batched(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
+    """Entries in lists of BATCH, the last one shorter."""
     batch: list[Entry] = []
-    for entry in _entries(start, enters, beat):
+    for entry in entries:
         batch.append(entry)
         if len(batch) >= BATCH:
             yield batch
@@ -128,4 +134,4 @@ def _leads_away(identity: _Identity, trail: list[_Identity]) -> str:
         return ""
     if identity[0] != trail[0][0]:
         return "another file system is mounted here; not entered"
-    return "the folder contains itself; not entered again" if identity in trail else ""
+    return CIRCLE if identity in trail else ""

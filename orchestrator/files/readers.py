@@ -1,0 +1,62 @@
+"""Files of a share, open for reading: what a copy takes its bytes from, wherever they lie."""
+
+import os
+from collections.abc import Callable
+from typing import Protocol
+
+from orchestrator.core.entries import Entry
+from orchestrator.core.paths import SourcePath
+from orchestrator.files.system import READ_FILE, open_path, read_into, system_path
+from orchestrator.files.translate import Side, Translating
+
+
+class Reader(Protocol):
+    """One file, open. Methods raise OSError, or FileError where it says more."""
+
+    def read(self, buffer: bytearray) -> memoryview:
+        """The next bytes, none at the end: a view of `buffer`, or of memory of its own that stays as it is."""
+        ...
+
+    def seek(self, offset: int) -> None:
+        """Go on reading at `offset` bytes from the start."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file. Never raises."""
+        ...
+
+
+Opening = Callable[[SourcePath, Entry], Reader]
+"""Opens a file of the share that was found as an entry; FileError when it cannot."""
+
+
+class LocalReader:
+    """A file that the system has opened."""
+
+    __slots__ = ("_descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def read(self, buffer: bytearray) -> memoryview:
+        return memoryview(buffer)[: read_into(self._descriptor, buffer)]
+
+    def seek(self, offset: int) -> None:
+        os.lseek(self._descriptor, offset, os.SEEK_SET)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def open_source(source: SourcePath, relative: str) -> int:
+    """A descriptor of a file on the share; FileError when it cannot be opened. The caller closes it.
+
+    What has become a pipe or a device since it was listed does not block, and shows as CHANGED when it is read.
+    """
+    with Translating(Side.SOURCE, relative):
+        return open_path(system_path(source.root, source.relative), READ_FILE)
+
+
+def open_local(source: SourcePath, entry: Entry) -> Reader:
+    """A file of a folder that this system can open; FileError when it cannot."""
+    return LocalReader(open_source(source, entry.relative))
