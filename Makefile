@@ -10,7 +10,7 @@ TEST_TMP ?= $(shell test -w /dev/shm && echo /dev/shm || echo /tmp)
 FAST_TESTS := tests/architecture tests/contract tests/core tests/deploy tests/docs tests/rooms tests/views
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo browser test screenshots systemd-tools service-test chaos mutations check bench clean
+.PHONY: help setup demo browser test screenshots systemd-tools samba service-test chaos mutations check bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,7 +30,7 @@ demo: setup ## restore 12 machines from a simulated Enterprise Manager, end to e
 screenshots: setup browser ## make the pictures in docs/screenshots again
 	UPDATE_SCREENSHOTS=1 $(BIN)/python -m pytest -q tests/browser/test_browser_page.py -k everything_fits
 
-test: setup systemd-tools browser ## every test but those of service-test
+test: setup systemd-tools samba browser ## every test but those of service-test
 	TMPDIR=$(TEST_TMP) $(BIN)/python -m pytest -n $(TEST_JOBS) --dist worksteal
 
 browser:
@@ -43,6 +43,11 @@ systemd-tools:
 	@command -v systemd-analyze > /dev/null || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then apt-get -qq update && apt-get -qq install -y systemd > /dev/null; \
 	  else echo "systemd-analyze is not installed: the tests of the units are skipped; on Debian: apt-get install systemd"; fi; }
+
+samba:
+	@command -v smbd > /dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends samba > /dev/null; \
+	  else echo "smbd is not installed: the tests of UNC shares are skipped; on Debian: apt-get install samba"; fi; }
 
 service-test: setup systemd-tools ## boot a systemd of its own (as root) and run the units for real
 	SERVICE_TEST=1 TMPDIR=$(TEST_TMP) $(BIN)/python -m pytest tests/service

@@ -5,7 +5,7 @@ a DELETE takes it away.
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -113,7 +113,7 @@ class QuickManager:
 class Share:
     """A share and how a mount is shown on it."""
 
-    folder: Path
+    folder: Path | str
     source: Source
     show: Callable[[], None]
     hide: Callable[[], None]
@@ -140,12 +140,15 @@ def _move(old: Path, new: Path) -> None:
     old.rename(new)
 
 
-def config_of(share: Path, target: Path, state: Path, copies: int, durable: Durable) -> Config:
+def config_of(
+    share: Path | str, target: Path, state: Path, copies: int, durable: Durable, accounts: Sequence[object] = ()
+) -> Config:
     """As an operator would write it."""
     return Config.model_validate(
         {
             "enterprise_manager": {"url": "https://em:9398", "username": "x", "password_env": "NOT_READ"},
             "backup_servers": [{"name": "*", "shares": [str(share)], "volumes": {"C:": "Volume1"}}],
+            "shares": accounts,
             "limits": {"copies": copies, "poll_interval": 0.01},
             "targets": {"allow": [str(target)]},
             "copy": {"durable": durable},

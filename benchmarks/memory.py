@@ -5,7 +5,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -50,6 +50,9 @@ class EndlessSource:
 
     def look(self, path: SourcePath, beat: Beat) -> Entry | None:
         return Entry(path.relative, EntryKind.FOLDER)
+
+    def expect(self, root: str, entries: Iterable[Entry]) -> None:
+        """Nothing is read ahead."""
 
     def scan(self, start: SourcePath, enters: Callable[[str], bool], beat: Beat) -> Iterator[list[Entry]]:
         batch: list[Entry] = []

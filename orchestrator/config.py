@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from orchestrator.config_notifications import NotificationSettings, PingSettings
+from orchestrator.config_shares import ShareSettings, without_account
 from orchestrator.config_web import WebSettings
 from orchestrator.core.errors import ConfigInvalid
 from orchestrator.core.paths import lies_below
@@ -231,6 +232,7 @@ class Config(BaseModel):
     model_config = _STRICT
     enterprise_manager: EnterpriseManagerSettings
     backup_servers: list[BackupServerSettings] = Field(min_length=1)
+    shares: list[ShareSettings] = Field(default_factory=list)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     targets: TargetSettings
     copying: CopySettings = Field(default_factory=CopySettings, alias="copy")
@@ -251,6 +253,13 @@ class Config(BaseModel):
         if self.drill.folder and not lies_below(self.drill.folder, self.targets.allow):
             allowed = ", ".join(self.targets.allow)
             raise ValueError(f"drill.folder: {self.drill.folder!r} does not lie below targets.allow ({allowed})")
+        return self
+
+    @model_validator(mode="after")
+    def _shares_have_accounts(self) -> Self:
+        problem = without_account((share for one in self.backup_servers for share in one.shares), self.shares)
+        if problem is not None:
+            raise ValueError(f"backup_servers.shares: {problem}")
         return self
 
     @model_validator(mode="after")
@@ -288,6 +297,7 @@ def _anchored(config: Config, base: Path) -> Config:
     return config.model_copy(
         update={
             "enterprise_manager": _with_paths(em, base, "password_file", "ca_file"),
+            "shares": [_with_paths(one, base, "password_file") for one in config.shares],
             "state": state.model_copy(update={"folder": base / state.folder}),
             "watch": config.watch.model_copy(update={"folder": base / config.watch.folder}),
             "metrics": metrics.model_copy(update={"textfile": metrics.textfile and base / metrics.textfile}),

@@ -22,13 +22,15 @@ from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Event, Notice, RequestAnswered
 from orchestrator.core.limits import Limits
 from orchestrator.engine.beside import Service, in_thread
+from orchestrator.engine.ports import Source
 from orchestrator.engine.rooms import EngineSettings, Reach, Rooms
 from orchestrator.engine.sessions import SessionWatch
 from orchestrator.engine.stopping import Stop, obeying
 from orchestrator.enterprise_manager import Client, Observer, ssl_context
-from orchestrator.files import LocalSource, LocalTarget
+from orchestrator.files import LocalTarget
 from orchestrator.journal import Journal, open_journal
 from orchestrator.notify import Means, Notifier, open_notifier
+from orchestrator.reaching import make_source
 
 Listen = Callable[[Event], None]
 
@@ -46,6 +48,7 @@ class App:
     config: Config
     client: Client
     journal: Journal
+    source: Source
     target: LocalTarget
     listen: Listen
     watch: SessionWatch
@@ -61,7 +64,7 @@ class App:
             browser=self.client,
             session=self.client,
             reviver=self.client,
-            source=LocalSource(),
+            source=self.source,
             target=self.target,
             runs=self.journal,
             leases=self.journal,
@@ -148,9 +151,10 @@ def _rooms(config: Config, listen: Listen, services: Sequence[Service]) -> Itera
         journal = stack.enter_context(closing(open_journal(config.state.folder)))
         _forget_old_stop_file(config.state.folder, listen)  # under the lock: it is not another process's
         durable = config.copying.durable == "file"
-        target = LocalTarget(config.targets.allow, config.copying.checksum, durable=durable)
+        source = stack.enter_context(closing(make_source(config)))
+        target = LocalTarget(config.targets.allow, config.copying.checksum, durable=durable, opening=source.open)
         stack.enter_context(closing(target))
-        yield App(config, client, journal, target, listen, watch, services)
+        yield App(config, client, journal, source, target, listen, watch, services)
 
 
 def _both(first: Listen, second: Listen) -> Listen:

@@ -13,12 +13,14 @@ from orchestrator.core.job import Job
 from orchestrator.core.plan import Plan, plan, questions, without
 from orchestrator.core.words import listed
 from orchestrator.engine.books import Books
+from orchestrator.engine.ports import Source
 from orchestrator.engine.preflight import preflight
 from orchestrator.engine.restore import LOG_OFF_WITHIN
 from orchestrator.engine.rooms import Rooms
 from orchestrator.enterprise_manager import Client
-from orchestrator.files import LocalSource, LocalTarget
+from orchestrator.files import LocalTarget
 from orchestrator.opening import App, engine_settings, make_client, reading, stopped_from_outside
+from orchestrator.reaching import make_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +61,22 @@ async def show_plans(config: Config, jobs: Sequence[NamedJob]) -> list[Plan]:
     """The plans of `jobs`, problems and all; nothing is mounted or written, and no lock is taken."""
     history = _past_seconds(config)
     client = make_client(config)
-    with closing(LocalTarget(config.targets.allow)) as target:
+    with closing(LocalTarget(config.targets.allow)) as target, closing(make_source(config)) as source:
         async with client, stopped_from_outside(_unheard, None) as stop:
             try:
                 with stop.forestalls():
                     await client.open()
-                    return [await _shown_plan(client, config, named, history, target) for named in jobs]
+                    return [await _shown_plan(client, config, named, history, source, target) for named in jobs]
             finally:
                 await close(client)
     raise AssertionError("a forestalled block returns or raises")
 
 
 async def _shown_plan(
-    client: Client, config: Config, named: NamedJob, history: Mapping[str, float], target: LocalTarget
+    client: Client, config: Config, named: NamedJob, history: Mapping[str, float], source: Source, target: LocalTarget
 ) -> Plan:
     found = await _find_plan(client, config, named, named.job.name, history)
-    checked = await preflight(found, target, LocalSource(), engine_settings(config))
+    checked = await preflight(found, target, source, engine_settings(config))
     unreadable = {server: str(error) for server, error in checked.unreadable_servers.items()}
     return without(found, checked.destinations, checked.unknown_servers | unreadable)
 

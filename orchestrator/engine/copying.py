@@ -64,18 +64,31 @@ class Copier:
 
     def _perform(self, batch: Batch, done: list[Outcome], pulse: Pulse) -> None:
         done.extend(batch.outcomes)
+        policy = batch.selection.on_conflict
+        self._source.expect(
+            batch.volume.folder.root, (work.entry for work in batch.works if self._is_read(work, policy))
+        )
         for work in batch.works:
             from_thread.check_cancelled()
             if self._stopping():
                 return
             pulse.beat()
-            outcome = self._one(work, batch.selection.on_conflict, pulse)
+            outcome = self._one(work, policy, pulse)
             if outcome is not None:
                 if outcome.reason in LOST_SOURCE and self._mount_is_gone(batch):
                     where = batch.volume.folder.root
                     raise MountLost(vm=self._vm, cause=f"its files are no longer on the share ({where})")
                 done.append(outcome)
             pulse.reached += 1
+
+    def _is_read(self, work: Work, policy: Conflict) -> bool:
+        """Whether a file is going to be read, as far as can be told before its turn."""
+        if work.entry.kind is not EntryKind.FILE:
+            return False
+        try:
+            return isinstance(decide(work.entry, self._target.look(work.target), policy), Copy | Renamed)
+        except FileError:
+            return False
 
     def needed(self, batch: Batch, beat: Beat) -> int:
         """Bytes of `batch` that are not at the target already. Blocks."""

@@ -4,7 +4,7 @@
 six methods. Every port raises only errors of `core.errors` (and `OSError` subclasses where it says so).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -162,6 +162,10 @@ class Source(Protocol):
         `enters` is asked with each folder's path relative to the volume root. What cannot be read is an
         `UNREADABLE` entry, never an exception; the folder `start` itself is entered whatever its attributes.
         """
+        ...
+
+    def expect(self, root: str, entries: Iterable[Entry]) -> None:
+        """This thread is going to read these files next. A source that is far away asks for them now."""
         ...
 
 

@@ -2,7 +2,8 @@
 
 May touch: the folders it is given, with blocking calls. Promises: nothing below a share is ever written; nothing is
 written outside the allowed roots, whatever links are there; a final name never holds half a file; whatever fails is
-FileError with a reason. Refuses: `async`, threads, retries, logging.
+FileError with a reason. Refuses: `async`, threads, logging, and retries but one: a connection that breaks is made anew.
+The part `smb`, for UNC paths, is loaded by who needs it.
 """
 
 from orchestrator.files.artefacts import sha256_of, write_text_atomically

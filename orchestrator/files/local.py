@@ -2,11 +2,12 @@
 
 import os
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from orchestrator.core.catalog import Listed, Listing, ShareFolder, ShareListing
 from orchestrator.core.entries import Entry, EntryKind
 from orchestrator.core.paths import SourcePath
+from orchestrator.files.readers import Reader, open_local
 from orchestrator.files.readings import MISSING, newest_ns, stands_for_folder, to_entry, unreadable
 from orchestrator.files.system import kind_of, opened_folder, system_path
 from orchestrator.files.walk import Beat, heard, unheard, walk
@@ -71,6 +72,16 @@ class LocalSource:
     def scan(self, start: SourcePath, enters: Callable[[str], bool], beat: Beat = unheard) -> Iterator[list[Entry]]:
         """Everything below `start`, in batches; the rules are those of `orchestrator.files.walk`."""
         return walk(start, enters, beat)
+
+    def expect(self, root: str, entries: Iterable[Entry]) -> None:
+        """Nothing is read ahead: the system does that."""
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def open(self, path: SourcePath, entry: Entry) -> Reader:
+        """A file to be read; FileError when it cannot be."""
+        return open_local(path, entry)
 
 
 def _children(folder: str, opened: int | str, beat: Beat) -> dict[str, tuple[str, os.stat_result]]:

@@ -41,8 +41,9 @@ class _Own(threading.local):
 class LocalTarget:
     """Writes below the folders `allow`, which the config names. Every method may be called in many threads at once.
 
-    `opening` opens the files that are copied. `checksum` is "blake3" or "sha256". `durable` also flushes each file and its folder to the disk. Files from
-    `continue_from` bytes on are continued after an interruption, in whole blocks of `block` bytes.
+    `opening` opens the files that are copied. `checksum` is "blake3" or "sha256". `durable` also flushes each file and
+    its folder to the disk. Files from `continue_from` bytes on are continued after an interruption, in whole blocks of
+    `block` bytes.
     """
 
     def __init__(

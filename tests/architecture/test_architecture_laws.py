@@ -118,6 +118,11 @@ def test_what_the_law_allows_is_not_found(law: Law, module: str, code: str, tmp_
         ("web/planted.py", "import orchestrator.engine", "Roof over rooms over ground"),
         ("web/planted.py", "import orchestrator.journal", "Roof over rooms over ground"),
         ("web/planted.py", "import sqlite3", "sqlite3 stays with the journal"),
+        (
+            "engine/planted.py",
+            "import smbprotocol",
+            "smbprotocol stays with the part of the files that speaks to shares",
+        ),
         ("simulator/planted.py", "import orchestrator.core", "The simulator shares nothing with what it tests"),
     ],
 )

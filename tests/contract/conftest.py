@@ -1,6 +1,8 @@
 """Every port's suite runs on the fake and on the real thing."""
 
+import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from orchestrator.files.folders import NamedFolder
 from orchestrator.journal import Journal, open_journal
 from tests.support.disk import put, tree
 from tests.support.fakes import MemoryJournal
+from tests.support.samba import Samba, samba, smb_source
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -33,13 +36,31 @@ class Ground:
     make: Callable[[str], None]
 
 
-@pytest.fixture
-def ground(tmp_path: Path) -> Ground:
-    share = tmp_path / "share"
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Samba]:
+    folder = tmp_path_factory.mktemp("server")
+    with samba(folder, {"VeeamFLR": folder}) as running:
+        yield running
+
+
+@pytest.fixture(params=["local", "smb"])
+def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
+    if request.param == "local":
+        share = tmp_path / "share"
+        share.mkdir()
+        yield ground_of(LocalSource(), str(share), share)
+        return
+    server = request.getfixturevalue("server")
+    share = server.shares["VeeamFLR"] / uuid.uuid4().hex
     share.mkdir()
+    with closing(smb_source(server)) as source:
+        yield ground_of(source, server.unc("VeeamFLR", share.name), share)
+
+
+def ground_of(source: Source, root: str, share: Path) -> Ground:
     return Ground(
-        LocalSource(),
-        str(share),
+        source,
+        root,
         lambda relative, data, mtime_ns: put(share / relative, data, mtime_ns=mtime_ns) and None,
         lambda relative: (share / relative).mkdir(parents=True),
     )

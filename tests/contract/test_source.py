@@ -1,9 +1,10 @@
-"""The contract of the port Source."""
+"""The contract of the port Source. Times are whole hundreds of nanoseconds, as Windows shares keep them."""
 
 import pytest
 
 from orchestrator.core.catalog import Listed
 from orchestrator.core.entries import Entry, EntryKind
+from orchestrator.core.locate import join_share
 from orchestrator.core.paths import SourcePath
 from tests.contract.conftest import Ground
 
@@ -30,7 +31,7 @@ def test_a_share_lists_its_folders_and_nothing_else(ground: Ground) -> None:
 
 def test_a_share_that_is_not_there_is_an_oserror(ground: Ground) -> None:
     with pytest.raises(OSError, match="No such file"):
-        ground.source.folders(ground.root + "/gone", still)
+        ground.source.folders(join_share(ground.root, "gone"), still)
     with pytest.raises(OSError, match="No such file"):
         ground.source.listing(SourcePath(ground.root, "gone"), still)
 
@@ -46,9 +47,9 @@ def test_a_listing_has_kinds_sizes_and_whole_seconds(ground: Ground) -> None:
 
 
 def test_an_entry_is_found_under_its_very_name(ground: Ground) -> None:
-    ground.put("Shares/Plan.xlsx", b"12345", 7 * SECOND + 5)
+    ground.put("Shares/Plan.xlsx", b"12345", 7 * SECOND + 500)
     found = ground.source.look(SourcePath(ground.root, "Shares/Plan.xlsx"), still)
-    assert found == Entry("Shares/Plan.xlsx", EntryKind.FILE, 5, 7 * SECOND + 5, 0o644)
+    assert found == Entry("Shares/Plan.xlsx", EntryKind.FILE, 5, 7 * SECOND + 500, 0o644)
     folder = ground.source.look(SourcePath(ground.root, "Shares"), still)
     assert folder is not None
     assert (folder.relative, folder.kind, folder.size) == ("Shares", EntryKind.FOLDER, 0)
@@ -58,8 +59,8 @@ def test_the_root_itself_is_a_folder_and_a_root_that_is_gone_is_nothing(ground: 
     found = ground.source.look(SourcePath(ground.root, ""), still)
     assert found is not None
     assert (found.relative, found.kind) == ("", EntryKind.FOLDER)
-    assert ground.source.look(SourcePath(ground.root + "/gone", ""), still) is None
-    assert ground.source.look(SourcePath(ground.root + "/gone", "a"), still) is None
+    assert ground.source.look(SourcePath(join_share(ground.root, "gone"), ""), still) is None
+    assert ground.source.look(SourcePath(join_share(ground.root, "gone"), "a"), still) is None
 
 
 @pytest.mark.parametrize("asked", ["shares/PLAN.XLSX", "SHARES/plan.xlsx", "Shares/plan.xlsx"])
@@ -95,7 +96,7 @@ def test_what_is_not_there_or_would_leave_the_root_is_nothing(ground: Ground, as
 
 def test_a_scan_gives_everything_sorted_and_folders_before_their_content(ground: Ground) -> None:
     for relative in ("v/b/2", "v/b/1", "v/a/x/y", "v/c", ".v/no", "v/.hidden"):
-        ground.put(relative, relative.encode(), 5)
+        ground.put(relative, relative.encode(), 500)
     found = everything(ground, "v")
     assert [entry.relative for entry in found] == [
         "v/.hidden",
@@ -107,7 +108,7 @@ def test_a_scan_gives_everything_sorted_and_folders_before_their_content(ground:
         "v/b/1",
         "v/b/2",
     ]
-    assert found[0] == Entry("v/.hidden", EntryKind.FILE, 9, 5, 0o644)
+    assert found[0] == Entry("v/.hidden", EntryKind.FILE, 9, 500, 0o644)
     assert [entry.kind for entry in found if entry.relative in ("v/a", "v/b")] == [EntryKind.FOLDER] * 2
 
 

@@ -25,6 +25,7 @@ from orchestrator.config import (
     load_config,
 )
 from orchestrator.config_notifications import NotificationSettings, PingSettings
+from orchestrator.config_shares import ShareSettings
 from orchestrator.config_web import WebSettings
 from orchestrator.core.catalog import Question, RestorePoint
 from orchestrator.core.job import Conflict, Restore, read_job
@@ -37,6 +38,7 @@ JOBS = sorted((ROOT / "jobs" / "examples").glob("*.toml"))
 SECTIONS: dict[str, type[BaseModel]] = {
     "enterprise_manager": EnterpriseManagerSettings,
     "backup_servers": BackupServerSettings,
+    "shares": ShareSettings,
     "limits": LimitSettings,
     "targets": TargetSettings,
     "copy": CopySettings,

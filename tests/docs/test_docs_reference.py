@@ -26,6 +26,7 @@ from orchestrator.config import (
     WatchSettings,
 )
 from orchestrator.config_notifications import NotificationSettings, PingSettings
+from orchestrator.config_shares import ShareSettings
 from orchestrator.config_web import WebSettings
 from orchestrator.core import events
 from orchestrator.core.audit import AUDITED, AuditEntry, What
@@ -58,6 +59,7 @@ from tests.views.samples import START
 MODELS: dict[str, type[BaseModel]] = {
     "[enterprise_manager]": EnterpriseManagerSettings,
     "[[backup_servers]]": BackupServerSettings,
+    "[[shares]]": ShareSettings,
     "[limits]": LimitSettings,
     "[targets]": TargetSettings,
     "[copy]": CopySettings,

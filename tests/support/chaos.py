@@ -460,13 +460,12 @@ class BoxedApp(roof.App):
     """The roof's rooms, each behind a proxy, with quick polling."""
 
     fate: Fate = field(default_factory=Fate)
-    source: Any = None
     open_rooms: Sequence[Any] = ()
 
     def rooms(self) -> Rooms:
         rooms = roof.App(**{one.name: getattr(self, one.name) for one in fields(roof.App)}).rooms()
         settings = replace(rooms.settings, poll_first=0.002, poll_most=0.02)
-        return replace(rooms, source=self.source, settings=settings)
+        return replace(rooms, settings=settings)
 
 
 Wrap = Callable[[str, Any], Any]
@@ -498,7 +497,7 @@ def boot(house: House, fate: Fate, wrap: Wrap) -> BoxedApp:
         listen=fate.emit,
         watch=watch,
         fate=fate,
-        source=Port(wrap("source", LocalSource()), "source", fate),
+        source=Port(wrap("source", LocalSource()), "source", fate),  # type: ignore[arg-type]
         open_rooms=(journal, target),
     )
 

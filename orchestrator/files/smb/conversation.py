@@ -1,0 +1,193 @@
+"""One logged-on connection without its socket: what is to be sent, what is under way, what has come.
+
+A chain of requests goes out as one frame, in which each refers to the file that the first has opened. It goes when
+the credits that the server has granted pay for it, and waits in line until then. Source: MS-SMB2 3.2.4.1 and 3.2.5.1.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.files.smb.guarding import Sealing, Sign, prove
+from orchestrator.files.smb.packets import (
+    FLAG_ANSWER,
+    FLAG_RELATED,
+    FLAG_SIGNED,
+    HEADER,
+    HEADER_SIZE,
+    PLAIN,
+    BadAnswer,
+    Request,
+)
+from orchestrator.files.smb.status import PENDING, SESSION_GONE, StatusError
+
+CREDITS_WANTED = 4096
+"""Asked for until the server has granted as many: 256 MiB of reads under way at the most."""
+CREDITS_MORE = 16
+FRAME_LIMIT = 0x00FFFFFF
+"""The longest frame that the transport can announce, in bytes."""
+
+_UNASKED = 0xFFFFFFFFFFFFFFFF
+_PROCESS = 0xFEFF
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What logging on has settled. Sizes in bytes; exactly one of `sign` and `sealing` is there."""
+
+    session: int
+    tree: int
+    next_message: int
+    credits: int
+    largest_read: int
+    largest_query: int
+    server: bytes
+    sign: Sign | None
+    sealing: Sealing | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The final answer to one request: its status, and the message from its header on."""
+
+    status: int
+    message: memoryview
+
+
+class Exchange:
+    """A chain of requests and what came of it. `done` when every request has its answer, or `error` is set."""
+
+    __slots__ = ("answers", "done", "error", "left", "requests", "wake")
+
+    def __init__(self, requests: Sequence[Request]) -> None:
+        self.requests = requests
+        self.answers: list[Answer | None] = [None] * len(requests)
+        self.left = len(requests)
+        self.done = False
+        self.error: OSError | None = None
+        self.wake = _nobody
+
+    def answer(self, place: int) -> Answer:
+        """The answer to one request of the chain. OSError when the connection broke before it came."""
+        if self.error is not None:
+            raise self.error
+        found = self.answers[place]
+        if found is None:
+            raise BadAnswer("one request of several was left without an answer")
+        return found
+
+    def settle(self, error: OSError | None = None) -> None:
+        self.error, self.done = error, True
+        self.wake()
+
+
+def _nobody() -> None:
+    """Nobody waits."""
+
+
+class Conversation:
+    """The state of one connection. Not for several threads at once."""
+
+    def __init__(self, standing: Standing) -> None:
+        self.standing = standing
+        self._next = standing.next_message
+        self._credits = standing.credits
+        self._spent = 0
+        self._waiting: deque[Exchange] = deque()
+        self._under_way: dict[int, tuple[Exchange, int]] = {}
+
+    @property
+    def under_way(self) -> int:
+        """Requests that have no answer yet."""
+        return len(self._under_way)
+
+    def say(self, exchange: Exchange) -> list[bytes]:
+        """Put a chain in line; the frames that may go now."""
+        self._waiting.append(exchange)
+        return self.frames()
+
+    def frames(self) -> list[bytes]:
+        """The frames of the chains that the credits pay for, in the order in which they were said. BadAnswer when the
+        server grants too little for a chain that nothing stands before."""
+        out = []
+        while self._waiting:
+            price = sum(request.charge for request in self._waiting[0].requests)
+            if price > self._credits:
+                if not self._under_way:
+                    raise BadAnswer(f"the server grants {self._credits} credits where {price} are needed")
+                break
+            out.append(self._frame(self._waiting.popleft()))
+        return out
+
+    def _frame(self, exchange: Exchange) -> bytes:
+        standing, parts, last = self.standing, [], len(exchange.requests) - 1
+        for place, (command, body, charge) in enumerate(exchange.requests):
+            length = HEADER_SIZE + len(body)
+            padding = 0 if place == last else -length % 8
+            flags = (FLAG_RELATED if place else 0) | (FLAG_SIGNED if standing.sign else 0)
+            wanted = charge + (CREDITS_MORE if self._credits + self._spent < CREDITS_WANTED else 0)
+            head = HEADER.pack(
+                PLAIN, 64, charge, 0, command, wanted, flags, 0 if place == last else length + padding,
+                self._next, _PROCESS, standing.tree, standing.session, bytes(16),
+            )  # fmt: skip
+            message = b"".join((head, body, bytes(padding)))
+            if standing.sign:
+                message = b"".join((message[:48], standing.sign(message, self._next, False), message[HEADER_SIZE:]))
+            parts.append(message)
+            self._under_way[self._next] = (exchange, place)
+            self._next += charge
+            self._credits -= charge
+            self._spent += charge
+        frame = b"".join(parts)
+        if standing.sealing:
+            frame = standing.sealing.seal(frame)
+        return len(frame).to_bytes(4, "big") + frame
+
+    def hear(self, frame: bytearray) -> None:
+        """Take in one frame, without its length. BadAnswer for one that is not what a server may send."""
+        view = memoryview(frame)
+        if self.standing.sealing:
+            view = self.standing.sealing.unseal(view)
+        while True:
+            if len(view) < HEADER_SIZE or view[:4] != PLAIN:
+                raise BadAnswer("a message has no SMB2 header")
+            after = int.from_bytes(view[20:24], "little")
+            if after and not HEADER_SIZE <= after <= len(view) - HEADER_SIZE:
+                raise BadAnswer(f"the next message is told to be at {after} of {len(view)}")
+            self._message(view[:after] if after else view)
+            if not after:
+                return
+            view = view[after:]
+
+    def _message(self, message: memoryview) -> None:
+        _, size, _, status, command, credits, flags, _, number, _, _, _, _ = HEADER.unpack_from(message)
+        if size != HEADER_SIZE or not flags & FLAG_ANSWER:
+            raise BadAnswer("a message is no answer")
+        if number == _UNASKED:
+            return  # a broken oplock, which nobody here has asked for
+        # An interim answer is not signed (3.2.5.1.3); all that it can do is to make us wait.
+        if self.standing.sign and status != PENDING:
+            prove(self.standing.sign, message, number)
+        self._credits += credits
+        if status == PENDING:
+            return
+        if status in SESSION_GONE:
+            # Every answer from now on would be the same; a new connection logs on anew.
+            raise StatusError(status, "")
+        exchange, place = self._under_way.pop(number, (None, 0))
+        if exchange is None or exchange.requests[place].command != command:
+            raise BadAnswer("it answers what was not asked")
+        self._spent -= exchange.requests[place].charge
+        exchange.answers[place] = Answer(status, message)
+        exchange.left -= 1
+        if not exchange.left:
+            exchange.settle()
+
+    def break_off(self, error: OSError) -> None:
+        """Settle everything that is in line or under way with `error`."""
+        left = dict.fromkeys(exchange for exchange, _ in self._under_way.values())
+        left.update(dict.fromkeys(self._waiting))
+        self._under_way.clear()
+        self._waiting.clear()
+        for exchange in left:
+            exchange.settle(error)

@@ -1,0 +1,87 @@
+"""Signatures and encryption of messages, by the keys of a session. Source: MS-SMB2 2.2.41, 3.1.4.1 and 3.1.4.3."""
+
+import hmac
+import os
+import struct
+from collections.abc import Callable
+from enum import IntEnum
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import cmac
+from cryptography.hazmat.primitives.ciphers import algorithms
+from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM
+
+from orchestrator.files.smb.packets import SEALED, SIGNATURE, BadAnswer
+
+_TRANSFORM = struct.Struct("<16sIHHQ")
+_TRANSFORM_SIZE = 52
+_ZERO = bytes(16)
+
+Sign = Callable[[bytes | bytearray | memoryview, int, bool], bytes]
+"""The signature of a message whose signature field is zero: message, message id, whether it is an answer."""
+
+
+class Signing(IntEnum):
+    HMAC_SHA256 = 0
+    AES_CMAC = 1
+    AES_GMAC = 2
+
+
+class Cipher(IntEnum):
+    AES_128_CCM = 1
+    AES_128_GCM = 2
+    AES_256_CCM = 3
+    AES_256_GCM = 4
+
+
+def signing(algorithm: Signing, key: bytes) -> Sign:
+    """What signs and proves the messages of one session."""
+    if algorithm is Signing.AES_GMAC:
+        gcm = AESGCM(key)
+        return lambda message, number, answer: gcm.encrypt(struct.pack("<QI", number, answer), b"", message)
+    if algorithm is Signing.AES_CMAC:
+        aes = algorithms.AES(key)
+        return lambda message, number, answer: _cmac(aes, message)
+    return lambda message, number, answer: hmac.digest(key, message, "sha256")[:16]
+
+
+def _cmac(aes: algorithms.AES, message: bytes | bytearray | memoryview) -> bytes:
+    made = cmac.CMAC(aes)
+    made.update(bytes(message))
+    return made.finalize()
+
+
+def prove(sign: Sign, message: memoryview, number: int) -> None:
+    """BadAnswer when an answer is not signed by the server that was logged on to. Clears the signature field."""
+    told = bytes(message[SIGNATURE])
+    message[SIGNATURE] = _ZERO
+    if not hmac.compare_digest(sign(message, number, True), told):
+        raise BadAnswer("its signature is wrong; something between here and the server has changed it")
+
+
+class Sealing:
+    """Encrypts what is sent and decrypts what comes, for one session."""
+
+    def __init__(self, cipher: Cipher, session: int, sending: bytes, receiving: bytes) -> None:
+        kind = AESGCM if cipher in (Cipher.AES_128_GCM, Cipher.AES_256_GCM) else AESCCM
+        self._nonce = 12 if kind is AESGCM else 11
+        self._session = session
+        self._sending, self._receiving = kind(sending), kind(receiving)
+
+    def seal(self, messages: bytes) -> bytes:
+        """One transform message that holds `messages`."""
+        nonce = os.urandom(self._nonce)
+        told = _TRANSFORM.pack(nonce.ljust(16, b"\0"), len(messages), 0, 1, self._session)
+        sealed = self._sending.encrypt(nonce, messages, told)
+        return b"".join((SEALED, sealed[-16:], told, sealed[:-16]))
+
+    def unseal(self, frame: memoryview) -> memoryview:
+        """What a transform message holds; BadAnswer when it was not sealed for this session."""
+        if len(frame) <= _TRANSFORM_SIZE or frame[:4] != SEALED:
+            raise BadAnswer("a message is not encrypted, or cut short")
+        told = bytes(frame[20:_TRANSFORM_SIZE])
+        try:
+            plain = self._receiving.decrypt(told[: self._nonce], b"".join((frame[_TRANSFORM_SIZE:], frame[4:20])), told)
+        except InvalidTag as error:
+            raise BadAnswer("it cannot be decrypted; something between here and the server has changed it") from error
+        return memoryview(plain)

@@ -1,0 +1,162 @@
+"""SMB2 requests to bytes and answers to values. Source: MS-SMB2, sections 2.2.1 to 2.2.34; all numbers little-endian.
+
+A body that is too short, or says more than it holds, is BadAnswer.
+"""
+
+import errno
+import struct
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+HEADER = struct.Struct("<4sHHIHHIIQIIQ16s")
+"""Protocol id, structure size, credit charge, status, command, credits, flags, next command, message id, process id,
+tree id, session id, signature."""
+HEADER_SIZE = 64
+SIGNATURE = slice(48, 64)
+PLAIN = b"\xfeSMB"
+SEALED = b"\xfdSMB"
+
+FLAG_ANSWER, FLAG_ASYNC, FLAG_RELATED, FLAG_SIGNED = 0x1, 0x2, 0x4, 0x8
+
+SAME_FILE = b"\xff" * 16
+"""The handle of the request before, within one related chain."""
+
+CREDIT_BYTES = 65536
+"""Payload that one credit pays for."""
+
+_CREATE = struct.Struct("<HBBIQQIIIIIHHII")
+_READ = struct.Struct("<HBBIQ16sIIIHHB7x")
+_CLOSE = struct.Struct("<HHI16s")
+_QUERY_DIRECTORY = struct.Struct("<HBBI16sHHI")
+_CREATED = struct.Struct("<HBBIQQQQQQII16s")
+_DATA = struct.Struct("<HBBIII")
+_OUTPUT = struct.Struct("<HHI")
+
+_READ_FILE, _LIST_FOLDER = 0x00100081, 0x00100081  # data or names, attributes, synchronize
+_SHARE_ALL = 0x7
+_OPEN = 1
+_IMPERSONATE = 2
+_FOR_BACKUP, _FILE_ONLY, _FOLDER_ONLY, _SEQUENTIAL = 0x4000, 0x40, 0x1, 0x4
+_ID_BOTH_DIRECTORY = 37
+
+
+class BadAnswer(OSError):
+    """A server that does not keep to the protocol."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(errno.EPROTO, f"the server's answer cannot be used: {what}")
+
+
+class Command(IntEnum):
+    CREATE = 5
+    CLOSE = 6
+    READ = 8
+    ECHO = 13
+    QUERY_DIRECTORY = 14
+
+
+class Request(NamedTuple):
+    """One request without its header. `charge` in credits."""
+
+    command: Command
+    body: bytes
+    charge: int = 1
+
+
+class Created(NamedTuple):
+    """What the opening of a file tells: times as FILETIME, size in bytes."""
+
+    handle: bytes
+    created: int
+    written: int
+    changed: int
+    size: int
+    attributes: int
+
+
+def open_file(name: str) -> Request:
+    r"""Open a file for reading; `name` is its path below the share, `\` between names."""
+    return _create(name, _READ_FILE, _FILE_ONLY | _FOR_BACKUP | _SEQUENTIAL)
+
+
+def open_folder(name: str) -> Request:
+    """Open a folder to list it; the empty name is the share's own."""
+    return _create(name, _LIST_FOLDER, _FOLDER_ONLY | _FOR_BACKUP)
+
+
+def open_any(name: str) -> Request:
+    """Open whatever is there, to look at its attributes."""
+    return _create(name, 0x00100080, _FOR_BACKUP)
+
+
+def _create(name: str, access: int, options: int) -> Request:
+    text = name.encode("utf-16-le", "surrogatepass")
+    fixed = _CREATE.pack(
+        57, 0, 0, _IMPERSONATE, 0, 0, access, 0, _SHARE_ALL, _OPEN, options, HEADER_SIZE + 56, len(text), 0, 0
+    )
+    return Request(Command.CREATE, fixed + (text or b"\0\0"))
+
+
+def read(length: int, offset: int = 0, handle: bytes = SAME_FILE) -> Request:
+    """Read `length` bytes from `offset` on."""
+    return Request(Command.READ, _READ.pack(49, 0x50, 0, length, offset, handle, 0, 0, 0, 0, 0, 0), charge_of(length))
+
+
+def close(handle: bytes = SAME_FILE) -> Request:
+    return Request(Command.CLOSE, _CLOSE.pack(24, 0, 0, handle))
+
+
+def query_directory(length: int, handle: bytes = SAME_FILE, pattern: str = "*") -> Request:
+    """The next names of a folder that match `pattern`, as much as fits into `length` bytes."""
+    text = pattern.encode("utf-16-le", "surrogatepass")
+    fixed = _QUERY_DIRECTORY.pack(33, _ID_BOTH_DIRECTORY, 0, 0, handle, HEADER_SIZE + 32, len(text), length)
+    return Request(Command.QUERY_DIRECTORY, fixed + text, charge_of(length))
+
+
+def echo() -> Request:
+    return Request(Command.ECHO, struct.pack("<HH", 4, 0))
+
+
+def charge_of(length: int) -> int:
+    """Credits for a payload of `length` bytes, at least one."""
+    return max(1, -(-length // CREDIT_BYTES))
+
+
+def created(message: memoryview) -> Created:
+    """The answer to CREATE."""
+    size, _, _, _, born, _, written, changed, _, end, attributes, _, handle = _body(_CREATED, message, "CREATE")
+    _expect(size, 89, "CREATE")
+    return Created(handle, born, written, changed, end, attributes)
+
+
+def data(message: memoryview, asked: int) -> memoryview:
+    """The bytes that a READ of `asked` bytes brought."""
+    size, offset, _, length, _, _ = _body(_DATA, message, "READ")
+    _expect(size, 17, "READ")
+    if length > asked:
+        raise BadAnswer(f"READ brought {length} bytes where {asked} were asked for")
+    return _part(message, offset, length, "READ")
+
+
+def output(message: memoryview) -> memoryview:
+    """The buffer that QUERY_DIRECTORY brought."""
+    size, offset, length = _body(_OUTPUT, message, "QUERY_DIRECTORY")
+    _expect(size, 9, "QUERY_DIRECTORY")
+    return _part(message, offset, length, "QUERY_DIRECTORY")
+
+
+def _body(shape: struct.Struct, message: memoryview, what: str) -> tuple[Any, ...]:
+    if len(message) < HEADER_SIZE + shape.size:
+        raise BadAnswer(f"{what} is {len(message)} bytes short")
+    return shape.unpack_from(message, HEADER_SIZE)
+
+
+def _expect(found: int, wanted: int, what: str) -> None:
+    if found != wanted:
+        raise BadAnswer(f"{what} has the structure size {found}, not {wanted}")
+
+
+def _part(message: memoryview, offset: int, length: int, what: str) -> memoryview:
+    if length and (offset < HEADER_SIZE or offset + length > len(message)):
+        raise BadAnswer(f"{what} tells of {length} bytes at {offset} in a message of {len(message)}")
+    return message[offset : offset + length]

@@ -1,0 +1,148 @@
+"""Files of a share, open for reading: small ones whole in one round trip, large ones by reads that overlap."""
+
+from collections import deque
+
+from orchestrator.core.entries import Entry
+from orchestrator.files.copying import changed
+from orchestrator.files.smb.connection import ConnectionLost
+from orchestrator.files.smb.conversation import Answer, Exchange
+from orchestrator.files.smb.packets import Created, Request, close, created, data, open_file, read
+from orchestrator.files.smb.share import Live, Share
+from orchestrator.files.smb.status import END_OF_FILE, OK, StatusError
+
+WHOLE = 1 << 20
+"""Files up to this size are read in one go, if the server reads as much at once."""
+PIECE = 1 << 20
+"""Bytes of one read of a large file."""
+PIECES = 8
+"""Reads of one large file under way at once."""
+
+
+CLOSE = close()
+
+
+class Asked:
+    """A small file that is asked for: opened, read and closed in one frame, which `exchange` is to be sent as."""
+
+    __slots__ = ("_live", "entry", "exchange", "name")
+
+    def __init__(self, live: Live, name: str, entry: Entry) -> None:
+        self.name, self.entry = name, entry
+        self._live = live
+        opening = open_file(name)
+        self.exchange = Exchange((opening, read(entry.size), CLOSE) if entry.size else (opening, CLOSE))
+
+    def content(self) -> memoryview:
+        """Its content, waited for. FileError with CHANGED when the server now tells of another size."""
+        self._live.connection.wait(self.exchange)
+        opened = created(granted(self.exchange.answer(0), self.name).message)
+        if opened.size != self.entry.size:
+            raise changed(self.entry.relative, self.entry.size, opened.size)
+        answer = self.exchange.answer(1)
+        if not self.entry.size or answer.status == END_OF_FILE:
+            return memoryview(b"")
+        return data(granted(answer, self.name).message, self.entry.size)
+
+
+class WholeReader:
+    """A small file that is here already."""
+
+    __slots__ = ("_at", "_content")
+
+    def __init__(self, content: memoryview) -> None:
+        self._content = content
+        self._at = 0
+
+    def read(self, buffer: bytearray) -> memoryview:
+        piece = self._content[self._at :]
+        self._at = len(self._content)
+        return piece
+
+    def seek(self, offset: int) -> None:
+        self._at = offset
+
+    def close(self) -> None:
+        self._content = memoryview(b"")
+
+
+class PiecesReader:
+    """A large file, read in pieces that overlap on their way. A connection that breaks is made anew once for each
+    piece, and the file is gone on with if it is still the same."""
+
+    def __init__(self, share: Share, name: str, entry: Entry) -> None:
+        self._share, self._name, self._entry = share, name, entry
+        self._under_way: deque[tuple[int, int, Exchange]] = deque()
+        self._at = self._ahead = 0
+        self._live, self._opened = share.again(self._open)
+        if self._opened.size != entry.size:
+            self.close()
+            raise changed(entry.relative, entry.size, self._opened.size)
+
+    def read(self, buffer: bytearray) -> memoryview:
+        try:
+            return self._next()
+        except ConnectionLost:
+            self._open_again()
+            return self._next()
+
+    def seek(self, offset: int) -> None:
+        self._under_way.clear()
+        self._at = self._ahead = offset
+
+    def close(self) -> None:
+        try:
+            self._live.connection.ask([close(self._opened.handle)])
+        except OSError:
+            return  # the server closes what a broken connection held open
+
+    def _open(self, live: Live) -> tuple[Live, Created]:
+        answer = asked(live, open_file(self._name))
+        return live, created(granted(answer, self._name).message)
+
+    def _open_again(self) -> None:
+        """Open the file on another connection and read on from where the reader stands."""
+        before = self._opened
+        self._live, self._opened = self._share.again(self._open)
+        self.seek(self._at)
+        if (before.size, before.written) != (self._opened.size, self._opened.written):
+            raise changed(self._entry.relative, before.size, self._opened.size)
+
+    def _next(self) -> memoryview:
+        self._fill()
+        if not self._under_way:
+            return memoryview(b"")
+        offset, length, exchange = self._under_way.popleft()
+        self._live.connection.wait(exchange)
+        answer = exchange.answer(0)
+        if answer.status == END_OF_FILE:
+            return memoryview(b"")
+        piece = data(granted(answer, self._name).message, length)
+        self._at = offset + len(piece)
+        if piece and len(piece) < length:
+            rest = length - len(piece)
+            self._under_way.appendleft((self._at, rest, self._ask(self._at, rest)))
+        return piece
+
+    def _fill(self) -> None:
+        size = self._entry.size
+        while self._ahead < size and len(self._under_way) < PIECES:
+            length = min(PIECE, size - self._ahead, self._live.largest_read)
+            self._under_way.append((self._ahead, length, self._ask(self._ahead, length)))
+            self._ahead += length
+
+    def _ask(self, offset: int, length: int) -> Exchange:
+        return self._live.connection.ask([read(length, offset, self._opened.handle)])
+
+
+def asked(live: Live, *requests: Request) -> Answer:
+    """The answer to the first of a chain of requests, waited for."""
+    exchange = live.connection.ask(requests)
+    live.connection.wait(exchange)
+    return exchange.answer(0)
+
+
+def granted(answer: Answer, name: str) -> Answer:
+    """`answer`, if the server has done what it was asked for; StatusError if not."""
+    if answer.status != OK:
+        raise StatusError(answer.status, name)
+    return answer

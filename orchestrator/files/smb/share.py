@@ -1,0 +1,130 @@
+r"""One share of one server: its connections, made when they are needed and made anew when they break.
+
+A logon that was refused is not tried again for a while, because servers lock accounts out; nor is a server that
+cannot be reached asked at once by every thread.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from typing import NamedTuple, TypeVar
+
+from orchestrator.files.smb.connection import Connection, ConnectionLost
+from orchestrator.files.smb.conversation import Conversation
+from orchestrator.files.smb.logon import Account, LogonDenied, log_on
+
+REFUSED_FOR = 300.0
+"""Seconds in which a logon that was refused is not tried again."""
+AWAY_FOR = 5.0
+"""Seconds in which a server that could not be reached is not tried again."""
+
+Result = TypeVar("Result")
+
+
+class Unc(NamedTuple):
+    r"""`\\server\share\below\it`; `below` may be empty."""
+
+    server: str
+    share: str
+    below: str
+
+
+def parse_unc(path: str) -> Unc | None:
+    r"""The parts of a UNC path; None for any other path. `\\?\` and `\\.\` name no server."""
+    if not path.startswith("\\\\"):
+        return None
+    names = [name for name in path[2:].split("\\") if name]
+    if len(names) < 2 or names[0] in ("?", "."):
+        return None
+    return Unc(names[0], names[1], "\\".join(names[2:]))
+
+
+def join(*names: str) -> str:
+    r"""Names as a path below a share, `\` between them; empty ones do not count."""
+    return "\\".join(name for name in names if name)
+
+
+@dataclass(frozen=True, slots=True)
+class Reaching:
+    """How a share is reached."""
+
+    account: Account
+    port: int = 445
+    encrypt: bool = False
+    connections: int = 2
+
+
+class Live(NamedTuple):
+    """A connection with what logging on has settled for it. Sizes in bytes."""
+
+    connection: Connection
+    largest_read: int
+    largest_query: int
+    server: int
+
+
+class Share:
+    """Every method may be called in many threads at once."""
+
+    def __init__(self, server: str, name: str, reaching: Reaching) -> None:
+        self._server, self._name, self._reaching = server, name, reaching
+        self._slots: list[Live | None] = [None] * reaching.connections
+        self._turn = count()
+        self._own = threading.local()
+        self._opening = threading.Lock()
+        self._failure: tuple[float, OSError] | None = None
+
+    def live(self) -> Live:
+        """The calling thread's connection, made if there is none or it is broken. OSError."""
+        slot = self._slot()
+        live = self._slots[slot]
+        if live is not None and live.connection.broken is None:
+            return live
+        with self._opening:
+            live = self._slots[slot]
+            if live is None or live.connection.broken is not None:
+                live = self._slots[slot] = self._open()
+        return live
+
+    def again(self, work: Callable[[Live], Result]) -> Result:
+        """What `work` returns; done a second time on a new connection when the first breaks."""
+        try:
+            return work(self.live())
+        except ConnectionLost:
+            return work(self.live())
+
+    def close(self) -> None:
+        """Break off every connection."""
+        for live in self._slots:
+            if live is not None:
+                live.connection.close()
+
+    def _slot(self) -> int:
+        slot: int | None = getattr(self._own, "slot", None)
+        if slot is None:
+            slot = self._own.slot = next(self._turn) % len(self._slots)
+        return slot
+
+    def _open(self) -> Live:
+        if self._failure is not None:
+            until, error = self._failure
+            if time.monotonic() < until:
+                raise OSError(error.errno, error.strerror)
+        reaching = self._reaching
+        try:
+            sock, conversation = log_on(
+                self._server, reaching.port, self._name, reaching.account, encrypt=reaching.encrypt
+            )
+        except OSError as error:
+            pause = REFUSED_FOR if isinstance(error, LogonDenied) else AWAY_FOR
+            self._failure = time.monotonic() + pause, error
+            raise
+        self._failure = None
+        return _live(Connection(sock, conversation), conversation)
+
+
+def _live(connection: Connection, conversation: Conversation) -> Live:
+    standing = conversation.standing
+    return Live(connection, standing.largest_read, standing.largest_query, int.from_bytes(standing.server[:7], "big"))

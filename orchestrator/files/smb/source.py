@@ -1,0 +1,188 @@
+r"""The mount share as a UNC path, without the operating system's help."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+from orchestrator.core.catalog import Listed as ListedEntry
+from orchestrator.core.catalog import Listing, ShareFolder, ShareListing
+from orchestrator.core.entries import Entry, EntryKind
+from orchestrator.core.paths import SourcePath
+from orchestrator.files.local import name_key
+from orchestrator.files.readers import Reader
+from orchestrator.files.readings import MISSING, unreadable
+from orchestrator.files.smb.connection import ConnectionLost
+from orchestrator.files.smb.folders import Listed, heard, listed
+from orchestrator.files.smb.listing import Child, is_folder, nanoseconds
+from orchestrator.files.smb.packets import close, created, open_any
+from orchestrator.files.smb.reading import WHOLE, Asked, PiecesReader, WholeReader, granted
+from orchestrator.files.smb.share import Live, Reaching, Share, Unc, join, parse_unc
+from orchestrator.files.smb.walk import entry_of, walk
+from orchestrator.files.translate import Side, Translating
+from orchestrator.files.walk import Beat, unheard
+
+_WILD = frozenset('*?<>"|:')
+"""Letters that a server takes for more than themselves when it is asked for a name."""
+_NEVER = frozenset("\x00/\\")
+
+
+class SmbSource:
+    """Reads shares by UNC path. `reach` says how the share of a server is reached; OSError where nothing is known.
+
+    Fulfils the port Source. Each `beat` is called as often as a share answers. Methods may be called in many threads
+    at once. A connection that breaks is made anew once, and what was under way is asked again.
+    """
+
+    def __init__(self, reach: Callable[[Unc], Reaching]) -> None:
+        self._reach = reach
+        self._shares: dict[tuple[str, str], Share] = {}
+        self._lock = threading.Lock()
+        self._own = _Own()
+
+    def close(self) -> None:
+        """Break off every connection; the source stays usable."""
+        with self._lock:
+            shares, self._shares = self._shares, {}
+        for share in shares.values():
+            share.close()
+
+    def folders(self, share: str, beat: Beat = unheard) -> ShareListing:
+        """The folders directly below a share, by name, each with the newest of its times. OSError."""
+        at, below = self._at(share)
+        live, found = at.again(lambda live: (live, [one for buffer in Listed(live, below).buffers() for one in buffer]))
+        identity = next((one.identity for one in found if one.name == "."), 0)
+        folders = [ShareFolder(one.name, one.newest_ns) for one in heard(found, beat) if one.folder]
+        folders.sort(key=lambda folder: folder.name)
+        return ShareListing(tuple(folders), (live.server, identity), mounted=True)
+
+    def listing(self, folder: SourcePath, beat: Beat = unheard) -> Listing:
+        """The direct children of a folder; sizes in bytes, times in whole seconds UTC, rounded down. OSError."""
+        at, name = self._at(folder.root, folder.relative)
+        return {
+            child.name: ListedEntry(child.folder, None if child.folder else child.size, child.written_ns // 10**9)
+            for child in at.again(lambda live: listed(live, name, beat))
+        }
+
+    def look(self, path: SourcePath, beat: Beat = unheard) -> Entry | None:
+        """The entry at `path`, None if there is none; its `relative` has the names as they are on the share.
+
+        As `LocalSource.look`: the exact name, else the only one that differs in case or accent composition; never
+        beyond a link, never out of the root. What cannot be looked at is an `UNREADABLE` entry.
+        """
+        try:
+            at, root = self._at(path.root)
+            found = at.again(lambda live: _root(live, root))
+            done: list[str] = []
+            for wanted in (name for name in path.relative.split("/") if name):
+                if done and found.kind is EntryKind.LINK:
+                    break
+                child = at.again(partial(_child, folder=join(root, *done), wanted=wanted, beat=beat))
+                if child is None:
+                    return None
+                done.append(child.name)
+                found = entry_of("/".join(done), child)
+        except OSError as error:
+            return None if error.errno in MISSING else unreadable(path.relative, error)
+        return found
+
+    def scan(self, start: SourcePath, enters: Callable[[str], bool], beat: Beat = unheard) -> Iterator[list[Entry]]:
+        """Everything below `start`, in batches; the rules are those of `orchestrator.files.walk`."""
+        try:
+            at, root = self._at(start.root)
+        except OSError as error:
+            return iter([[unreadable(start.relative, error)]])
+        return walk(at, root, start.relative, enters, beat)
+
+    def expect(self, root: str, entries: Iterable[Entry]) -> None:
+        """Ask for the small ones of these files below `root` now; `open` in the same thread finds them on their way."""
+        ahead: dict[SourcePath, Asked] = {}
+        self._own.ahead = ahead
+        try:
+            at, below = self._at(root)
+            wanted = list(entries)
+            if not wanted:
+                return
+            live = at.live()
+            asked = [
+                Asked(live, join(below, entry.relative.replace("/", "\\")), entry)
+                for entry in wanted
+                if _goes_whole(live, entry)
+            ]
+            live.connection.ask_all(one.exchange for one in asked)
+        except OSError:
+            return  # met again when a file is opened, and told of then
+        ahead.update((SourcePath(root, one.entry.relative), one) for one in asked)
+
+    def open(self, path: SourcePath, entry: Entry) -> Reader:
+        """A file to be read; FileError when it cannot be."""
+        with Translating(Side.SOURCE, entry.relative):
+            early = self._own.ahead.pop(path, None)
+            if early is not None:
+                try:
+                    return WholeReader(early.content())
+                except ConnectionLost:
+                    pass
+            at, name = self._at(path.root, path.relative)
+            if early is not None:
+                self._ask_again(at.live())
+            return at.again(lambda live: _opened(at, live, name, entry))
+
+    def _ask_again(self, live: Live) -> None:
+        """All that was on its way over a connection that broke."""
+        ahead = {path: Asked(live, one.name, one.entry) for path, one in self._own.ahead.items()}
+        live.connection.ask_all(one.exchange for one in ahead.values())
+        self._own.ahead = ahead
+
+    def _at(self, root: str, relative: str = "") -> tuple[Share, str]:
+        """(the share, the path below it) of a path. OSError when the config does not say how it is reached."""
+        unc = parse_unc(root)
+        if unc is None:
+            raise FileNotFoundError(f"{root} is no UNC path")
+        key = unc.server.casefold(), unc.share.casefold()
+        share = self._shares.get(key)
+        if share is None:
+            reaching = self._reach(unc)
+            with self._lock:
+                share = self._shares.setdefault(key, Share(unc.server, unc.share, reaching))
+        return share, join(unc.below, *relative.split("/"))
+
+
+class _Own(threading.local):
+    """What each thread has asked for and not yet opened: files of one batch."""
+
+    def __init__(self) -> None:
+        self.ahead: dict[SourcePath, Asked] = {}
+
+
+def _goes_whole(live: Live, entry: Entry) -> bool:
+    return entry.kind is EntryKind.FILE and entry.size <= min(WHOLE, live.largest_read)
+
+
+def _opened(share: Share, live: Live, name: str, entry: Entry) -> Reader:
+    if _goes_whole(live, entry):
+        asked = Asked(live, name, entry)
+        live.connection.ask_all((asked.exchange,))
+        return WholeReader(asked.content())
+    return PiecesReader(share, name, entry)
+
+
+def _root(live: Live, name: str) -> Entry:
+    exchange = live.connection.ask([open_any(name), close()])
+    live.connection.wait(exchange)
+    opened = created(granted(exchange.answer(0), name).message)
+    kind = EntryKind.FOLDER if is_folder(opened.attributes) else EntryKind.FILE
+    return Entry("", kind, 0, nanoseconds(opened.written))
+
+
+def _child(live: Live, folder: str, wanted: str, beat: Beat) -> Child | None:
+    """The child that answers to `wanted`: the exact one, else the only one that differs in case."""
+    if wanted in (".", "..") or _NEVER.intersection(wanted):
+        return None
+    if not _WILD.intersection(wanted):
+        for child in listed(live, folder, beat, wanted):
+            if child.name == wanted:
+                return child
+    key = name_key(wanted)
+    found = [child for child in listed(live, folder, beat) if name_key(child.name) == key]
+    exact = [child for child in found if child.name == wanted]
+    return exact[0] if exact else found[0] if len(found) == 1 else None

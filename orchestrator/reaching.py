@@ -1,0 +1,40 @@
+"""How the shares of the config are reached: by the operating system, or by UNC path with an account of their own."""
+
+import errno
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from orchestrator.config import Config, read_secret
+from orchestrator.config_shares import BY_SYSTEM, share_settings
+from orchestrator.files import LocalSource
+
+if TYPE_CHECKING:
+    from orchestrator.files.smb import Reaching, Unc
+    from orchestrator.files.sources import Sources
+
+
+def make_source(config: Config) -> "LocalSource | Sources":
+    """What reads the shares. ConfigInvalid for a password that is not there."""
+    if BY_SYSTEM or not config.shares:
+        return LocalSource()
+    # Only who has such shares pays for what it takes to speak to them.
+    from orchestrator.files.smb import SmbSource
+    from orchestrator.files.sources import Sources
+
+    return Sources(LocalSource(), SmbSource(_reach(config)))
+
+
+def _reach(config: Config) -> "Callable[[Unc], Reaching]":
+    from orchestrator.files.smb import Account, Reaching
+
+    passwords = {one.path: read_secret(one, "password", f"shares[{place}]") for place, one in enumerate(config.shares)}
+
+    def reach(unc: "Unc") -> "Reaching":
+        path = f"\\\\{unc.server}\\{unc.share}"
+        found = share_settings(path, config.shares)
+        if found is None:
+            raise OSError(errno.EACCES, f"the config has no table [[shares]] for {path}", path)
+        account = Account(found.username, passwords[found.path], found.password_source, found.domain)
+        return Reaching(account, found.port, found.encrypt == "always", found.connections)
+
+    return reach

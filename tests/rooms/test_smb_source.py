@@ -1,0 +1,411 @@
+"""Shares by UNC path, against a real Samba; and what is made of a server that lies or breaks off."""
+
+import itertools
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from orchestrator.core.entries import Entry, EntryKind
+from orchestrator.core.errors import FileError
+from orchestrator.core.paths import SourcePath, TargetPath
+from orchestrator.core.reasons import Reason
+from orchestrator.files import LocalTarget
+from orchestrator.files.smb import Account, SmbSource
+from orchestrator.files.smb.connection import Connection, ConnectionLost
+from orchestrator.files.smb.conversation import Conversation
+from orchestrator.files.smb.logon import log_on
+from orchestrator.files.smb.packets import BadAnswer, Command, close, data, open_file, read
+from orchestrator.files.smb.share import parse_unc
+from tests.rooms.test_smb_wire import answer, created_body, data_body, standing
+from tests.support.disk import MTIME_NS, put
+from tests.support.samba import Samba, samba, smb_source, wire
+
+NUMBERS = itertools.count()
+LARGE = 5 * (1 << 20) + 12_345
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Samba]:
+    folder = tmp_path_factory.mktemp("served")
+    with samba(folder, {"share": folder}, mangled_names="no") as running:
+        yield running
+
+
+@pytest.fixture
+def share(server: Samba) -> Path:
+    """A folder of the share for one test alone."""
+    folder = server.shares["share"] / f"test-{next(NUMBERS)}"
+    folder.mkdir()
+    return folder
+
+
+def everything(source: SmbSource, root: str, start: str = "") -> dict[str, Entry]:
+    batches = source.scan(SourcePath(root, start), lambda _: True)
+    return {entry.relative: entry for batch in batches for entry in batch}
+
+
+def content(source: SmbSource, root: str, entry: Entry) -> bytes:
+    reader = source.open(SourcePath(root, entry.relative), entry)
+    data, buffer = b"", bytearray(1 << 20)
+    while piece := reader.read(buffer):
+        data += piece
+    reader.close()
+    return data
+
+
+def file_entry(relative: str, size: int) -> Entry:
+    return Entry(relative, EntryKind.FILE, size)
+
+
+# Reading
+
+
+@pytest.mark.parametrize("algorithm", ["AES-128-GMAC", "AES-128-CMAC", "HMAC-SHA256"])
+def test_files_of_every_size_come_whole_with_every_way_to_sign(tmp_path: Path, algorithm: str) -> None:
+    data = {f"f{size}": os.urandom(size) for size in (0, 1, 65_536, 65_537, 1 << 20, (1 << 20) + 1, LARGE)}
+    for name, one in data.items():
+        put(tmp_path / "served" / name, one)
+    old = {"server_max_protocol": "SMB2_10"} if algorithm.startswith("HMAC") else {}
+    own = {"server_smb3_signing_algorithms": algorithm, **old}
+    with samba(tmp_path, {"share": tmp_path / "served"}, **own) as one, closing(smb_source(one)) as source:
+        found = everything(source, one.unc("share"))
+        source.expect(one.unc("share"), found.values())
+        assert {name: content(source, one.unc("share"), entry) for name, entry in found.items()} == data
+
+
+@pytest.mark.parametrize("cipher", ["AES-128-GCM", "AES-128-CCM", "AES-256-GCM", "AES-256-CCM"])
+def test_files_come_whole_with_every_way_to_encrypt(tmp_path: Path, cipher: str) -> None:
+    put(tmp_path / "served" / "large", large := os.urandom(LARGE))
+    put(tmp_path / "served" / "small", b"small")
+    own = {"server_smb_encrypt": "required", "server_smb3_encryption_algorithms": cipher}
+    with samba(tmp_path, {"share": tmp_path / "served"}, **own) as one, closing(smb_source(one)) as source:
+        root = one.unc("share")
+        assert content(source, root, file_entry("large", LARGE)) == large
+        assert content(source, root, file_entry("small", 5)) == b"small"
+
+
+def test_a_server_that_encrypts_one_share_only_is_answered_in_kind(tmp_path: Path) -> None:
+    put(tmp_path / "served" / "small", b"small")
+    with samba(tmp_path, {"share": tmp_path / "served"}) as one, closing(smb_source(one, encrypt=True)) as source:
+        assert content(source, one.unc("share"), file_entry("small", 5)) == b"small"
+
+
+def test_a_folder_of_ten_thousand_files_is_listed_whole(server: Samba, share: Path) -> None:
+    for number in range(10_000):
+        (share / f"a file with a longer name, as people give them, {number:05d}.dat").touch()
+    with closing(smb_source(server)) as source:
+        found = list(everything(source, server.unc("share", share.name)))
+        assert found == sorted(os.listdir(share))
+        assert len(source.listing(SourcePath(server.unc("share", share.name), ""))) == 10_000
+
+
+def test_a_server_that_sends_small_buffers_is_asked_again(tmp_path: Path) -> None:
+    for number in range(3_000):
+        (tmp_path / "served" / str(number % 3)).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "served" / str(number % 3) / f"{number}").touch()
+    put(tmp_path / "served" / "large", large := os.urandom(1 << 20))
+    limits = {"smb2_max_read": "65536", "smb2_max_trans": "65536", "smb2_max_credits": "128"}
+    with samba(tmp_path, {"share": tmp_path / "served"}, **limits) as one, closing(smb_source(one)) as source:
+        assert len(everything(source, one.unc("share"))) == 3_004
+        assert content(source, one.unc("share"), file_entry("large", 1 << 20)) == large
+
+
+def test_names_that_only_unix_has_come_through_as_the_server_shows_them(server: Samba, share: Path) -> None:
+    names = ["ümläut 日本", "dots...", "blank ", "\U0001f600", "x" * 240]
+    for name in names:
+        put(share / name, name.encode())
+    with closing(smb_source(server)) as source:
+        root = server.unc("share", share.name)
+        found = everything(source, root)
+        assert sorted(found) == sorted(names)
+        assert {name: content(source, root, entry).decode() for name, entry in found.items()} == {n: n for n in names}
+
+
+def test_a_folder_that_holds_itself_is_entered_once(server: Samba, share: Path) -> None:
+    (share / "a" / "b").mkdir(parents=True)
+    (share / "a" / "b" / "again").symlink_to(share / "a", target_is_directory=True)
+    with closing(smb_source(server)) as source:
+        found = everything(source, server.unc("share", share.name))
+        assert sorted(found) == ["a", "a/b", "a/b/again"]
+        assert (found["a/b/again"].kind, found["a/b/again"].reason) == (EntryKind.LINK, Reason.LINK_SKIPPED)
+
+
+@pytest.mark.parametrize("size", [5, LARGE])
+@pytest.mark.parametrize("change", [-1, 1])
+def test_a_file_that_changes_its_size_before_it_is_read_is_told(
+    server: Samba, share: Path, size: int, change: int
+) -> None:
+    put(share / "file", bytes(size + change))
+    with closing(smb_source(server)) as source, pytest.raises(FileError) as told:
+        content(source, server.unc("share", share.name), file_entry("file", size))
+    assert told.value.reason is Reason.CHANGED
+
+
+@pytest.mark.parametrize("change", [-(2 << 20), 7])
+def test_a_file_that_changes_its_size_while_it_is_read_is_no_copy(
+    server: Samba, share: Path, tmp_path: Path, change: int
+) -> None:
+    put(share / "file", bytes(20 << 20))
+    calls = []
+
+    def check(count: int) -> None:
+        calls.append(count)
+        if len(calls) == 2:
+            os.truncate(share / "file", (20 << 20) + change)
+
+    with closing(smb_source(server)) as source:
+        target = LocalTarget([str(tmp_path / "out")], opening=source.open)
+        entry = file_entry("file", 20 << 20)
+        arguments = SourcePath(server.unc("share", share.name), "file"), entry, target_of(tmp_path), False, check
+        if change > 0:  # what was there when it was listed is there still, and is what was asked for
+            assert target.place(*arguments).size == 20 << 20
+        else:
+            with pytest.raises(FileError) as told:
+                target.place(*arguments)
+            assert told.value.reason is Reason.CHANGED
+            assert os.listdir(tmp_path / "out") == []
+
+
+def target_of(tmp_path: Path) -> TargetPath:
+    return TargetPath(str(tmp_path / "out"), "file")
+
+
+def test_what_the_server_does_not_let_us_read_or_no_longer_has_is_one_file_with_its_reason(
+    server: Samba, share: Path
+) -> None:
+    root = server.unc("share", share.name)
+    put(share / "there", b"there")
+    with closing(smb_source(server)) as source:
+        source.expect(root, [file_entry("gone", 5), file_entry("there", 5)])
+        with pytest.raises(FileError) as told:
+            source.open(SourcePath(root, "gone"), file_entry("gone", 5))
+        assert told.value.reason is Reason.VANISHED
+        assert content(source, root, file_entry("there", 5)) == b"there"
+
+
+# Logging on
+
+
+def test_a_wrong_password_is_tried_once_and_then_not_for_a_while(server: Samba) -> None:
+    with wire(server.port) as line:
+        account = Account(server.user, "wrong", "the file /etc/share-password", "CORP")
+        with closing(smb_source(server, account=account, port=line.port, connections=4)) as source:
+            for _ in range(3):
+                with pytest.raises(OSError, match=r"refuses the logon of CORP\\.*password from the file /etc/share"):
+                    source.folders(server.unc("share"))
+            threads = [threading.Thread(target=source.look, args=(SourcePath(server.unc("share"), "x"),)) for _ in "12"]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert line.connections == 1
+
+
+def test_a_share_that_the_server_does_not_have_is_no_folder(server: Samba) -> None:
+    with closing(smb_source(server)) as source:
+        with pytest.raises(OSError, match="the server has no such share"):
+            source.folders(server.unc("nowhere"))
+        assert source.look(SourcePath(server.unc("nowhere"), "")) is None
+
+
+def test_a_server_that_is_not_there_is_said_with_its_port(server: Samba) -> None:
+    with wire(server.port) as line:
+        line.close()
+    with closing(smb_source(server, port=line.port)) as source:
+        with pytest.raises(OSError, match=f"127.0.0.1 cannot be reached on port {line.port}: Connection refused"):
+            source.folders(server.unc("share"))
+        found = source.look(SourcePath(server.unc("share"), ""))
+        assert found is not None
+        assert found.kind is EntryKind.UNREADABLE
+
+
+def test_what_is_no_smb_server_is_said_to_be_unreachable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer_otherwise() -> None:
+            with listener.accept()[0] as caller:
+                caller.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        threading.Thread(target=answer_otherwise).start()
+        with pytest.raises(OSError, match="cannot be reached on port"):
+            log_on("127.0.0.1", listener.getsockname()[1], "share", Account("x", "y", "z"), encrypt=False)
+
+
+def test_a_server_that_takes_the_connection_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.files.smb.logon.ANSWER_WITHIN", 0.1)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        pytest.raises(OSError, match="cannot be reached on port"),
+    ):
+        log_on("127.0.0.1", listener.getsockname()[1], "share", Account("x", "y", "z"), encrypt=False)
+
+
+def test_no_password_shows_in_an_account() -> None:
+    assert "hunter2" not in repr(Account("x", "hunter2", "$HERE"))
+
+
+@pytest.mark.parametrize(
+    ("path", "parts"),
+    [
+        (r"\\vbr01\VeeamFLR", ("vbr01", "VeeamFLR", "")),
+        (r"\\vbr01\VeeamFLR\fs01\Volume1", ("vbr01", "VeeamFLR", r"fs01\Volume1")),
+        (r"\\vbr01", None),
+        (r"\\?\C:\x", None),
+        ("/mnt/x", None),
+    ],
+)
+def test_a_unc_path_is_taken_apart(path: str, parts: tuple[str, str, str] | None) -> None:
+    assert parse_unc(path) == parts
+
+
+# Breaking off
+
+
+@pytest.mark.parametrize("size", [40_000, 6 << 20])
+def test_a_connection_that_is_cut_while_a_file_is_read_is_made_anew_once(server: Samba, share: Path, size: int) -> None:
+    data = [os.urandom(size) for _ in range(4)]
+    for number, one in enumerate(data):
+        put(share / str(number), one)
+    with wire(server.port) as line:
+        line.cut_after, line.cuts = size * 2, 1
+        with closing(smb_source(server, port=line.port, connections=1)) as source:
+            root = server.unc("share", share.name)
+            entries = [file_entry(str(number), size) for number in range(4)]
+            source.expect(root, entries)
+            assert [content(source, root, entry) for entry in entries] == data
+        assert (line.cuts, line.connections) == (0, 2)
+
+
+def test_a_connection_that_is_cut_while_a_folder_is_listed_is_made_anew_once(server: Samba, share: Path) -> None:
+    for number in range(4_000):
+        (share / f"{number:05d}").touch()
+    with wire(server.port) as line, closing(smb_source(server, port=line.port, connections=1)) as source:
+        line.cut_after, line.cuts = 300_000, 1
+        found = everything(source, server.unc("share", share.name))
+        assert list(found) == sorted(os.listdir(share))
+        assert (line.cuts, line.connections) == (0, 2)
+
+
+def test_a_server_that_goes_away_for_good_is_one_error_for_each_file(server: Samba, share: Path) -> None:
+    put(share / "file", bytes(20 << 20))
+    with wire(server.port) as line, closing(smb_source(server, port=line.port)) as source:
+        root, entry = server.unc("share", share.name), file_entry("file", 20 << 20)
+        reader = source.open(SourcePath(root, "file"), entry)
+        reader.read(bytearray(1 << 20))
+        line.close()
+        with pytest.raises(OSError, match="cannot be reached"):
+            list(iter(lambda: bytes(reader.read(bytearray(1 << 20))), b""))
+        reader.close()
+
+
+def test_a_large_file_goes_on_inside_after_the_mount_was_lost(server: Samba, share: Path, tmp_path: Path) -> None:
+    put(share / "file", data := os.urandom(8 << 20))
+    entry = Entry("file", EntryKind.FILE, len(data), MTIME_NS)
+    taken = []
+
+    def check(count: int) -> None:
+        taken.append(count)
+        if sum(taken) >= 5 << 20 and len(taken) < 100:
+            taken.extend([0] * 100)
+            raise FileError(reason=Reason.READ_ERROR, guest_path="file", what="gone")
+
+    with closing(smb_source(server)) as source:
+        target = LocalTarget([str(tmp_path / "out")], continue_from=1 << 20, block=1 << 20, opening=source.open)
+        arguments = SourcePath(server.unc("share", share.name), "file"), entry, target_of(tmp_path), False, check
+        with pytest.raises(FileError):
+            target.place(*arguments)
+        target.place(*arguments)
+    assert (tmp_path / "out" / "file").read_bytes() == data
+
+
+def test_many_threads_share_a_connection_and_each_gets_its_own(server: Samba, share: Path) -> None:
+    data = {str(number): os.urandom(number * 97) for number in range(400)}
+    for name, one in data.items():
+        put(share / name, one)
+    root, wrong = server.unc("share", share.name), []
+    with closing(smb_source(server, connections=2)) as source:
+
+        def read_some(first: int) -> None:
+            mine = [file_entry(name, len(one)) for name, one in data.items() if int(name) % 8 == first]
+            source.expect(root, mine)
+            wrong.extend(entry.relative for entry in mine if content(source, root, entry) != data[entry.relative])
+
+        threads = [threading.Thread(target=read_some, args=(first,)) for first in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert wrong == []
+
+
+# A server that is none: the other end of a pair of sockets
+
+
+@contextmanager
+def pair(*frames: bytes, hang_up: bool = False, **more: float) -> Iterator[Connection]:
+    """A connection to a server that sends `frames` whatever it is asked."""
+    near, far = socket.socketpair(socket.AF_INET if not hasattr(socket, "AF_UNIX") else socket.AF_UNIX)
+    near = _TcpLike(near)
+    for frame in frames:
+        far.sendall(len(frame).to_bytes(4, "big") + frame)
+    if hang_up:
+        far.shutdown(socket.SHUT_WR)
+    connection = Connection(near, Conversation(standing()), **more)
+    with closing(connection), far:
+        yield connection
+
+
+class _TcpLike(socket.socket):
+    """A local socket that takes the options of a TCP one."""
+
+    def __init__(self, other: socket.socket) -> None:
+        super().__init__(other.family, other.type, other.proto, other.detach())
+
+    def setsockopt(self, *_: object) -> None:  # type: ignore[override]
+        """There is no TCP here."""
+
+
+def read_one(connection: Connection) -> bytes:
+    exchange = connection.ask([open_file("a"), read(5), close()])
+    connection.wait(exchange)
+    return bytes(data(exchange.answer(1).message, 5))
+
+
+GOOD = (
+    bytes(answer(5, Command.CREATE, created_body())),
+    bytes(answer(6, Command.READ, data_body(b"hello"))),
+    bytes(answer(7, Command.CLOSE, bytes(60))),
+)
+
+
+def test_answers_are_taken_in_however_they_are_cut_up() -> None:
+    with pair(*GOOD) as connection:
+        assert read_one(connection) == b"hello"
+    with pair(*GOOD, buffer=300) as connection:
+        assert read_one(connection) == b"hello"
+
+
+@pytest.mark.parametrize(
+    ("frames", "told"),
+    [
+        ((GOOD[0], GOOD[1][:70]), "without an answer|short|closed"),
+        ((b"\0" * 3,), "a frame of 3 bytes"),
+        ((b"\xff" * 100,), "no SMB2 header"),
+        ((bytes(answer(9, Command.READ, data_body(b"hello"))),), "not asked"),
+        ((GOOD[0], bytes(answer(6, Command.READ, data_body(b"hello", told=1 << 30))), GOOD[2]), "READ brought"),
+        ((), "closed"),
+    ],
+)
+def test_a_server_that_lies_breaks_the_exchange_and_nothing_else(frames: tuple[bytes, ...], told: str) -> None:
+    with pair(*frames, hang_up=True) as connection, pytest.raises((ConnectionLost, BadAnswer), match=told):
+        read_one(connection)
+
+
+def test_a_server_that_falls_silent_is_given_up() -> None:
+    with pair(GOOD[0], dead_after=0.2) as connection, pytest.raises(ConnectionLost, match="said nothing for"):
+        read_one(connection)

@@ -1,0 +1,186 @@
+"""A real Samba on loopback: its own port, its own passwords, all of it below one folder; and a wire that can be cut."""
+
+import getpass
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.files.smb import Account, Reaching, SmbSource
+
+PASSWORD = "Reiher3-im-Schilf"
+
+_CONF = """[global]
+server role = standalone server
+netbios name = VBR01
+interfaces = 127.0.0.1
+bind interfaces only = yes
+smb ports = {port}
+disable netbios = yes
+disable spoolss = yes
+load printers = no
+printing = bsd
+printcap name = /dev/null
+map to guest = never
+passdb backend = tdbsam:{own}/passdb.tdb
+private dir = {own}
+lock directory = {own}/lock
+state directory = {own}/state
+cache directory = {own}/cache
+pid directory = {own}/pid
+ncalrpc dir = {own}/ncalrpc
+log file = {own}/log
+log level = 0
+server min protocol = SMB2_10
+server signing = mandatory
+{more}
+"""
+
+
+@dataclass
+class Samba:
+    """A server that runs, with its shares by name."""
+
+    port: int
+    user: str
+    shares: Mapping[str, Path]
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def unc(self, share: str, *below: str, server: str = "127.0.0.1") -> str:
+        return "\\\\" + "\\".join((server, share, *below))
+
+
+def smb_source(server: Samba, **reaching: Any) -> SmbSource:
+    """What reads the server's shares, as who may. `reaching` is laid over how they are reached."""
+    account = Account(server.user, PASSWORD, "$SHARE_PASSWORD")
+    return SmbSource(lambda unc: Reaching(**{"account": account, "port": server.port, **reaching}))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def smbd() -> str:
+    """The server program; the test is skipped where it is not installed."""
+    found = shutil.which("smbd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+    if found is None:
+        pytest.skip("smbd is not installed; `make samba` as root installs it")
+    return found
+
+
+@contextmanager
+def samba(folder: Path, shares: Mapping[str, Path], **options: str) -> Iterator[Samba]:
+    """Run a server below `folder`. `options` are laid over its [global] section, `_` for a blank."""
+    program, port, user = smbd(), free_port(), getpass.getuser()
+    own = folder / "samba"
+    for name in ("lock", "state", "cache", "pid", "ncalrpc"):
+        (own / name).mkdir(parents=True)
+    more = "\n".join(f"{name.replace('_', ' ')} = {value}" for name, value in options.items())
+    conf = own / "smb.conf"
+    sections = [f"[{name}]\npath = {path}\nread only = no\n" for name, path in shares.items()]
+    conf.write_text(_CONF.format(port=port, own=own, more=more) + "".join(sections))
+    subprocess.run(
+        ["smbpasswd", "-c", str(conf), "-s", "-a", user],
+        input=f"{PASSWORD}\n{PASSWORD}\n".encode(), check=True, capture_output=True,
+    )  # fmt: skip
+    process = subprocess.Popen(
+        [program, "--foreground", "--no-process-group", f"--configfile={conf}"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        _until_it_listens(port, process)
+        yield Samba(port, user, dict(shares), [process])
+    finally:
+        _end(process)
+
+
+def _until_it_listens(port: int, process: subprocess.Popen[bytes]) -> None:
+    while True:
+        assert process.poll() is None, "smbd ended at once"
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.01)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """The server and those that it has forked: they share its session, which is nobody else's."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    process.wait(10)
+
+
+class Wire:
+    """A TCP proxy in front of a server. `cut_after` bytes towards the client, each connection is cut, `cuts` times."""
+
+    def __init__(self, port: int) -> None:
+        self._to = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self.cut_after: int | None = None
+        self.cuts = 0
+        self.connections = 0
+        self.open = True
+        self._sockets: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """Nobody gets through any more."""
+        self.open = False
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.cut()
+
+    def cut(self) -> None:
+        """Every connection that there is, now."""
+        for one in self._sockets:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        while self.open:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            far = socket.create_connection(("127.0.0.1", self._to))
+            self._sockets += [near, far]
+            threading.Thread(target=self._carry, args=(near, far, False), daemon=True).start()
+            threading.Thread(target=self._carry, args=(far, near, True), daemon=True).start()
+
+    def _carry(self, source: socket.socket, sink: socket.socket, down: bool) -> None:
+        carried = 0
+        with suppress(OSError):
+            while data := source.recv(65536):
+                carried += len(data)
+                if down and self.cuts and self.cut_after is not None and carried > self.cut_after:
+                    self.cuts -= 1
+                    break
+                sink.sendall(data)
+        for one in (source, sink):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+
+@contextmanager
+def wire(port: int) -> Iterator[Wire]:
+    """A wire to `port`, closed at the end."""
+    made = Wire(port)
+    try:
+        yield made
+    finally:
+        made.close()
