@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestrator.core.schedule import MISSED_TOLD, Schedule, due
@@ -93,12 +93,15 @@ def test_due_times_rise_and_nothing_lies_between_a_time_and_the_next(cron: str, 
 
 
 @given(st.sampled_from(ZONES), INSTANTS)
+@example("Pacific/Apia", utc("2011-12-01 00:00"))
 def test_a_daily_time_is_due_once_for_every_day_that_the_wall_shows(zone: str, start: datetime) -> None:
     schedule = Schedule.of("30 2 * * *", zone)
     days = [on_the_wall(time, schedule.zone).date() for time in islice(schedule.after(start), 40)]
-    assert len(set(days)) == 40
-    # Apia went from one day to the day after the next.
-    assert all(timedelta(days=1) <= later - sooner <= timedelta(days=2) for sooner, later in pairwise(days))
+    # Apia had no 30 December 2011: what was due then is due when the 31st begins, beside what is due on the 31st.
+    left_out = zone == "Pacific/Apia"
+    assert len(set(days)) >= 40 - left_out
+    shortest = timedelta(days=0 if left_out else 1)
+    assert all(shortest <= later - sooner <= timedelta(days=2) for sooner, later in pairwise(days))
 
 
 DAILY = Schedule.of("0 2 * * *", "UTC")

@@ -78,7 +78,7 @@ async def test_mounts_and_tasks_are_seen_by_their_own_session_only(tmp_path: Pat
 
 @pytest.mark.parametrize("how", ["now", "later", "never"])
 async def test_the_end_of_a_session_takes_its_mounts_as_set(tmp_path: Path, how: str) -> None:
-    async with box(tmp_path, session_end_unmounts=how, session_end_delay=0.02) as (simulator, client):
+    async with box(tmp_path, session_end_unmounts=how, session_end_delay=1.0) as (simulator, client):
         first = await client.logged_on()
         uid = simulator.estate.machines[0].points[0].uid
         href = await first.mounted(uid)
