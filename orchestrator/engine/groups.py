@@ -9,7 +9,6 @@ from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.errors import (
     Blast,
     EmError,
-    FileError,
     Forbidden,
     MountError,
     MountLeft,
@@ -63,6 +62,11 @@ class Course:
     complete: bool = False
     mounted: bool = False
     again: bool = False
+
+    @property
+    def undone(self) -> str:
+        """Why a group that is through with its mount is not done; empty when it is, or when a stop cut it short."""
+        return self.unfinished[-1].message if self.complete and self.unfinished else ""
 
 
 class GroupRunner:
@@ -163,13 +167,13 @@ class GroupRunner:
                 course, outbox, f"{group.point.backup_server} was given up: its mounts kept failing"
             )
         while True:
-            before, course.mounted, course.unfinished = self._files(group), False, []
+            before, course.mounted, course.complete, course.unfinished = self._files(group), False, False, []
             try:
                 await self._once(course, outbox)
-                return course.unfinished[-1].message if course.unfinished else ""
+                return course.undone
             except (MountLost, SessionEnded) as error:
                 if self._stop.draining:
-                    return ""
+                    return course.undone
                 await all_written(outbox)
                 losses = 0 if self._files(group) > before else losses + 1
                 if losses >= LOSSES_WITHOUT_PROGRESS:
@@ -181,7 +185,7 @@ class GroupRunner:
                     course.again = course.turn is Turn.FIRST and not self._stop.draining
                     if course.again:
                         return str(error)
-                reason = error.reason if isinstance(error, MountError | FileError) else Reason.MOUNT_FAILED
+                reason = error.reason if isinstance(error, MountError) else Reason.MOUNT_FAILED
                 return await self._failed(course, outbox, str(error), reason)
 
     def _files(self, group: MountGroup) -> int:
@@ -309,11 +313,12 @@ class GroupRunner:
         return Walk(self._rooms.source, course.group, selection, course.selectors[number], volume, below, folds_case)
 
     async def _folds_case(self, ask: Callable[[str], bool], destination: str) -> bool:
+        """A destination that does not answer is taken for one that does, which overwrites nothing; before anything is
+        copied it is asked for room."""
         try:
             return await self._calls.run(destination, lambda beat: ask(destination))
-        except TimeoutError as error:
-            what = f"the destination does not answer: {error.strerror}"
-            raise FileError(reason=Reason.STALLED, guest_path=destination, what=what) from error
+        except TimeoutError:
+            return True
 
     async def _session_ends(self, lease: Lease) -> None:
         await self._watch.ended(lease.generation)

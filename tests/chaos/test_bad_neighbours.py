@@ -124,6 +124,32 @@ async def test_a_volume_that_em_will_not_list_leaves_its_machine_undone_so_that_
         demand_everything_restored(home, await live(home, resume=True, run=report.run))
 
 
+@pytest.mark.parametrize("how", ["drain", "cancel"])
+async def test_a_stop_while_the_other_volumes_are_copied_loses_no_file_of_them(
+    estate: Estate, tmp_path: Path, how: str
+) -> None:
+    fault = Fault("browse", action=Status(404), times=99, match="C:")
+
+    def wrap(name: str, room: Any) -> Any:
+        if name != "target":
+            return room
+
+        def place(*words: Any) -> Any:
+            fate.how, fate.call = how, len(fate.calls) + 1  # the very next call
+            return room.place(*words)
+
+        return Wrapped(room, place=place)
+
+    async with house(
+        estate, tmp_path, fault, strict=False, wanted={"fs01": {"C:\\Shares": "C:", "D:\\": "D:"}}
+    ) as home:
+        fate = Fate()
+        report = report_of(await live(home, fate, wrap=wrap))
+        assert (report.exit_code, report.state, [one.state for one in report.groups]) == (6, "stopped", ["stopped"])
+        home.simulator._script = FaultScript(())
+        demand_everything_restored(home, await live(home, resume=True))
+
+
 @pytest.mark.parametrize("action", [Status(500), Status(503, headers={"Retry-After": "1"}), Drop()], ids=repr)
 async def test_a_delete_that_fails_at_first_is_repeated_until_the_mount_is_gone(
     estate: Estate, tmp_path: Path, action: Any

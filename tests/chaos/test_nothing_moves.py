@@ -243,7 +243,7 @@ async def test_a_share_that_hangs_after_the_mount_was_deleted_only_costs_the_con
 # The destination hangs
 
 
-@pytest.mark.parametrize("method", ["free_space", "folds_case", "check_root"])
+@pytest.mark.parametrize("method", ["free_space", "check_root"])
 async def test_a_destination_that_does_not_answer_ends_in_words_and_with_no_mount(
     estate: Estate, tmp_path: Path, method: str
 ) -> None:
@@ -255,15 +255,26 @@ async def test_a_destination_that_does_not_answer_ends_in_words_and_with_no_moun
                     await live(home, fate, wrap=hang.wrap)
             else:
                 report = report_of(await live(home, fate, wrap=hang.wrap))
-                assert report.exit_code == (6 if method == "free_space" else 4)
+                assert report.exit_code == 6
                 said = told(fate) + "".join(one.message for one in report.problems)
                 assert "limits.stall_timeout" in said
                 assert "does not answer" in said
             assert home.visible() == []
             demand_nothing_held(home)
             hang.let_go.set()
-            if method == "free_space":
-                demand_everything_restored(home, await live(home, resume=True))
+            demand_everything_restored(home, await live(home, resume=True))
+
+
+async def test_a_destination_that_does_not_say_whether_it_folds_case_is_taken_for_one_that_does(
+    estate: Estate, tmp_path: Path
+) -> None:
+    """What it does not answer at all is met a moment later, where it counts as full."""
+    with hung("target", "folds_case") as hang:
+        async with house(estate, tmp_path, limits=STALL) as home:
+            report = report_of(await live(home, wrap=hang.wrap))
+            assert {one.reason for one in report.problems} == {"name-clash"}
+            assert len(home.missing()) == len(report.problems) == 1
+            demand_nothing_held(home)
 
 
 async def test_folders_whose_times_cannot_be_set_are_told_of_and_nothing_else_is_lost(
