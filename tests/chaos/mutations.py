@@ -24,6 +24,9 @@ TESTS = (
     "tests/chaos/test_every_call.py",
     "tests/chaos/test_session_killer.py",
     "tests/chaos/test_lease_machine.py",
+    "tests/chaos/test_events_add_up.py",
+    "tests/chaos/test_nothing_moves.py",
+    "tests/chaos/test_proof_of_absence.py",
     "tests/rooms/test_em_client.py",
 )
 FAILED = re.compile(r"^(?:FAILED|ERROR) tests/\w+/(\w+)\.py", re.MULTILINE)
@@ -96,6 +99,36 @@ MUTATIONS = (
         "engine/sweeping.py",
         "held: dict[str, list[LeaseRow]] = {session: [] for session in kept",
         "held: dict[str, list[LeaseRow]] = {session: [] for session in ()",
+    ),
+    Mutation(
+        "an empty share proves a mount gone",
+        "core/locate.py",
+        "        return listing.identity == identity\n",
+        "        return True\n",
+    ),
+    Mutation(
+        "waiting for a thread is a stall",
+        "engine/pulse.py",
+        "    last: float | None = None\n",
+        "    last: float | None = field(default_factory=time.monotonic)\n",
+    ),
+    Mutation(
+        "what follows a file that stalled is left out",
+        "engine/stages.py",
+        "        left = batch.works[reached:]\n",
+        "        left = ()\n",
+    ),
+    Mutation(
+        "a file that is told of twice counts twice",
+        "engine/scribe.py",
+        "totals = change([one for one, _ in pairs], [was for _, was in pairs])",
+        "totals = change([one for one, _ in pairs], [None for _ in pairs])",
+    ),
+    Mutation(
+        "restored before it is flushed",
+        "engine/scribe.py",
+        "self._silent = not await self._flushed(self._flush)",
+        "await self._flushed(self._flush)",
     ),
 )
 
