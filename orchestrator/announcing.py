@@ -5,40 +5,45 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from orchestrator.core.errors import ExitCode, OrchestratorError, StoppedEarly
-from orchestrator.core.events import Event, JobEnded, JobNotStarted
+from orchestrator.core.events import Event, JobEnded, JobNotStarted, RunEnded, RunStarted
 from orchestrator.engine.beside import Service, beside
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.ports import Clock, Emit
 
 
 class Docket:
-    """The jobs of one command in their order: which have had their run, and which run is going on."""
+    """Which jobs a command still has to run, and which runs are going on: a fold over its events."""
 
-    def __init__(self, jobs: Sequence[str]) -> None:
+    def __init__(self, jobs: Sequence[str] = ()) -> None:
         self._waiting = list(jobs)
-        self._running: tuple[str, str] | None = None
+        self._running: dict[str, str] = {}
 
-    def begins(self, job: str, run: str) -> None:
-        """The run of the next job begins."""
-        self._waiting.pop(0)
-        self._running = job, run
+    def expect(self, jobs: Sequence[str]) -> None:
+        """Which jobs there are turns out to be this."""
+        self._waiting = list(jobs)
 
-    def ends(self) -> None:
-        """It has come to its end and said so."""
-        self._running = None
+    def add(self, event: Event) -> None:
+        """Fold one event in."""
+        match event:
+            case RunStarted(run=run, job=job):
+                self._running[run] = job
+                if job in self._waiting:
+                    self._waiting.remove(job)
+            case RunEnded(run=run):
+                self._running.pop(run, None)
+            case _:
+                pass
 
     def broken_off(self, error: Exception, at: datetime) -> list[Event]:
-        """What is to be told when `error` ends the command: of the run that was going on, and of every job after it.
-        Who stops a command before anything has begun knows."""
+        """What is to be told when `error` ends the command: of every run that was going on, and of every job that has
+        had none. Who stops a command before anything has begun knows."""
         if isinstance(error, StoppedEarly):
             return []
         code, line = ExitCode.BUG, f"a mistake in orchestrator itself ({type(error).__name__}); see its output"
         if isinstance(error, OrchestratorError):
             code, line = error.exit_code, str(error)
-        told: list[Event] = []
-        if self._running is not None:
-            told.append(JobEnded(at, "", *self._running, code, "", line))
-        return [*told, *(JobNotStarted(at, "", job, code, line) for job in self._waiting)]
+        broken = [JobEnded(at, "", job, run, code, "", line) for run, job in self._running.items()]
+        return [*broken, *(JobNotStarted(at, "", job, code, line) for job in self._waiting)]
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import anyio
 
-from orchestrator.announcing import Docket, announced
+from orchestrator.announcing import announced
 from orchestrator.artefacts import checksum_of, files_anew, keep_job, read_report, write_artefacts, written
 from orchestrator.config import Config
 from orchestrator.core.errors import ExitCode, OrchestratorError, RunUnknown, StateUnusable, WordsError, worst
@@ -57,8 +57,7 @@ async def run_jobs(app: App, jobs: Sequence[NamedJob], keep_going: bool) -> list
     """Run `jobs` one after the other. Every plan is made before the first run begins; after a stop the others are
     only begun, so that `resume` knows of them."""
     rooms = app.rooms()
-    docket = Docket([named.job.name for named in jobs])
-    async with announced(app.services, app.listen, now, docket), _working(app, rooms) as (books, stop):
+    async with announced(app.services, app.listen, now, app.docket), _working(app, rooms) as (books, stop):
         plans: list[Plan] = []
         with stop.forestalls():
             for named in jobs:
@@ -66,9 +65,7 @@ async def run_jobs(app: App, jobs: Sequence[NamedJob], keep_going: bool) -> list
                 plans.append(await checked_plan(app, rooms, books, named, run, keep_going))
         finished = []
         for named, one in zip(jobs, plans, strict=True):
-            docket.begins(one.job, one.run)
             finished.append(await run_plan(app, rooms, books, stop, named.content, one))
-            docket.ends()
         return finished
 
 
@@ -114,12 +111,9 @@ async def resume_run(app: App, run: str | None) -> Finished:
     """Go on with a run that was stopped or died; without `run` the newest such run. RunUnknown if there is none."""
     rooms = app.rooms()
     row = await books_of(rooms).ask(_resumable, app.journal, run)
-    docket = Docket([row.job])
-    async with announced(app.services, app.listen, now, docket), _working(app, rooms) as (books, stop):
-        docket.begins(row.job, row.id)
-        finished = await go_on(app, rooms, books, stop, row)
-        docket.ends()
-        return finished
+    app.docket.expect([row.job])
+    async with announced(app.services, app.listen, now, app.docket), _working(app, rooms) as (books, stop):
+        return await go_on(app, rooms, books, stop, row)
 
 
 async def sweep_mounts(app: App, within: float) -> tuple[list[LeaseRow], list[LeaseRow]]:

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -42,8 +42,8 @@ def now() -> datetime:
 
 @dataclass(slots=True)
 class App:
-    """The rooms, opened. `listen` takes every event, `services` run beside the work; `must_stop` is asked about once a
-    second."""
+    """The rooms, opened. `listen` takes every event; `services` run beside the work, and `docket` knows what of it is
+    not done; `must_stop` is asked about once a second."""
 
     config: Config
     client: Client
@@ -53,6 +53,7 @@ class App:
     listen: Listen
     watch: SessionWatch
     services: Sequence[Service] = ()
+    docket: Docket = field(default_factory=Docket)
     must_stop: Callable[[], bool] | None = None
 
     def rooms(self) -> Rooms:
@@ -122,29 +123,29 @@ def opened(
     """The rooms on one exit stack. Everything that blocks or may be wrong is opened here, before the loop starts.
 
     With `jobs`, the names of what the command is to run, notifications go out; also when the rooms cannot be opened.
-    With `watching` the heartbeat of a watcher does so too.
+    With `watching` the heartbeat of a watcher does so too, which is what tells that one could not start.
     ConfigInvalid for a password, CA file, address or template that is not there; StateError for the journal.
     """
     if jobs is None:
-        with _rooms(config, listen, ()) as app:
+        with _rooms(config, listen, (), Docket()) as app:
             yield app
         return
-    notifier = make_notifier(config, listen)
-    heard = _both(listen, notifier.add)
+    notifier, docket = make_notifier(config, listen), Docket(jobs)
+    heard = _each(listen, notifier.add, docket.add)
     services: list[Service] = [*notifier.services]
     if watching and notifier.heartbeat is not None:
         services.append(notifier.heartbeat)
     with ExitStack() as stack:
         try:
-            app = stack.enter_context(_rooms(config, heard, services))
+            app = stack.enter_context(_rooms(config, heard, services, docket))
         except OrchestratorError as error:
-            anyio.run(announce_unopened, notifier.services, heard, now, Docket(jobs), error)
+            anyio.run(announce_unopened, notifier.services, heard, now, docket, error)
             raise
         yield app
 
 
 @contextmanager
-def _rooms(config: Config, listen: Listen, services: Sequence[Service]) -> Iterator[App]:
+def _rooms(config: Config, listen: Listen, services: Sequence[Service], docket: Docket) -> Iterator[App]:
     with ExitStack() as stack:
         watch = SessionWatch(listen, now)
         client = make_client(config, watch, listen)
@@ -154,13 +155,13 @@ def _rooms(config: Config, listen: Listen, services: Sequence[Service]) -> Itera
         source = stack.enter_context(closing(make_source(config)))
         target = LocalTarget(config.targets.allow, config.copying.checksum, durable=durable, opening=source.open)
         stack.enter_context(closing(target))
-        yield App(config, client, journal, source, target, listen, watch, services)
+        yield App(config, client, journal, source, target, listen, watch, services, docket)
 
 
-def _both(first: Listen, second: Listen) -> Listen:
+def _each(*takers: Listen) -> Listen:
     def listen(event: Event) -> None:
-        first(event)
-        second(event)
+        for take in takers:
+            take(event)
 
     return listen
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
-from orchestrator.announcing import Docket, announced
+from orchestrator.announcing import announced
 from orchestrator.app import books_of, go_on, logged_on, new_run, run_plan
 from orchestrator.artefacts import read_report, run_folder
 from orchestrator.config import Config
@@ -77,7 +77,7 @@ class Watch:
         journal fails."""
         rooms = app.rooms()
         books = books_of(rooms)
-        told = announced(app.services, app.listen, now, Docket([]))
+        told = announced(app.services, app.listen, now, app.docket)
         stopped = stopped_from_outside(app.listen, app.config.state.folder, app.must_stop)
         async with told, stopped as stop:
             self._serving = self._built(app, rooms, books, once)

@@ -85,7 +85,7 @@ def watch(
         )
         record.speak_through(listen)
         watcher = Watch(config, listen)
-        app = stack.enter_context(roof.opened(config, watcher.hear, ["watch"], watching=True))
+        app = stack.enter_context(roof.opened(config, watcher.hear, [], watching=True))
         app.must_stop = record.must_stop
         measures.recall(app.journal)
         beside: list[Companion] = [service.pet_watchdog] if service else []
@@ -222,7 +222,7 @@ def job_line(event: Event) -> str | None:
         case JobNotStarted(job=job, message=message):
             return f"{job}: not started: {message}"
         case JobEnded(job=job, folder=folder, line=line):
-            return f"{job}: {folder}: {line}"
+            return f"{job}: {folder or 'broken off'}: {line}"
         case ScheduleMissed(job=job, due=due, cause=cause):
             return f"{job}: the run that was due at {due:%Y-%m-%d %H:%M} UTC is left out: {cause}"
         case QueuePaused(paused=paused):

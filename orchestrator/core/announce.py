@@ -265,6 +265,11 @@ def _sum(members: Sequence[Announcement], count: int, at: datetime) -> Announcem
     if count == 1:
         return first
     jobs = {one.job for one in members}
-    examples = tuple(f"{one.job}: {one.message}" if one.job else one.message for one in members)
+    examples = tuple(map(_example, members))
     job = first.job if len(jobs) == 1 and count <= len(members) else ""
     return replace(first, at=at, job=job, message="", count=count, examples=examples)
+
+
+def _example(one: Announcement) -> str:
+    due = f"due {one.due:%Y-%m-%d %H:%M} UTC" if one.due else ""
+    return ": ".join(part for part in (one.job, due, one.message) if part)

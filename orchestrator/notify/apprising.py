@@ -20,7 +20,7 @@ from orchestrator.views import visible
 
 CAUSE_LIMIT = 300
 """Characters of what a service says about a failure."""
-_SHORTEST = 4
+_SHORTEST = 3
 _SILENCED = ("urllib3", "requests", "requests_oauthlib", "oauthlib")
 _TONES = {Kind.STARTED: "info", Kind.FINISHED: "success", Kind.FAILED: "failure", Kind.MOUNTS_LEFT: "failure"}
 
@@ -80,7 +80,7 @@ class AppriseChannel:
 
     def _masked(self, text: str) -> str:
         for secret in sorted(self._secrets, key=len, reverse=True):
-            text = text.replace(secret, "***")
+            text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
         text = visible(text)
         return text if len(text) <= CAUSE_LIMIT else f"{text[:CAUSE_LIMIT]}..."
 

@@ -83,7 +83,11 @@ class Delivery:
         try:
             while (announcement := await self._next()) is not None:
                 self._in_hand = 1
-                await self._deliver(announcement)
+                try:
+                    await self._deliver(announcement)
+                except Exception as error:
+                    # A mistake in here costs a message, and neither the next one nor the run that it is about.
+                    self._tell(f"not delivered: a mistake in orchestrator ({type(error).__name__})")
                 self._in_hand = 0
         finally:
             if left := len(self._waiting) + self._in_hand:
@@ -156,13 +160,8 @@ class Delivery:
         try:
             with fail_after(self._wants.timeout):
                 await self._channel.send(letter)
-        except Undelivered:
-            raise
         except TimeoutError as cause:
             raise Undelivered(f"no answer within {self._wants.timeout:g} s") from cause
-        except Exception as cause:
-            # A mistake in here costs messages, and never the run that they are about.
-            raise Undelivered(f"a mistake in orchestrator ({type(cause).__name__})", hopeless=True) from cause
 
     def _pause(self, state: RetryCallState) -> float:
         failed = state.outcome.exception() if state.outcome else None

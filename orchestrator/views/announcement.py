@@ -1,7 +1,6 @@
 """Announcements as a person reads them in a mail or a chat: what happened, numbers, what to do next."""
 
 import shlex
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +11,9 @@ from orchestrator.views.units import count, duration, instant, size, verdict, vi
 
 TITLE_LIMIT = 200
 """Characters; a subject line that is longer is cut by somebody else, at a worse place."""
+
+MESSAGE_LIMIT = 1000
+"""Characters of one reason."""
 
 
 def announcement_title(one: Announcement) -> str:
@@ -61,8 +63,8 @@ def _happened(one: Announcement) -> list[str]:
         lines.append(f"Job {visible(one.job)}.")
     lines.append(_sentence(one))
     if one.message:
-        lines.append(visible(one.message))
-    lines += [f"  {visible(example)}" for example in one.examples]
+        lines.append(_one_line(one.message))
+    lines += [f"  {_one_line(example)}" for example in one.examples]
     if one.examples and one.count > len(one.examples):
         lines.append(f"  and {one.count - len(one.examples):,} more")
     return lines
@@ -170,7 +172,7 @@ def announcement_values(one: Announcement, folder: str = "", host: str = "") -> 
         "host": visible(host),
         "job": visible(one.job),
         "run": visible(one.run),
-        "message": visible(one.message),
+        "message": _one_line(one.message),
         "exit_code": None if one.exit_code is None else int(one.exit_code),
         "meaning": "" if one.exit_code is None else verdict(one.exit_code),
         "resumed": one.resumed,
@@ -189,7 +191,7 @@ def announcement_values(one: Announcement, folder: str = "", host: str = "") -> 
         "deadline": _iso(one.deadline),
         "forecast": _iso(one.forecast),
         "count": one.count,
-        "examples": _visibly(one.examples),
+        "examples": [_one_line(example) for example in one.examples],
         "commands": list(next_commands(one, folder)),
         "folder": visible(folder),
     }
@@ -199,5 +201,7 @@ def _iso(at: datetime | None) -> str | None:
     return None if at is None else at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _visibly(texts: Sequence[str]) -> list[str]:
-    return [visible(text) for text in texts]
+def _one_line(text: str) -> str:
+    """A message of several lines on one: what a stranger wrote into a job shall not look like words of ours."""
+    line = "; ".join(part.strip(" :") for part in text.splitlines() if part.strip())
+    return visible(line if len(line) <= MESSAGE_LIMIT else f"{line[:MESSAGE_LIMIT]}...")

@@ -3,19 +3,21 @@
 import hashlib
 import hmac
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestrator.notify.webhook import SIGNATURE
-from tests.support.flow import flow, small
+from tests.support.flow import entry_of, flow, small, toml
 from tests.support.outside import Receiver, hang, mailbox, receiver
 
 pytestmark = pytest.mark.flow
 
 KEY = "k3y-of-the-webhook"
 ENV = {"KEY": KEY}
+WATCH = {"settle": 0.05, "poll": 0.2, "retry_after": 0.2}
 ALL = ["started", "finished", "partial", "failed", "stopped", "mounts-left", "could-not-start"]
 
 
@@ -121,6 +123,23 @@ async def test_a_run_that_is_stopped_is_told_with_the_command_that_goes_on(tmp_p
         assert (await running.done()).code == 6
         (_, begun), (kind, data) = events(taking)
         assert (kind, data["commands"]) == ("stopped", [f"orchestrator resume {begun['run']}"])
+
+
+async def test_a_watcher_tells_of_its_jobs_and_of_files_that_are_none_and_its_heart_beats(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em, receiver() as taking, receiver() as monitor:
+        em.configure(watch=WATCH, notifications=[hook(taking)], ping={"heartbeat_env": "BEAT"})
+        watcher = await em.start("watch", env={**ENV, "BEAT": monitor.url})
+        await watcher.event("watcher_ready")
+        em.drop("name = 1", "notes.toml")
+        await taking.until(1)
+        em.drop(toml({"name": "night", "restore": [entry_of(em.machine("fs01"), to=str(em.target))]}), "night.toml")
+        await watcher.event("job_ended", job="night")
+        watcher.signal(signal.SIGTERM)
+        assert (await watcher.done()).code == 0
+        told = [(kind, data["job"]) for kind, data in events(taking)]
+        assert told == [("could-not-start", ""), ("started", "night"), ("finished", "night")]
+        assert "notes.toml" in events(taking)[0][1]["message"]
+        assert monitor.paths == ["/hook/s3cr3t-path"]
 
 
 async def test_a_sample_says_of_every_channel_what_became_of_it(tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ async def test_a_service_that_hangs_costs_one_thread_and_no_more() -> None:
 async def test_a_service_that_raises_is_a_message_not_delivered() -> None:
     class Broken(Stuck):
         def notify(self, **_: str) -> bool:
-            raise RuntimeError(f"cannot post to /{TOKEN}/")
+            raise RuntimeError(f"cannot post to /{TOKEN.lower()}/")
 
     channel = AppriseChannel(Broken(), f"broken://host/{TOKEN}", World().means().in_thread)
     with pytest.raises(Undelivered, match=r"RuntimeError: cannot post to /\*\*\*/"):

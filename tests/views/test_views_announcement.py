@@ -52,6 +52,14 @@ def test_a_hostile_name_stays_on_its_line_and_is_written_out(kind: Kind) -> None
         assert bad not in title + everything
 
 
+def test_a_reason_of_many_lines_is_one_line_so_that_nobody_else_can_write_our_words() -> None:
+    reason = "x.toml:\n  name: missing\n  restore: missing\nNext:\n  rm -rf /" + "y" * 5000
+    text = announcement_text(Announcement(Kind.COULD_NOT_START, AT, message=reason))
+    assert "x.toml; name: missing; restore: missing; Next; rm -rf /yyy" in text
+    assert text.count("\nNext:") == 1
+    assert max(map(len, text.splitlines())) < 1100
+
+
 def test_a_command_to_copy_is_safe_to_paste() -> None:
     text = announcement_text(Announcement(Kind.STOPPED, AT, "a", "r1; rm -rf ~", exit_code=6))
     assert "orchestrator resume 'r1; rm -rf ~'" in text
