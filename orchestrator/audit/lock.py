@@ -35,6 +35,15 @@ else:
         return True
 
 
+def settle(descriptor: int, file: Path) -> None:
+    """Give a new file its mode, whatever the umask says, and to the owner of its folder when root has made it: the
+    account that writes on is another."""
+    os.chmod(file, MODE)
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        folder = file.parent.stat()
+        os.fchown(descriptor, folder.st_uid, folder.st_gid)
+
+
 @contextmanager
 def locked(file: Path, wait: float = WAIT, *, reader: bool = False) -> Iterator[None]:
     """The only one that writes, while this is open. TimeoutError (an OSError) when another one does not end. A `reader`
@@ -44,7 +53,7 @@ def locked(file: Path, wait: float = WAIT, *, reader: bool = False) -> Iterator[
     descriptor = os.open(file, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0), MODE)
     try:
         if fresh:
-            os.chmod(file, MODE)  # whatever the umask says, as for the trail itself
+            settle(descriptor, file)
         until = time.monotonic() + wait
         while not _try_lock(descriptor):
             if time.monotonic() > until:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from orchestrator.audit.folder import begin_folder, file_for, flush_folder, tail_of, trail_files
-from orchestrator.audit.lock import MODE, WAIT, locked
+from orchestrator.audit.lock import MODE, WAIT, locked, settle
 from orchestrator.core.audit import AuditEntry, Fact, What
 from orchestrator.core.chain import Link, Writer, chained, fits, kind_of, read_line, torn_facts
 from orchestrator.core.errors import AuditUnusable
@@ -98,7 +98,7 @@ class Trail:
         descriptor = os.open(file, flags, MODE)
         try:
             if fresh:
-                os.chmod(file, MODE)  # whatever the umask says: a group may be meant to read
+                settle(descriptor, file)
             written = os.write(descriptor, content)
             if written < len(content):
                 raise OSError(None, f"only {written} of {len(content)} bytes could be written; the disk may be full")

@@ -80,6 +80,14 @@ def test_files_are_for_owner_and_group_whatever_the_umask_says(folder: Path) -> 
     assert modes == {"audit-202611.jsonl": 0o640, "lock": 0o640, "state": 0o700}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files for others")
+def test_what_root_adds_to_the_trail_of_another_account_belongs_to_that_account(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    os.chown(folder, 12345, 23456)
+    opened(folder).append([entry(1)])
+    assert {(one.stat().st_uid, one.stat().st_gid) for one in folder.iterdir()} == {(12345, 23456)}
+
+
 def test_a_new_month_begins_a_new_file_that_goes_on_from_the_last(folder: Path) -> None:
     trail = opened(folder)
     end = trail.append([entry(1)])
