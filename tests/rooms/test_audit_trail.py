@@ -1,5 +1,6 @@
 """The audit trail on a disk: what is written stays, what is cut off is told of, and several may write it."""
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -272,6 +273,23 @@ def test_a_disk_that_takes_half_a_line_is_an_error_and_the_half_is_told_of_later
     opened(folder).append([entry(1)])
     found = proved(folder)
     assert (found.holds, found.torn) == (True, 1)
+
+
+def test_what_cannot_be_flushed_does_not_count_as_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trail = opened(folder)
+    before = trail.append([entry(1)])
+
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", fail)
+        with pytest.raises(AuditUnusable, match="Input/output error"):
+            trail.append([entry(2)])
+        assert trail.append([]) == before
+    trail.append([entry(2)])  # as whoever calls tries again: twice is better than not at all
+    assert proved(folder).holds
+    assert numbers(folder) == [1, 2, 2]
 
 
 def test_another_process_that_never_ends_its_line_is_not_waited_for_for_ever(folder: Path) -> None:
