@@ -18,7 +18,8 @@ KEPT = 10_000
 class Clerk:
     """Writes entries into a trail. What cannot be written is kept and tried again with the next entry.
 
-    `told` hears, in plain words, when the trail cannot be written, and when it can be again. One thread calls `enter`.
+    `told` hears, in plain words, when the trail cannot be written, and when it can be again. One thread calls.
+    `entered` counts the entries that were tried, `written` those that are in the trail.
     """
 
     def __init__(self, trail: Trail, told: Callable[[str], None]) -> None:
@@ -26,7 +27,7 @@ class Clerk:
         self._told = told
         self._waiting: deque[AuditEntry] = deque()
         self._missing = 0
-        self.entered = 0
+        self.entered = self.written = 0
         self.failure: AuditUnusable | None = None
 
     def enter(self, entry: AuditEntry) -> None:
@@ -56,12 +57,8 @@ class Clerk:
             )
             self._told(f"the audit trail is written again{missing}")
         self.failure, self._missing = None, 0
+        self.written += sum(1 for entry in self._waiting if entry.what is not What.GAP)
         self._waiting.clear()
-
-    @property
-    def unwritten(self) -> int:
-        """Entries that are not in the trail."""
-        return self._missing + len(self._waiting)
 
 
 def gap(missing: int) -> AuditEntry:

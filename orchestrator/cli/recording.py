@@ -5,6 +5,7 @@ from beginning or stops it.
 """
 
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -22,14 +23,17 @@ from orchestrator.cli.sending import sending
 from orchestrator.cli.speaking import Globals, tell
 from orchestrator.config import Config, audit_folder, read_audit_key
 from orchestrator.core.audit import AuditEntry, What, audit_entry, plain
-from orchestrator.core.errors import ExitCode, OrchestratorError, worst
+from orchestrator.core.errors import AuditUnusable, ExitCode, OrchestratorError, worst
 from orchestrator.core.events import Event, Notice
 from orchestrator.opening import now
 from orchestrator.views import visible
 from orchestrator.views.units import count
 
+FIRST_WITHIN = 15.0
+"""Seconds in which the trail must take its first entry; longer than another process is waited for."""
+
 HANGS_AFTER = 30.0
-"""Seconds in which a required trail must have taken an entry; longer than another process is waited for."""
+"""Seconds in which a required trail must have taken any other."""
 
 
 class Recording:
@@ -51,17 +55,15 @@ class Recording:
         self._handed = self._seen = 0
         self._seen_at = 0.0
         self._stop_asked = False
+        self._tried = threading.Event()
 
     def __enter__(self) -> Self:
         """Writes the first entry. AuditUnusable when the trail is required and cannot be written; WordsError for a log
         file, and ConfigInvalid for a certificate, that cannot be used."""
-        self._clerk.enter(command_started(self._command))
-        if self._required and self._clerk.failure is not None:
-            raise self._clerk.failure
         with ExitStack() as stack:
-            stack.callback(self._last_words)
-            trail = Aside(self._clerk.enter, "audit trail", gap=gap, patience=LOSSLESS, close=self._clerk.flush)
+            trail = Aside(self._enter, "audit trail", gap=gap, patience=LOSSLESS, close=self._clerk.flush)
             self._audit = stack.enter_context(trail)
+            self._enter_first()
             if (log := file_log(self._options, self._config.log, self._told)) is not None:
                 self._takers.append(stack.enter_context(log).add)
             if address := self._config.syslog.address:
@@ -74,6 +76,26 @@ class Recording:
     ) -> None:
         """Waits until all is written, but not for ever."""
         self._stack.__exit__(kind, error, trace)
+        self._last_words()
+
+    def _enter_first(self) -> None:
+        self._hand(command_started(self._command))
+        if self._tried.wait(FIRST_WITHIN):
+            failure = self._clerk.failure
+        else:
+            cause = f"it took nothing for {FIRST_WITHIN:g} s; does its disk hang?"
+            failure = AuditUnusable(folder=audit_folder(self._config), cause=cause)
+            self._told(str(failure))
+        if failure is not None and self._required:
+            raise failure
+
+    def _hand(self, entry: AuditEntry) -> None:
+        self._handed += 1
+        self._audit.add(entry)
+
+    def _enter(self, entry: AuditEntry) -> None:
+        self._clerk.enter(entry)
+        self._tried.set()
 
     def speak_through(self, listen: Listen) -> None:
         """Let notices of what cannot be written reach everyone who listens."""
@@ -85,8 +107,7 @@ class Recording:
             self._listen(Notice(now(), self._notices.popleft()))
         entry = audit_entry(event)
         if entry is not None:
-            self._handed += 1
-            self._audit.add(entry)
+            self._hand(entry)
         for taker in self._takers:
             taker(event)
 
@@ -103,12 +124,12 @@ class Recording:
 
     @property
     def _unwritten(self) -> int:
-        return self._handed + 1 - self._clerk.entered + self._clerk.unwritten
+        return self._handed - self._clerk.written
 
     def _hangs(self, at: float) -> bool:
         """Whether the clerk has had something to do for long and has not got on."""
         entered = self._clerk.entered
-        if entered != self._seen or entered > self._handed:
+        if entered != self._seen or entered >= self._handed:
             self._seen, self._seen_at = entered, at
         return at - self._seen_at > HANGS_AFTER
 

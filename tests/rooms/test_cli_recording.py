@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 
 from orchestrator.audit import Trail, lines_of, trail_files
-from orchestrator.cli import entering
+from orchestrator.cli import entering, recording
+from orchestrator.cli.aside import Patience
 from orchestrator.cli.entering import Clerk
 from orchestrator.cli.logs import LogFile, file_log, json_lines
 from orchestrator.cli.recording import Recording
@@ -192,7 +194,7 @@ def test_entries_that_cannot_be_written_are_kept_told_of_once_and_written_in_ord
         "What is to be entered is kept and tried again.",
         "the audit trail is written again, nothing is missing",
     ]
-    assert (clerk.failure, clerk.unwritten) == (None, 0)
+    assert (clerk.failure, clerk.entered, clerk.written) == (None, 5, 5)
     assert check(lines_of(trail_files(tmp_path)), None, whole=True).holds
 
 
@@ -204,8 +206,9 @@ def test_entries_that_could_not_be_kept_are_counted_in_the_trail(
     clerk = Clerk(FailingTrail(tmp_path, 7), said.append)
     for number in range(7):
         clerk.enter(entered(number))
-    assert clerk.unwritten == 7
+    assert clerk.written == 0
     clerk.enter(entered(7))
+    assert (clerk.entered, clerk.written) == (8, 3)
     found = [(one["what"], one["facts"]) for one in entries_in(tmp_path)][1:]
     assert found == [("gap", {"missing": 5}), *(("mount_opened", {"number": number}) for number in (5, 6, 7))]
     assert said[-1] == "the audit trail is written again, 5 entries missing"
@@ -272,3 +275,26 @@ def test_syslog_sends_what_is_of_its_level_with_its_ids(tmp_path: Path) -> None:
     assert [one.elements["orchestrator@32473"].get("vm") for one in messages] == [None, "fs01", "fs01", None]
     assert {one.elements["orchestrator@32473"]["run"] for one in messages} == {"r1"}
     assert messages[2].text == "mount opened mount=/m/1 seconds=1.0"
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_a_trail_on_a_disk_that_hangs_keeps_only_those_from_beginning_that_require_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], required: bool
+) -> None:
+    monkeypatch.setattr(recording, "FIRST_WITHIN", 0.05)
+    monkeypatch.setattr(recording, "LOSSLESS", Patience(items=10, seconds=0.05))
+    mends = threading.Event()
+    monkeypatch.setattr(Clerk, "enter", lambda *_: mends.wait())
+    record = Recording(OPTIONS, config_of(tmp_path, required=required), "run")
+    try:
+        if required:
+            with pytest.raises(AuditUnusable, match="it took nothing for"), record:
+                raise AssertionError("it has begun")
+        else:
+            with record:
+                record.take(QueuePaused(START, True))
+            told = capsys.readouterr().err
+            assert "it took nothing for 0.05 s; does its disk hang?" in told
+            assert "2 entries missing in the audit trail" in told
+    finally:
+        mends.set()
