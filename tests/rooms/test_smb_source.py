@@ -3,6 +3,7 @@
 import itertools
 import os
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -20,8 +21,10 @@ from orchestrator.files.smb.connection import Connection, ConnectionLost
 from orchestrator.files.smb.conversation import Conversation
 from orchestrator.files.smb.logon import log_on
 from orchestrator.files.smb.packets import BadAnswer, Command, close, data, open_file, read
-from orchestrator.files.smb.share import parse_unc
-from tests.rooms.test_smb_wire import answer, created_body, data_body, standing
+from orchestrator.files.smb.share import Live, parse_unc
+from orchestrator.files.smb.walk import walk
+from orchestrator.files.walk import unheard
+from tests.rooms.test_smb_wire import answer, child, created_body, data_body, standing
 from tests.support.disk import MTIME_NS, put
 from tests.support.samba import Samba, samba, smb_source, wire
 
@@ -409,3 +412,51 @@ def test_a_server_that_lies_breaks_the_exchange_and_nothing_else(frames: tuple[b
 def test_a_server_that_falls_silent_is_given_up() -> None:
     with pair(GOOD[0], dead_after=0.2) as connection, pytest.raises(ConnectionLost, match="said nothing for"):
         read_one(connection)
+
+
+def listed_by(connection: Connection) -> dict[str, Entry]:
+    """What a walk makes of the one listing that a server gives."""
+
+    class Only:
+        def live(self) -> Live:
+            return Live(connection, 1 << 20, 1 << 20, 0)
+
+    batches = walk(Only(), "", "", lambda _: True, unheard)  # type: ignore[arg-type]
+    return {entry.relative: entry for batch in batches for entry in batch}
+
+
+def listing(*names: str) -> tuple[bytes, ...]:
+    """The answers to the query of a folder that holds `names`."""
+    buffer = b"".join(child(name) for name in names[:-1]) + child(names[-1], after=0)
+    return (
+        bytes(answer(5, Command.CREATE, created_body())),
+        bytes(answer(6, Command.QUERY_DIRECTORY, struct.pack("<HHI", 9, 72, len(buffer)) + buffer, credits=20)),
+        bytes(answer(8, Command.QUERY_DIRECTORY, bytes(9), status=0x80000006)),
+    )
+
+
+def test_half_a_character_is_told_in_a_way_that_can_be_written_down() -> None:
+    with pair(*listing("ok", "half\ud83d", "low\udc80")) as connection:
+        found = listed_by(connection)
+    assert found["ok"].kind is EntryKind.FILE
+    for shown in ("half\\ud83d", "low\\udc80"):
+        assert found[shown].kind is EntryKind.UNREADABLE
+        assert found[shown].reason is Reason.NAME_UNUSABLE
+        assert "half a character" in found[shown].message
+    "".join(found).encode()
+
+
+def test_a_name_that_leads_elsewhere_is_never_taken_for_a_name() -> None:
+    with pair(*listing("ok", "..\\..\\etc\\passwd", "/etc/passwd", "nul\0", "")) as connection:
+        found = listed_by(connection)
+    assert [name for name, entry in found.items() if entry.kind is not EntryKind.UNREADABLE] == ["ok"]
+    assert {entry.reason for name, entry in found.items() if name != "ok"} == {Reason.NAME_UNUSABLE}
+
+
+def test_a_size_beyond_all_bounds_is_one_file_that_changed_and_not_a_buffer_of_that_size(
+    server: Samba, share: Path
+) -> None:
+    put(share / "file", b"small")
+    with closing(smb_source(server)) as source, pytest.raises(FileError) as told:
+        content(source, server.unc("share", share.name), file_entry("file", 1 << 62))
+    assert told.value.reason is Reason.CHANGED

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from orchestrator.files.smb.conversation import FRAME_LIMIT, Conversation, Exchange
+from orchestrator.files.smb.guarding import TAIL
 from orchestrator.files.smb.packets import BadAnswer, Request, echo
 
 PROBE_AFTER = 20.0
@@ -21,6 +22,8 @@ DEAD_AFTER = 60.0
 """Seconds of silence while something is under way after which the connection counts as broken."""
 BUFFER = 256 << 10
 """Bytes taken from the socket at once. Longer frames are received into memory of their own."""
+SPARE = 16
+"""Long frames whose memory is kept for others."""
 _LOOK = 250
 """Milliseconds."""
 
@@ -53,6 +56,7 @@ class Connection:
         self._buffer = bytearray(buffer)
         self._begin = self._end = 0
         self._long: bytearray | None = None
+        self._spare: list[bytearray] = []
         self._long_end = 0
         self.broken: OSError | None = None
 
@@ -93,6 +97,15 @@ class Connection:
             else:
                 self._receive_until(exchange)
 
+    def take_back(self, message: memoryview) -> None:
+        """Use the memory of a long answer again, which nobody looks at any more: fresh memory costs more than what is
+        done with it. Memory that holds other messages too is left alone."""
+        memory = message.obj
+        if isinstance(memory, bytearray) and len(self._buffer) // 2 < len(memory) == len(message) + TAIL:
+            with self._lock:
+                if len(self._spare) < SPARE:
+                    self._spare.append(memory)
+
     def close(self) -> None:
         """Break off whatever is under way."""
         with self._lock:
@@ -127,7 +140,7 @@ class Connection:
     def _receive(self) -> bool:
         """Take what has come, or wait for a moment. Whether something has come."""
         if self._long is not None:
-            view = memoryview(self._long)[self._long_end :]
+            view = memoryview(self._long)[self._long_end : len(self._long) - TAIL]
         else:
             view = memoryview(self._buffer)[self._end :]
         try:
@@ -139,9 +152,11 @@ class Connection:
         with self._lock:
             if self._long is not None:
                 self._long_end += count
-                if self._long_end == len(self._long):
+                if self._long_end == len(self._long) - TAIL:
                     frame, self._long = self._long, None
-                    self._conversation.hear(frame)
+                    self._conversation.hear(frame, self._long_end)
+                    if self._conversation.standing.sealing and len(self._spare) < SPARE:
+                        self._spare.append(frame)  # what it held has been decrypted into other memory
             else:
                 self._end += count
                 self._take_frames()
@@ -172,7 +187,9 @@ class Connection:
                 self._conversation.hear(bytearray(view[first:last]))
                 continue
             if last - self._begin > len(view) // 2:
-                self._long, self._long_end = bytearray(length), self._end - first
+                size = length + TAIL
+                spare = bool(self._spare) and len(self._spare[-1]) == size
+                self._long, self._long_end = self._spare.pop() if spare else bytearray(size), self._end - first
                 self._long[: self._long_end] = view[first : self._end]
                 self._begin = self._end = 0
                 return

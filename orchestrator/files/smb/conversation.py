@@ -143,11 +143,12 @@ class Conversation:
             frame = standing.sealing.seal(frame)
         return len(frame).to_bytes(4, "big") + frame
 
-    def hear(self, frame: bytearray) -> None:
-        """Take in one frame, without its length. BadAnswer for one that is not what a server may send."""
-        view = memoryview(frame)
-        if self.standing.sealing:
-            view = self.standing.sealing.unseal(view)
+    def hear(self, frame: bytearray, length: int | None = None) -> None:
+        """Take in one frame, the first `length` bytes of `frame` or all of it. BadAnswer for one that is not what a
+        server may send."""
+        length = len(frame) if length is None else length
+        sealing = self.standing.sealing
+        view = sealing.unseal(frame, length) if sealing else memoryview(frame)[:length]
         while True:
             if len(view) < HEADER_SIZE or view[:4] != PLAIN:
                 raise BadAnswer("a message has no SMB2 header")

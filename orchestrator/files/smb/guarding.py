@@ -16,6 +16,8 @@ from orchestrator.files.smb.packets import SEALED, SIGNATURE, BadAnswer
 _TRANSFORM = struct.Struct("<16sIHHQ")
 _TRANSFORM_SIZE = 52
 _ZERO = bytes(16)
+TAIL = 16
+"""Bytes of room behind a frame that is to be decrypted."""
 
 Sign = Callable[[bytes | bytearray | memoryview, int, bool], bytes]
 """The signature of a message whose signature field is zero: message, message id, whether it is an answer."""
@@ -75,13 +77,19 @@ class Sealing:
         sealed = self._sending.encrypt(nonce, messages, told)
         return b"".join((SEALED, sealed[-16:], told, sealed[:-16]))
 
-    def unseal(self, frame: memoryview) -> memoryview:
-        """What a transform message holds; BadAnswer when it was not sealed for this session."""
-        if len(frame) <= _TRANSFORM_SIZE or frame[:4] != SEALED:
+    def unseal(self, frame: bytearray, length: int) -> memoryview:
+        """What a transform message of `length` bytes holds; BadAnswer when it was not sealed for this session. The room
+        behind it in `frame` is written to; it is made where there is none."""
+        if length <= _TRANSFORM_SIZE or frame[:4] != SEALED:
             raise BadAnswer("a message is not encrypted, or cut short")
         told = bytes(frame[20:_TRANSFORM_SIZE])
+        # The tag is wanted behind what it proves. Putting it there spares a copy of a whole message.
+        if len(frame) < length + TAIL:
+            frame.extend(bytes(TAIL))
+        frame[length : length + TAIL] = frame[4:20]
+        sealed = memoryview(frame)[_TRANSFORM_SIZE : length + TAIL]
         try:
-            plain = self._receiving.decrypt(told[: self._nonce], b"".join((frame[_TRANSFORM_SIZE:], frame[4:20])), told)
+            plain = self._receiving.decrypt(told[: self._nonce], sealed, told)
         except InvalidTag as error:
             raise BadAnswer("it cannot be decrypted; something between here and the server has changed it") from error
         return memoryview(plain)

@@ -73,6 +73,7 @@ class PiecesReader:
         self._share, self._name, self._entry = share, name, entry
         self._under_way: deque[tuple[int, int, Exchange]] = deque()
         self._at = self._ahead = 0
+        self._last: memoryview | None = None
         self._live, self._opened = share.again(self._open)
         if self._opened.size != entry.size:
             self.close()
@@ -108,6 +109,9 @@ class PiecesReader:
             raise changed(self._entry.relative, before.size, self._opened.size)
 
     def _next(self) -> memoryview:
+        if self._last is not None:
+            self._live.connection.take_back(self._last)
+            self._last = None
         self._fill()
         if not self._under_way:
             return memoryview(b"")
@@ -117,6 +121,7 @@ class PiecesReader:
         if answer.status == END_OF_FILE:
             return memoryview(b"")
         piece = data(granted(answer, self._name).message, length)
+        self._last = answer.message
         self._at = offset + len(piece)
         if piece and len(piece) < length:
             rest = length - len(piece)
