@@ -29,7 +29,7 @@ from orchestrator.engine.serving import Ask, Companion, Patience, Ran, Restore, 
 from orchestrator.engine.stopping import Stop
 from orchestrator.engine.timetable import Timetable
 from orchestrator.inbox import DropFolder
-from orchestrator.journal import Journal
+from orchestrator.journal import Journal, is_locked
 from orchestrator.opening import App, Listen, new_id, now, stopped_from_outside
 from orchestrator.planning import NamedJob, checked_plan
 from orchestrator.pruning import prune
@@ -177,8 +177,8 @@ def _tag(state: Path) -> str:
 
 
 def take_asked(state: Path) -> Sequence[Ask]:
-    """What people have asked for by files in the state folder (`pause`, `unpause`, `drain.RUN`, `cancel.RUN`). Each
-    is removed; one that cannot be is not obeyed."""
+    """What people have asked for by files in the state folder (`pause`, `unpause`, `sweep`, `drain.RUN`, `cancel.RUN`).
+    Each is removed; one that cannot be is not obeyed."""
     asked = []
     try:
         files = list(state.iterdir())
@@ -186,7 +186,7 @@ def take_asked(state: Path) -> Sequence[Ask]:
         return ()  # the journal lies there too, and says so better
     for file in files:
         word, _, run = file.name.partition(".")
-        if (word in ("pause", "unpause") and not run) or (word in ("drain", "cancel") and run):
+        if (word in ("pause", "unpause", "sweep") and not run) or (word in ("drain", "cancel") and run):
             try:
                 file.unlink()
             except OSError:
@@ -205,4 +205,5 @@ def queue_of(config: Config, journal: Journal) -> tuple[list[QueueLine], bool]:
             if content is not None:
                 jobs[row.id] = read_job(content, row.file)
     seen = {one.job: one.seen for one in journal.schedules()}
-    return queue_lines(rows, jobs, seen, now()), journal.paused()
+    watched = is_locked(config.state.folder)
+    return queue_lines(rows, jobs, seen, now(), watched=watched, at_once=config.watch.runs), journal.paused()

@@ -25,7 +25,8 @@ from orchestrator.cli.notifying import notify_test
 from orchestrator.cli.recording import Recording
 from orchestrator.cli.simulating import serve_simulator
 from orchestrator.cli.speaking import Globals, complain, plainly, read_jobs, say, tell
-from orchestrator.cli.watching import pause, queue, stop, unpause, watch
+from orchestrator.cli.standing import standing
+from orchestrator.cli.watching import ask_to_sweep, pause, queue, stop, unpause, watch
 from orchestrator.config import Config
 from orchestrator.core.errors import ExitCode, WordsError, worst
 from orchestrator.core.job import Job
@@ -37,7 +38,6 @@ from orchestrator.views import (
     plan_text,
     report_json,
     report_text,
-    runs_text,
     size,
     status_text,
     visible,
@@ -195,20 +195,22 @@ def validate(context: typer.Context, jobs: Jobs) -> None:
 @cli.command()
 @plainly
 def status(context: typer.Context, run: OptionalRun = None) -> None:
-    """List the runs; with RUN, its groups and mounts. Works while a run is going on.
+    """List the runs, and mounts that are left; with RUN, its groups and mounts. Works while a run is going on.
 
     \b
     orchestrator status
     orchestrator status incident-4711-20261123T031500Z
     """
     options: Globals = context.obj
-    with roof.reading(options.config()) as journal:
+    config = options.config()
+    with roof.reading(config) as journal:
         if run is None:
             runs = journal.runs()
-            say(json.dumps([_run_values(row) for row in runs], indent=2) if options.json else runs_text(runs))
+            values = [_run_values(row) for row in runs]
+            say(json.dumps(values, indent=2) if options.json else standing(config, journal, runs))
             return
         if options.json:
-            say(report_json(read_report(journal, options.config(), run)))
+            say(report_json(read_report(journal, config, run)))
             return
         row, groups, leases = journal.run(run), journal.groups(run), journal.leases(run)
         say(status_text(row, groups, journal.totals(run), leases, roof.now()))
@@ -266,9 +268,14 @@ def sweep(
 
     \b
     orchestrator sweep
+
+    While a watcher is running, it is asked to sweep, which it does as soon as no job runs.
     """
     options: Globals = context.obj
     config = options.config()
+    if not options.json and roof.is_locked(config.state.folder):
+        ask_to_sweep(options, within)
+        return
     record = Recording(options, config, "sweep")
     with _opened(options, config, record, None) as app:
         cleared, left = anyio.run(roof.sweep_mounts, app, within)

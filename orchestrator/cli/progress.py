@@ -105,7 +105,7 @@ class Headlines:
                 where = f"{self._machines[group]}: {path}" if group in self._machines else path
                 return self._problem(f"{verdict.value} {where}: {message or reason} [{reason}]", reason)
             case MountLeft(vm=vm, href=href, cause=cause):
-                return f"MOUNT LEFT of {vm} ({href}): {cause}; `orchestrator sweep` tries again"
+                return f"MOUNT LEFT of {vm} ({href}): {cause.rstrip('.')}; `orchestrator sweep` tries again"
             case MountGone(vm=vm, cause=cause):
                 return f"mount of {vm} lost: {cause}"
             case SessionRenewed(cause=cause):

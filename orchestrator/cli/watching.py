@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from orchestrator.cli.progress import Headlines, lines_lost
 from orchestrator.cli.recording import Recording, enter_command
 from orchestrator.cli.service import longest_silence, service_notifier
 from orchestrator.cli.speaking import Globals, say
+from orchestrator.cli.standing import mounts_left
 from orchestrator.core.errors import ExitCode, WordsError
 from orchestrator.core.events import (
     DeadlineInDanger,
@@ -35,11 +37,17 @@ from orchestrator.core.events import (
     ScheduleMissed,
     WatcherReady,
 )
+from orchestrator.core.ledger import RunState
 from orchestrator.engine.serving import Companion
 from orchestrator.showing import opened_page
 from orchestrator.views import queue_json, queue_text, visible
 from orchestrator.views.units import count, duration, size
 from orchestrator.watching import Watch, queue_of
+
+TAKEN_WITHIN = 5.0
+"""Seconds in which the orchestrator that is running takes a word; it looks every second."""
+
+LOOK_EVERY = 0.05
 
 
 def watch(
@@ -118,7 +126,7 @@ def pause(context: typer.Context) -> None:
     \b
     orchestrator pause
     """
-    ask(context.obj, "pause", "paused as soon as the watcher sees it; `orchestrator unpause` goes on")
+    ask(context.obj, "pause", "paused: nothing new begins; `orchestrator unpause` goes on")
 
 
 def unpause(context: typer.Context) -> None:
@@ -127,7 +135,7 @@ def unpause(context: typer.Context) -> None:
     \b
     orchestrator unpause
     """
-    ask(context.obj, "unpause", "goes on as soon as the watcher sees it")
+    ask(context.obj, "unpause", "goes on")
 
 
 def stop(
@@ -142,30 +150,66 @@ def stop(
     orchestrator stop incident-4711-20261123T031500Z
     orchestrator stop --now incident-4711-20261123T031500Z
     """
+    options: Globals = context.obj
     if run is None:
-        ask(context.obj, "stop", "asked to stop")
+        ask(options, "stop", "stops as soon as every mount is deleted")
         return
-    if run != Path(run).name:
-        raise WordsError(what=f"{run!r} is no run id; `orchestrator status` lists them")
-    ask(
-        context.obj,
-        f"{'cancel' if now else 'drain'}.{run}",
-        f"asked {run} to stop; `orchestrator resume {run}` continues",
-    )
+    with roof.reading(options.config()) as journal:
+        state = journal.run(run).state
+        dropped = any(one.run == run for one in journal.unfinished_drops())
+    if state is not RunState.RUNNING:
+        raise WordsError(what=f"run {run} is not going on, it is {state.value}; `orchestrator status` lists the runs")
+    if dropped:
+        word = f"{'cancel' if now else 'drain'}.{run}"
+        ask(options, word, f"{run} stops; its job ends in failed, and continues when it is dropped with again = true")
+    elif now:
+        raise WordsError(what=f"{run} is no run of a watcher; `orchestrator stop`, twice, gives up its files in flight")
+    else:
+        ask(options, "stop", f"{run} stops; `orchestrator resume {run}` continues it")
+
+
+def ask_to_sweep(options: Globals, within: float) -> None:
+    """Let the watcher sweep, and wait for that up to `within` seconds. Exit code 7 when a mount is left then."""
+    ask(options, "sweep", "the watcher sweeps as soon as no job runs")
+    until = time.monotonic() + within
+    with roof.reading(options.config()) as journal:
+        while (left := mounts_left(journal, journal.runs(), somebody=True)) and time.monotonic() < until:
+            time.sleep(LOOK_EVERY)
+    say(f"mounts left {len(left)}")
+    if left:
+        raise typer.Exit(ExitCode.MOUNTS_LEFT)
 
 
 def ask(options: Globals, word: str, answer: str) -> None:
-    """Leave a word for the orchestrator that has the state folder; WordsError when there is none."""
+    """Leave a word for the orchestrator that has the state folder, and answer when it has taken it. WordsError when
+    there is none, or it takes none."""
     config = options.config()
     folder = config.state.folder
     if not roof.is_locked(folder):
         raise WordsError(what=f"no orchestrator is running on {folder}; nothing to tell it")
+    file = folder / word
     try:
-        (folder / word).touch()
+        file.touch()
+        if not _taken(file):
+            file.unlink(missing_ok=True)
+            raise WordsError(
+                what=f"the orchestrator that is running on {folder} does not listen to `{word}`: it is no watcher, or "
+                "it hangs; `orchestrator status` shows what goes on"
+            )
     except OSError as cause:
-        raise WordsError(what=f"{folder / word}: cannot be written: {cause.strerror}") from cause
+        raise WordsError(what=f"{file}: cannot be written: {cause.strerror}") from cause
     enter_command(config, word)
     say(answer)
+
+
+def _taken(file: Path) -> bool:
+    """Whether somebody removes `file` in time."""
+    until = time.monotonic() + TAKEN_WITHIN
+    while file.exists():
+        if time.monotonic() > until:
+            return False
+        time.sleep(LOOK_EVERY)
+    return True
 
 
 class WatchLines:

@@ -13,10 +13,10 @@ _HINTS = {
     errno.EROFS: "; mount it for writing",
     errno.ENOSPC: "; make room",
     errno.EDQUOT: "; make room",
-    errno.ENOENT: "; is the share mounted?",
+    errno.ENOENT: "; check that the share is mounted",
     errno.ENOTDIR: "; a file stands where the folder belongs",
     errno.ESTALE: "; mount the share again",
-    errno.EHOSTDOWN: "; is the file server up?",
+    errno.EHOSTDOWN: "; check that the file server is up",
     errno.EXDEV: "; all four folders must be on one file system",
 }
 

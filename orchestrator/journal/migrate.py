@@ -16,7 +16,7 @@ KNOWN = 2
 STEPS: Mapping[int, str] = {2: resource("step_2.sql")}
 """By the version it leads to: the statements that lead there from the one before."""
 
-EMPTY = "it holds no journal; no run has been started with it"
+EMPTY = "it holds no journal; no run has been started with it, or its disk is not mounted"
 
 
 def version_of(connection: sqlite3.Connection) -> int:

@@ -19,7 +19,16 @@ from orchestrator.views.json import (
 )
 from orchestrator.views.log import LogLines, log_line, progress_line
 from orchestrator.views.status import Look, status_fragment, status_page
-from orchestrator.views.text import drills_text, plan_text, pruned_text, queue_text, report_text, runs_text, status_text
+from orchestrator.views.text import (
+    drills_text,
+    plan_text,
+    pruned_text,
+    queue_text,
+    report_text,
+    runs_text,
+    standing_text,
+    status_text,
+)
 from orchestrator.views.units import count, duration, instant, rate, size, visible
 
 __all__ = [
@@ -49,6 +58,7 @@ __all__ = [
     "report_text",
     "runs_text",
     "size",
+    "standing_text",
     "status_fragment",
     "status_json",
     "status_page",

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from orchestrator.core.drills import DrillTrend, drill_trends
 from orchestrator.core.drops import DrillRow
-from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, Totals
+from orchestrator.core.errors import ExitCode
+from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, RunState, Totals
 from orchestrator.core.lifecycle import OPEN_STATES
 from orchestrator.core.plan import MountGroup, Plan, Selection
 from orchestrator.core.reasons import Reason
@@ -13,6 +14,8 @@ from orchestrator.core.report import LeftMount, Problem, Report
 from orchestrator.core.retention import Pruned
 from orchestrator.core.waiting import QueueLine
 from orchestrator.views.units import count, duration, instant, rate, size, verdict, visible
+
+MOUNTS_SHOWN = 10
 
 EXAMPLES = 5
 """A closing report shows this many files for each reason; report.json has them all."""
@@ -65,7 +68,22 @@ def report_text(report: Report) -> str:
         lines += ["", "Files of this run:"]
         lines += [f"  {kind:<{width}}  {visible(path)}" for kind, path in report.files.items()]
     lines += _left(report.mounts_left)
-    return _joined([*lines, "", report.closing_line])
+    return _joined([*lines, *_next(report), "", report.closing_line])
+
+
+def _next(report: Report) -> list[str]:
+    """The command that comes next, ready to be copied; nothing when there is none."""
+    resume = f"orchestrator resume {report.run}"
+    match report.exit_code:
+        case ExitCode.PARTIAL if "residual" in report.files:
+            command = f"orchestrator run {visible(report.files['residual'])}"
+        case ExitCode.EM | ExitCode.STOPPED:
+            command = resume
+        case ExitCode.MOUNTS_LEFT:
+            command = "orchestrator sweep" + ("" if report.state == RunState.FINISHED.value else f", then {resume}")
+        case _:
+            return []
+    return ["", f"next: {command}"]
 
 
 def _when(report: Report) -> str:
@@ -162,6 +180,26 @@ def queue_text(lines: Sequence[QueueLine], paused: bool) -> str:
         names = (visible(one.cause) or "-", visible(one.run) or "-", visible(one.file))
         rows.append((visible(one.job), one.state, str(one.priority), instant(one.taken), begins, *names))
     return _joined([*head, *_table(rows)])
+
+
+def standing_text(runs: Sequence[RunRow], jobs: int, left: Sequence[LeaseRow], *, somebody: bool, paused: bool) -> str:
+    """Every run, and what a person should know besides. `jobs`: how many dropped ones have not ended; `left`: mounts
+    that no run holds any more; `somebody`: an orchestrator is running."""
+    parts = [runs_text(runs)]
+    if jobs:
+        parts.append(f"{count(jobs, 'dropped job')} not ended yet; `orchestrator queue` shows what each waits for.\n")
+    if paused:
+        parts.append("Paused: nothing new begins; `orchestrator unpause` goes on.\n")
+    if not somebody and any(run.state is RunState.RUNNING for run in runs):
+        parts.append(
+            "No orchestrator is running here. What is shown as running has died: dropped jobs go on when the watcher\n"
+            "is started, other runs by `orchestrator resume`.\n"
+        )
+    if left:
+        names = [f"{visible(one.point.vm)} on {visible(one.point.backup_server)}" for one in left]
+        others = f" and {len(names) - MOUNTS_SHOWN:,} more" if len(names) > MOUNTS_SHOWN else ""
+        parts.append(f"Mounts left: {', '.join(names[:MOUNTS_SHOWN])}{others}. `orchestrator sweep` deletes them.\n")
+    return "\n".join(parts)
 
 
 def status_text(

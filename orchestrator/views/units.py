@@ -16,7 +16,7 @@ VERDICTS = {
     ExitCode.PARTIAL: "The run finished, but some of what was asked for was not restored.",
     ExitCode.EM: "Enterprise Manager could not do its part; some machines were not restored.",
     ExitCode.STATE: "The journal or the state folder is unusable; the run could not be kept safely.",
-    ExitCode.STOPPED: "The run was stopped on request; `orchestrator resume` continues it.",
+    ExitCode.STOPPED: "The run was stopped before its end; `orchestrator resume` continues it.",
     ExitCode.MOUNTS_LEFT: "Mounts may have been left behind; `orchestrator sweep` removes them.",
 }
 

@@ -119,7 +119,8 @@ async def test_a_paused_watcher_begins_nothing_until_it_goes_on_even_over_a_rest
     async with flow(tmp_path, small) as em:
         em.configure(watch=WATCH)
         watcher = await watching(em)
-        assert (await em.run("pause")).code == 0
+        assert (await em.run("pause")).out == "paused: nothing new begins; `orchestrator unpause` goes on\n"
+        assert "Paused: nothing new begins;" in (await em.run("status")).out
         await watcher.event("queue_paused", paused=True)
         em.drop(job_text(em, "fs01", "later"), "later.toml")
         held = await watcher.event("job_held", job="later")

@@ -189,7 +189,7 @@ def test_a_folder_that_cannot_be_made_is_told_with_what_to_do(tmp_path: Path) ->
 
 def test_a_folder_that_has_gone_is_told(root: Path, folder: DropFolder) -> None:
     os.rename(root, root.with_name("elsewhere"))
-    with pytest.raises(DropFolderUnusable, match="is the share mounted"):
+    with pytest.raises(DropFolderUnusable, match="check that the share is mounted"):
         folder.look()
     with pytest.raises(DropFolderUnusable):
         folder.end(row(), DONE, "why", {})

@@ -116,7 +116,7 @@ def test_plain_progress_gives_milestones_their_own_line_at_once_and_ends_with_wh
             Notice(START, "a notice"),
             Stopping(START, "drain"),
             MountDeleted(START, "r1", "g1", "fs01", "vbr01", "/m/g1", 63.0),
-            MountLeft(START, "r1", "g1", "fs01", "vbr01", "/m/g1", "no answer"),
+            MountLeft(START, "r1", "g1", "fs01", "vbr01", "/m/g1", "no answer."),
             GroupEnded(START, "r1", "g1", "fs01", "done", totals, 61.0),
             GroupEnded(START, "r1", "g2", "fs02", "failed", totals, 61.0, "no folder"),
             RunEnded(START, "r1", 7, totals, 1, 1, 1),

@@ -9,7 +9,7 @@ from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, Run
 from orchestrator.core.lifecycle import LeaseState
 from orchestrator.core.report import Report
 from orchestrator.core.retention import Pruned
-from orchestrator.views import drills_text, plan_text, pruned_text, report_text, runs_text, status_text
+from orchestrator.views import drills_text, plan_text, pruned_text, report_text, runs_text, standing_text, status_text
 from tests.views.golden_files import assert_golden
 from tests.views.samples import (
     HOSTILE,
@@ -42,6 +42,30 @@ def test_the_closing_line_is_always_the_last(report: Report) -> None:
     assert report_text(report).rstrip("\n").splitlines()[-1] == report.closing_line
 
 
+@pytest.mark.parametrize(
+    ("code", "state", "files", "told"),
+    [
+        (0, "finished", {}, None),
+        (3, "finished", {"residual": "/state/runs/r1/residual.toml"}, "orchestrator run /state/runs/r1/residual.toml"),
+        (3, "finished", {}, None),
+        (4, "finished", {}, "orchestrator resume r1"),
+        (6, "stopped", {}, "orchestrator resume r1"),
+        (7, "finished", {}, "orchestrator sweep"),
+        (7, "stopped", {}, "orchestrator sweep, then orchestrator resume r1"),
+        (None, "running", {}, None),
+    ],
+)
+def test_a_report_says_which_command_comes_next(
+    code: int | None, state: str, files: dict[str, str], told: str | None
+) -> None:
+    lines = report_text(replace(clean_report(), run="r1", exit_code=code, state=state, files=files)).splitlines()
+    assert [line for line in lines if line.startswith("next: ")] == ([f"next: {told}"] if told else [])
+
+
+def test_a_run_that_a_limit_has_stopped_is_not_said_to_be_stopped_on_request() -> None:
+    assert "on request" not in report_text(replace(clean_report(), exit_code=6, state="stopped"))
+
+
 def test_a_reason_of_a_newer_version_is_shown_by_its_name() -> None:
     text = report_text(replace(sample_report(), problems_by_reason={"from-the-future": 3}))
     assert "3 problems: no reason that this version knows [from-the-future]" in text
@@ -61,6 +85,28 @@ def test_runs_are_a_table_in_the_order_given() -> None:
     ended = replace(RUN, id="run-2", state=RunState.FINISHED, ended=START + timedelta(minutes=3), exit_code=0)
     assert_golden("runs.txt", runs_text([RUN, ended]))
     assert runs_text([]) == "No runs yet.\n"
+
+
+def test_the_standing_says_what_a_person_should_know_besides_the_runs() -> None:
+    assert standing_text([RUN], 0, [], somebody=True, paused=False) == runs_text([RUN])
+    assert "1 dropped job not ended yet; `orchestrator queue`" in standing_text([], 1, [], somebody=True, paused=False)
+    assert "Paused: nothing new begins" in standing_text([], 0, [], somebody=True, paused=True)
+
+
+def test_a_run_that_died_is_told_from_one_that_is_going_on() -> None:
+    ended = replace(RUN, state=RunState.STOPPED)
+    assert "has died" in standing_text([RUN], 0, [], somebody=False, paused=False)
+    assert "has died" not in standing_text([RUN], 0, [], somebody=True, paused=False)
+    assert "has died" not in standing_text([ended], 0, [], somebody=False, paused=False)
+
+
+def test_mounts_that_no_run_holds_are_named_in_the_standing() -> None:
+    lease = LeaseRow("l1", "r1", "g0001", "s1", point(), LeaseState.LEFT, START)
+    text = standing_text([RUN], 0, [lease], somebody=True, paused=False)
+    assert "Mounts left: fs01 on vbr01. `orchestrator sweep` deletes them.\n" in text
+    many = standing_text([RUN], 0, [lease] * 12, somebody=True, paused=False)
+    assert many.count("fs01 on vbr01") == 10
+    assert "and 2 more." in many
 
 
 def test_the_status_of_a_run_names_its_groups_and_open_mounts() -> None:

@@ -1,0 +1,23 @@
+"""`orchestrator status` without a run: the runs, and what a person should know besides."""
+
+from collections.abc import Sequence
+
+from orchestrator import app as roof
+from orchestrator.config import Config
+from orchestrator.core.ledger import LeaseRow, RunRow, RunState
+from orchestrator.journal import Journal
+from orchestrator.views import standing_text
+
+
+def standing(config: Config, journal: Journal, runs: Sequence[RunRow]) -> str:
+    """Where everything stands, for people."""
+    somebody = roof.is_locked(config.state.folder)
+    left = mounts_left(journal, runs, somebody=somebody)
+    jobs = len(journal.unfinished_drops())
+    return standing_text(runs, jobs, left, somebody=somebody, paused=journal.paused())
+
+
+def mounts_left(journal: Journal, runs: Sequence[RunRow], *, somebody: bool) -> list[LeaseRow]:
+    """Mounts that may be open and that no run holds any more. Without `somebody` who runs, every run is over."""
+    going_on = {run.id for run in runs if somebody and run.state is RunState.RUNNING}
+    return [lease for lease in journal.open_leases() if lease.run not in going_on]
