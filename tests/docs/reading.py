@@ -17,6 +17,7 @@ QUOTING = [
     ROOT / "README.md",
     REFERENCE,
     ROOT / "docs" / "runbook.md",
+    ROOT / "docs" / "card.md",
     ROOT / "docs" / "deploy" / "README.md",
     *sorted((ROOT / "jobs/examples").glob("*.toml")),
 ]
@@ -69,8 +70,9 @@ def options_of(command: str) -> set[str]:
 def command_lines(page: Path) -> Iterator[list[str]]:
     """The words after `orchestrator` of every command line that a page quotes in code."""
     text = page.read_text("utf-8")
-    blocks = re.findall(r"^ *```\w*\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
-    lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    blocks = re.findall(r"^ *```(\w*)\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+    typed = [block for kind, block in blocks if kind != "text"]
+    lines = [line.strip().removeprefix("$ ") for block in typed for line in block.splitlines()]
     quoted = [*lines, *re.findall(r"`([^`\n]+)`", _without_code(text))]
     for line in quoted:
         if line.startswith("orchestrator "):

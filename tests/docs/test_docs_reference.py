@@ -109,7 +109,7 @@ def test_the_table_of_reasons_equals_the_code() -> None:
     assert table(section(REFERENCE, "Reasons")) == expected
 
 
-@pytest.mark.parametrize("page", ["docs/reference.md", "README.md", "docs/runbook.md"])
+@pytest.mark.parametrize("page", ["docs/reference.md", "README.md", "docs/runbook.md", "docs/card.md"])
 def test_a_table_of_exit_codes_has_every_exit_code_in_order(page: str) -> None:
     rows = table(section(ROOT / page, "Exit codes"))
     assert [int(row[0]) for row in rows] == [int(code) for code in ExitCode]
