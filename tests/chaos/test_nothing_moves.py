@@ -355,8 +355,11 @@ async def test_a_journal_that_does_not_answer_ends_the_run_as_one_that_fails_and
 # Slow threads, and threads that come back
 
 
-async def test_waiting_for_a_free_thread_is_no_stall(estate: Estate, tmp_path: Path) -> None:
+async def test_waiting_for_a_free_thread_is_no_stall(
+    estate: Estate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One thread copies, slowly but all the time; the batches of the others wait longer than the stall limit."""
+    monkeypatch.setattr("orchestrator.engine.stages.TRY_AGAIN_AT_MOST", 0)  # what stalls is told at once
     never = threading.Event()
 
     def place(room: Any, source: Any, entry: Entry, target: Any, overwrite: bool, check: Any) -> Any:
