@@ -62,6 +62,9 @@ from tests.support.chaos import stopped_and_resumed as demand_all_of_a_stop
 
 ROUTES = ("logon", "session", "logoff", "query", "mounts_list", "mount_post", "task", "mount_get", "browse")
 LAST_ROUTES = (*ROUTES, "mount_delete", "tasks")
+REQUESTS_OF_A_RUN = 24
+"""What a run that nobody disturbs asks of EM."""
+
 LONGEST = 60.0
 """Seconds one story may take; more is a hang."""
 
@@ -260,16 +263,18 @@ async def call_story(estate: Estate, folder: Path, number: int, told: Told) -> N
 
 
 async def kill_story(estate: Estate, folder: Path, seed: int, told: Told) -> None:
-    """A real process, killed at a random moment after its first request, and what `resume` makes of it."""
+    """A real process, killed a moment after one of its requests, and what `resume` makes of it. Counted by requests and
+    not by the clock, so that it is killed while it works however busy the machine is."""
     rng = random.Random(seed)
+    fatal = rng.randint(1, REQUESTS_OF_A_RUN)
     quirks: dict[str, Any] = {"task_seconds": 0.02, "request_latency": 0.005, "session_end_unmounts": "never"}
     async with house(estate, folder, **quirks) as home:
         _write_words(home)
         process = await _start(home, "run", str(home.folder / "job.toml"))
         with anyio.move_on_after(20):
-            while not home.simulator.log and process.returncode is None:  # noqa: ASYNC110 - the same
+            while len(home.simulator.log) < fatal and process.returncode is None:  # noqa: ASYNC110 - the same
                 await anyio.sleep(0.002)
-        await anyio.sleep(rng.uniform(0.0, 1.0))
+        await anyio.sleep(rng.uniform(0.0, 0.03))
         if process.returncode is None:
             process.kill()
             told.killed += 1
