@@ -171,7 +171,9 @@ async def test_the_metrics_of_a_stopped_run_and_of_its_resuming_add_up_to_its_re
 
 @pytest.mark.parametrize(("route", "nth"), [("browse", 1), ("browse", 4), ("mount_delete", 1), ("task", 7)])
 async def test_the_metrics_of_a_run_whose_session_was_lost_are_its_report(tmp_path: Path, route: str, nth: int) -> None:
-    async with flow(tmp_path, seeded(machines=4, files=200), Fault(route, nth, EndSession()), strict=False) as em:
+    estate, fault = seeded(machines=4, files=200), Fault(route, nth, EndSession())
+    # Slow enough that the tasks are looked at seven times on a fast machine too.
+    async with flow(tmp_path, estate, fault, strict=False, task_seconds=0.3) as em:
         done, command = await run(em, "run", em.job())
         assert done.code == 0, done.everything
         seen = assert_agrees(em, command)
