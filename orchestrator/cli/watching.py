@@ -260,7 +260,8 @@ def job_line(event: Event) -> str | None:
         case JobTaken(file=file, job=job, owner=owner):
             return f"{job}: taken from {file}" + (f" of {owner}" if owner else "")
         case JobRejected(file=file, message=message):
-            return f"{file}: rejected: " + "; ".join(part.strip(" :") for part in message.splitlines())
+            what = message.removeprefix(f"{file}:").strip()
+            return f"{file}: rejected, correct it and drop it again: {'; '.join(map(str.strip, what.splitlines()))}"
         case JobHeld(job=job, until=until, cause=cause):
             return f"{job}: waits: {cause}" + (f"; begins at {until:%Y-%m-%d %H:%M:%S} UTC" if until else "")
         case JobNotStarted(job=job, message=message):

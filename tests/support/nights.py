@@ -26,7 +26,7 @@ from tests.support.warm import CLIENT
 
 EM = "em.example.com:9398"
 WATCH = {"settle": 0.05, "poll": 0.1, "retry_after": 0.2}
-QUICKLY = {"folder_timeout": 5, "unmount_timeout": 1, "mount_timeout": 10, "poll_interval": 0.05, "grace": 1}
+QUICKLY = {"folder_timeout": 10, "unmount_timeout": 10, "mount_timeout": 10, "poll_interval": 0.05, "grace": 1}
 
 STAND_IN = """#!/bin/bash
 exec 3<>/dev/tcp/127.0.0.1/{port}
