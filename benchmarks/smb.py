@@ -92,7 +92,7 @@ def _ground(place: Path, options: dict[str, str], delay: float) -> Iterator[Grou
     (folder / "shown").mkdir()
     shares = {"shown": folder / "shown", "hidden": folder / "hidden"}
     try:
-        with samba(folder, shares, **options) as server:
+        with samba(shares, **options) as server:
             if delay:
                 with far_away(server.port, delay) as port:
                     yield Ground(server, folder, port)

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
@@ -26,7 +26,7 @@ from orchestrator.cli.recording import Recording
 from orchestrator.cli.simulating import serve_simulator
 from orchestrator.cli.speaking import Globals, complain, plainly, read_jobs, say, tell
 from orchestrator.cli.standing import standing
-from orchestrator.cli.watching import ask_to_sweep, pause, queue, stop, unpause, watch
+from orchestrator.cli.watching import NobodyListens, ask_to_sweep, pause, queue, stop, unpause, watch
 from orchestrator.config import Config
 from orchestrator.core.errors import ExitCode, WordsError, worst
 from orchestrator.core.job import Job
@@ -274,8 +274,9 @@ def sweep(
     options: Globals = context.obj
     config = options.config()
     if not options.json and roof.is_locked(config.state.folder):
-        ask_to_sweep(options, within)
-        return
+        with suppress(NobodyListens):  # then it is no watcher, and what opening the journal says is the better word
+            ask_to_sweep(options, within)
+            return
     record = Recording(options, config, "sweep")
     with _opened(options, config, record, None) as app:
         cleared, left = anyio.run(roof.sweep_mounts, app, within)

@@ -180,9 +180,13 @@ def ask_to_sweep(options: Globals, within: float) -> None:
         raise typer.Exit(ExitCode.MOUNTS_LEFT)
 
 
+class NobodyListens(WordsError):
+    """{what}"""
+
+
 def ask(options: Globals, word: str, answer: str) -> None:
     """Leave a word for the orchestrator that has the state folder, and answer when it has taken it. WordsError when
-    there is none, or it takes none."""
+    there is none, NobodyListens when it takes none."""
     config = options.config()
     folder = config.state.folder
     if not roof.is_locked(folder):
@@ -192,7 +196,7 @@ def ask(options: Globals, word: str, answer: str) -> None:
         file.touch()
         if not _taken(file):
             file.unlink(missing_ok=True)
-            raise WordsError(
+            raise NobodyListens(
                 what=f"the orchestrator that is running on {folder} does not listen to `{word}`: it is no watcher, or "
                 "it hangs; `orchestrator status` shows what goes on"
             )

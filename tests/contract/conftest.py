@@ -39,7 +39,7 @@ class Ground:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Samba]:
     folder = tmp_path_factory.mktemp("server")
-    with samba(folder, {"VeeamFLR": folder}) as running:
+    with samba({"VeeamFLR": folder}) as running:
         yield running
 
 

@@ -18,7 +18,7 @@ ENV = {"SHARE_PASSWORD": PASSWORD}
 async def served(folder: Path, *build: Any, **options: str) -> AsyncIterator[tuple[Flow, Samba]]:
     """A flow whose shares are a Samba's; the config names them by UNC path."""
     async with flow(folder, *build) as em:
-        with samba(folder / "server", dict(em.estate.shares), **options) as server:
+        with samba(dict(em.estate.shares), **options) as server:
             configure(em, server)
             yield em, server
 

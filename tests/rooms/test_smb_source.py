@@ -35,7 +35,7 @@ LARGE = 5 * (1 << 20) + 12_345
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Samba]:
     folder = tmp_path_factory.mktemp("served")
-    with samba(folder, {"share": folder}, mangled_names="no") as running:
+    with samba({"share": folder}, mangled_names="no") as running:
         yield running
 
 
@@ -75,7 +75,7 @@ def test_files_of_every_size_come_whole_with_every_way_to_sign(tmp_path: Path, a
         put(tmp_path / "served" / name, one)
     old = {"server_max_protocol": "SMB2_10"} if algorithm.startswith("HMAC") else {}
     own = {"server_smb3_signing_algorithms": algorithm, **old}
-    with samba(tmp_path, {"share": tmp_path / "served"}, **own) as one, closing(smb_source(one)) as source:
+    with samba({"share": tmp_path / "served"}, **own) as one, closing(smb_source(one)) as source:
         found = everything(source, one.unc("share"))
         source.expect(one.unc("share"), found.values())
         assert {name: content(source, one.unc("share"), entry) for name, entry in found.items()} == data
@@ -86,7 +86,7 @@ def test_files_come_whole_with_every_way_to_encrypt(tmp_path: Path, cipher: str)
     put(tmp_path / "served" / "large", large := os.urandom(LARGE))
     put(tmp_path / "served" / "small", b"small")
     own = {"server_smb_encrypt": "required", "server_smb3_encryption_algorithms": cipher}
-    with samba(tmp_path, {"share": tmp_path / "served"}, **own) as one, closing(smb_source(one)) as source:
+    with samba({"share": tmp_path / "served"}, **own) as one, closing(smb_source(one)) as source:
         root = one.unc("share")
         assert content(source, root, file_entry("large", LARGE)) == large
         assert content(source, root, file_entry("small", 5)) == b"small"
@@ -94,7 +94,7 @@ def test_files_come_whole_with_every_way_to_encrypt(tmp_path: Path, cipher: str)
 
 def test_a_server_that_encrypts_one_share_only_is_answered_in_kind(tmp_path: Path) -> None:
     put(tmp_path / "served" / "small", b"small")
-    with samba(tmp_path, {"share": tmp_path / "served"}) as one, closing(smb_source(one, encrypt=True)) as source:
+    with samba({"share": tmp_path / "served"}) as one, closing(smb_source(one, encrypt=True)) as source:
         assert content(source, one.unc("share"), file_entry("small", 5)) == b"small"
 
 
@@ -113,7 +113,7 @@ def test_a_server_that_sends_small_buffers_is_asked_again(tmp_path: Path) -> Non
         (tmp_path / "served" / str(number % 3) / f"{number}").touch()
     put(tmp_path / "served" / "large", large := os.urandom(1 << 20))
     limits = {"smb2_max_read": "65536", "smb2_max_trans": "65536", "smb2_max_credits": "128"}
-    with samba(tmp_path, {"share": tmp_path / "served"}, **limits) as one, closing(smb_source(one)) as source:
+    with samba({"share": tmp_path / "served"}, **limits) as one, closing(smb_source(one)) as source:
         assert len(everything(source, one.unc("share"))) == 3_004
         assert content(source, one.unc("share"), file_entry("large", 1 << 20)) == large
 

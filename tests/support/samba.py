@@ -1,4 +1,4 @@
-"""A real Samba on loopback: its own port, its own passwords, all of it below one folder; and a wire that can be cut."""
+"""A real Samba on loopback: its own port, its own passwords, all of it in one folder; and a wire that can be cut."""
 
 import getpass
 import os
@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -81,10 +82,18 @@ def smbd() -> str:
 
 
 @contextmanager
-def samba(folder: Path, shares: Mapping[str, Path], **options: str) -> Iterator[Samba]:
-    """Run a server below `folder`. `options` are laid over its [global] section, `_` for a blank."""
+def samba(shares: Mapping[str, Path], **options: str) -> Iterator[Samba]:
+    """Run a server. `options` are laid over its [global] section, `_` for a blank.
+
+    What it keeps for itself lies in a folder with a short name: it makes sockets there, whose paths may not be long.
+    """
+    with tempfile.TemporaryDirectory(prefix="smb-") as own, _serving(Path(own), shares, options) as server:
+        yield server
+
+
+@contextmanager
+def _serving(own: Path, shares: Mapping[str, Path], options: Mapping[str, str]) -> Iterator[Samba]:
     program, port, user = smbd(), free_port(), getpass.getuser()
-    own = folder / "samba"
     for name in ("lock", "state", "cache", "pid", "ncalrpc"):
         (own / name).mkdir(parents=True)
     more = "\n".join(f"{name.replace('_', ' ')} = {value}" for name, value in options.items())
