@@ -15,7 +15,7 @@ from tests.chaos.test_bad_neighbours import Wrapped
 from tests.support.chaos import Fate, House, demand_everything_restored, house, live, report_of
 
 WANTED = {"fs01": {"C:\\": "C:"}}
-QUICK: dict[str, Any] = {"folder_timeout": 0.2}
+QUICK: dict[str, Any] = {"folder_timeout": 1}
 
 
 @pytest.fixture
