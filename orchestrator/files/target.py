@@ -22,11 +22,11 @@ from orchestrator.files.checksums import Algorithm, Digest, new_digest
 from orchestrator.files.continuing import BLOCK, FROM_SIZE, leave_behind, take_up, worth_keeping
 from orchestrator.files.copying import BUFFER, copy_bytes, own_buffer, taken
 from orchestrator.files.folders import Folder, checked_name, open_root
+from orchestrator.files.probing import PARTIAL_SUFFIX, folds_case
 from orchestrator.files.readers import Opening, Reader, open_local
 from orchestrator.files.system import flush_file_system, kind_of, set_mode
 from orchestrator.files.translate import Side, Translating, file_error
 
-PARTIAL_SUFFIX = ".orchestrator-partial"
 FOLDERS_HELD = 16
 """Folders each thread keeps open: a batch is mostly of one folder, and 16 threads stay far below any limit."""
 
@@ -318,19 +318,6 @@ def partial_name(name: str) -> str:
     """The name a file is staged under: hidden, stable, and short whatever the length of `name`."""
     short = hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()
     return f".{short}{PARTIAL_SUFFIX}"
-
-
-def folds_case(folder: str) -> bool:
-    """Whether two spellings of one name are one file in `folder`; tried out, because no system call tells."""
-    probe = os.path.join(folder, f".case-{os.getpid()}-{threading.get_ident()}{PARTIAL_SUFFIX}")
-    try:
-        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        try:
-            return os.path.lexists(os.path.join(folder, os.path.basename(probe).upper()))
-        finally:
-            os.unlink(probe)
-    except OSError:
-        return False
 
 
 def free_space(root: str) -> int:
