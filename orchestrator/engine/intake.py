@@ -250,12 +250,12 @@ class Intake:
         answer is given later."""
         row = replace(row, state=DropState.ENDED, ended=self._clock(), exit_code=int(code), line=line)
         await self._books.ask(self._drops.write_drop, row)
-        self._emit(JobEnded(self._clock(), row.id, row.job, row.run, int(code), _folder_of(row), line))
         try:
             await self._answer(row)
         except DropFolderUnusable as error:
             self._tell_trouble(str(error))
             self._loose = True
+        self._emit(JobEnded(self._clock(), row.id, row.job, row.run, int(code), _folder_of(row), line))
 
     async def _answer(self, row: DropRow) -> None:
         await _in_thread(self._put_beside, row)
