@@ -1,14 +1,9 @@
-"""Where copies land: below the allowed roots, whole or not at all.
+"""Where copies land: below the allowed roots, whole or not at all."""
 
-A file is staged under a partial name in its own folder and renamed when it is complete. The partial name depends on
-the final name alone, so that the leftovers of a killed run are written over by the next one.
-"""
-
+import dataclasses
 import errno
-import hashlib
 import os
 import shutil
-import stat
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -18,13 +13,14 @@ from orchestrator.core.entries import NOTHING, Entry, EntryKind, Found, FoundKin
 from orchestrator.core.errors import FileError
 from orchestrator.core.paths import SourcePath, TargetPath, lies_below
 from orchestrator.core.reasons import Reason
-from orchestrator.files.checksums import Algorithm, Digest, new_digest
-from orchestrator.files.continuing import BLOCK, FROM_SIZE, leave_behind, take_up, worth_keeping
-from orchestrator.files.copying import BUFFER, copy_bytes, own_buffer, taken
+from orchestrator.files.checksums import Algorithm
+from orchestrator.files.continuing import BLOCK, FROM_SIZE
+from orchestrator.files.copying import taken
 from orchestrator.files.folders import Folder, checked_name, open_root
-from orchestrator.files.probing import PARTIAL_SUFFIX, folds_case
-from orchestrator.files.readers import Opening, Reader, open_local
-from orchestrator.files.system import flush_file_system, kind_of, set_mode
+from orchestrator.files.probing import folds_case
+from orchestrator.files.readers import Opening, open_local
+from orchestrator.files.staging import Staging, partial_name
+from orchestrator.files.system import flush_file_system, kind_of
 from orchestrator.files.translate import Side, Translating, file_error
 
 FOLDERS_HELD = 16
@@ -41,9 +37,7 @@ class _Own(threading.local):
 class LocalTarget:
     """Writes below the folders `allow`, which the config names. Every method may be called in many threads at once.
 
-    `opening` opens the files that are copied. `checksum` is "blake3" or "sha256". `durable` also flushes each file and
-    its folder to the disk. Files from `continue_from` bytes on are continued after an interruption, in whole blocks of
-    `block` bytes.
+    What else it is given is how files are staged.
     """
 
     def __init__(
@@ -57,11 +51,7 @@ class LocalTarget:
         opening: Opening = open_local,
     ) -> None:
         self._allow = tuple(os.path.normpath(root) for root in allow)
-        self._new_digest = new_digest(checksum)
-        self._durable = durable
-        self._continue_from = continue_from
-        self._block = block
-        self._open = opening
+        self._staging = Staging(checksum, durable, continue_from, block, opening)
         self._own = _Own()
         self._busy: set[tuple[str, str]] = set()
         self._interrupted: set[tuple[str, str]] = set()
@@ -70,14 +60,8 @@ class LocalTarget:
     def hashing(self, checksum: Algorithm) -> "LocalTarget":
         """This target for one run, which takes its checksums with `checksum` and has interrupted nothing yet: the same
         folders, the same rules, and still no two copies of one file at once."""
-        other = LocalTarget(
-            self._allow,
-            checksum,
-            durable=self._durable,
-            continue_from=self._continue_from,
-            block=self._block,
-            opening=self._open,
-        )
+        other = LocalTarget(self._allow)
+        other._staging = dataclasses.replace(self._staging, checksum=checksum)
         other._own, other._busy, other._busy_lock = self._own, self._busy, self._busy_lock
         return other
 
@@ -138,13 +122,13 @@ class LocalTarget:
         if not self._claim(key):
             raise file_error(taken(target.relative), Side.TARGET, entry.relative)
         try:
-            if entry.size >= self._continue_from and key not in self._interrupted:
+            if entry.size >= self._staging.continue_from and key not in self._interrupted:
                 # What another run has left may be of another restore point, with the same size and time.
                 with suppress(OSError):
                     folder.remove(partial_name(name))
-            return self._staged(source, entry, folder, name, replace, check)
+            return self._staging.staged(source, entry, folder, name, replace, check)
         except BaseException:
-            if entry.size >= self._continue_from:
+            if entry.size >= self._staging.continue_from:
                 self._interrupted.add(key)
             raise
         finally:
@@ -184,88 +168,6 @@ class LocalTarget:
         with Translating(Side.TARGET, ", ".join(self._allow)):
             for root in self._allow:
                 flush_file_system(_nearest_existing(root))
-
-    def _staged(
-        self,
-        source: SourcePath,
-        entry: Entry,
-        folder: Folder,
-        name: str,
-        replace: bool,
-        check: Callable[[int], None],
-    ) -> Placed:
-        relative = entry.relative
-        partial = partial_name(name)
-        mode = 0o600 | entry.mode & 0o555
-        reading = self._open(source, entry)
-        try:
-            with Translating(Side.TARGET, relative):
-                if not replace and entry.size > BUFFER:
-                    _refuse_taken(folder, name)
-            kept = self._kept(folder, partial, entry, reading, check)
-            with Translating(Side.TARGET, relative):
-                writing, digest, done = kept or (_create(folder, partial, mode), self._new_digest(), 0)
-            self._fill(reading, writing, folder, partial, entry, digest, check, done)
-            try:
-                with Translating(Side.TARGET, relative):
-                    os.close(writing)
-                    _rename(folder, partial, name, replace)
-            except BaseException as error:
-                self._drop(folder, partial, entry, error)
-                raise
-        finally:
-            reading.close()
-        if self._durable:
-            with Translating(Side.TARGET, relative):
-                folder.sync()
-        return Placed(entry.size, digest.hexdigest())
-
-    def _kept(
-        self, folder: Folder, partial: str, entry: Entry, reading: Reader, check: Callable[[int], None]
-    ) -> tuple[int, Digest, int] | None:
-        """What an interrupted copy of a large file has left to go on with."""
-        if entry.size < self._continue_from:
-            return None
-        return take_up(folder, partial, entry, reading, self._new_digest, self._block, check)
-
-    def _drop(self, folder: Folder, partial: str, entry: Entry, error: BaseException) -> None:
-        """Remove a partial file, or keep what is proved of a large one."""
-        with suppress(OSError):
-            large = entry.size >= self._continue_from and worth_keeping(error)
-            if not (large and leave_behind(folder, partial, entry, self._block)):
-                folder.remove(partial)
-
-    def _fill(
-        self,
-        reading: Reader,
-        writing: int,
-        folder: Folder,
-        partial: str,
-        entry: Entry,
-        digest: Digest,
-        check: Callable[[int], None],
-        done: int,
-    ) -> None:
-        """Make the partial file complete, with its mode and times; after an exception it is closed and dropped."""
-        relative = entry.relative
-        try:
-            copy_bytes(reading, writing, own_buffer(), entry, digest, check, done)
-            with Translating(Side.TARGET, relative):
-                _prove(writing, entry, partial)
-                folder.set_file_times(partial, writing, entry.mtime_ns)
-                if self._durable:
-                    os.fsync(writing)
-        except BaseException as error:
-            # The error that is on its way says more than one of closing would. What another orchestrator has put
-            # under the partial name meanwhile is not ours to drop.
-            ours = False
-            with suppress(OSError):
-                ours = os.fstat(writing).st_nlink > 0
-            with suppress(OSError):
-                os.close(writing)
-            if ours:
-                self._drop(folder, partial, entry, error)
-            raise
 
     def _claim(self, key: tuple[str, str]) -> bool:
         """Whether this is the only copy of this process that writes the target `key`."""
@@ -314,12 +216,6 @@ class LocalTarget:
         raise FileError(reason=Reason.OUTSIDE_TARGET, guest_path=root, what=what)
 
 
-def partial_name(name: str) -> str:
-    """The name a file is staged under: hidden, stable, and short whatever the length of `name`."""
-    short = hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()
-    return f".{short}{PARTIAL_SUFFIX}"
-
-
 def free_space(root: str) -> int:
     """Bytes free where `root` is or would be. OSError when that cannot be told."""
     return shutil.disk_usage(_nearest_existing(root)).free
@@ -342,43 +238,3 @@ def _split(path: TargetPath) -> tuple[str, str]:
     """(the folder below the root, the name in it). `relative` is `/`-joined without empty names."""
     above, _, name = path.relative.rpartition("/")
     return above, checked_name(name)
-
-
-def _refuse_taken(folder: Folder, name: str) -> None:
-    """Tell before a long copy what the rename would tell after it."""
-    try:
-        status = folder.status(name)
-    except FileNotFoundError:
-        return
-    if stat.S_ISDIR(status.st_mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
-    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
-
-
-def _rename(folder: Folder, partial: str, name: str, replace: bool) -> None:
-    try:
-        folder.rename(partial, name, replace=replace)
-    except FileExistsError:
-        _refuse_taken(folder, name)
-        raise
-
-
-def _create(folder: Folder, partial: str, mode: int) -> int:
-    try:
-        return folder.create(partial, mode)
-    except FileExistsError:
-        # A leftover of a run that was killed; or a link somebody put there, which is removed and not followed.
-        folder.remove(partial)
-        return folder.create(partial, mode)
-
-
-def _prove(writing: int, entry: Entry, partial: str) -> None:
-    """One look at a partial file that is complete: it is still the one of that name (an orchestrator with another
-    state folder may write to the same place, and would have removed it), the disk has all of it, and its mode is the
-    wanted one whatever the umask."""
-    status = os.fstat(writing)
-    if not status.st_nlink:
-        raise OSError(errno.EBUSY, "another program is writing the same file", partial)
-    if status.st_size != entry.size:
-        raise OSError(errno.EIO, f"{status.st_size} of {entry.size} bytes arrived", partial)
-    set_mode(writing, status.st_mode, 0o600 | entry.mode & 0o555)

@@ -60,13 +60,13 @@ MUTATIONS = (
     ),
     Mutation(
         "final name written directly",
-        "files/target.py",
+        "files/staging.py",
         '    return f".{short}{PARTIAL_SUFFIX}"',
         "    return name",
     ),
     Mutation(
         "times forgotten",
-        "files/target.py",
+        "files/staging.py",
         "                folder.set_file_times(partial, writing, entry.mtime_ns)\n",
         "",
     ),

@@ -18,7 +18,7 @@ from orchestrator.core.paths import PathRefused, SourcePath, TargetPath, target_
 from orchestrator.core.reasons import Reason
 from orchestrator.files import LocalTarget, free_space, rename
 from orchestrator.files.folders import NamedFolder
-from orchestrator.files.target import partial_name
+from orchestrator.files.staging import partial_name
 from tests.support.disk import MTIME_NS, entry_of, make_deep, mounted, put, source_of, tree
 
 
