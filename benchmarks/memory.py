@@ -16,6 +16,7 @@ from benchmarks.trees import small_files
 from orchestrator.config import Config
 from orchestrator.core.catalog import Listed, Listing, ShareFolder, ShareListing
 from orchestrator.core.entries import Entry, EntryKind, Found, FoundKind
+from orchestrator.core.fidelity import Properties
 from orchestrator.core.ledger import GroupRow, GroupState
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.engine.ports import Beat
@@ -50,6 +51,9 @@ class EndlessSource:
 
     def look(self, path: SourcePath, beat: Beat) -> Entry | None:
         return Entry(path.relative, EntryKind.FOLDER)
+
+    def properties(self, path: SourcePath, entry: Entry) -> Properties:
+        return Properties(modified_ns=entry.mtime_ns)
 
     def expect(self, root: str, entries: Iterable[Entry]) -> None:
         """Nothing is read ahead."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
+from orchestrator.core.fidelity import Fidelity
 from orchestrator.core.reasons import Reason
 
 
@@ -22,6 +23,7 @@ class Entry:
 
     `relative` is its path below the volume root, `/` between names, never empty for files. `size` in bytes,
     `mtime_ns` in nanoseconds since 1970 UTC. `reason` and `message` say why an `UNREADABLE` one could not be read.
+    `identity` is what the names of one file with several have in common; None for a file with one name.
     """
 
     relative: str
@@ -31,6 +33,7 @@ class Entry:
     mode: int = 0o644
     reason: Reason | None = None
     message: str = ""
+    identity: tuple[int, int] | None = None
 
 
 class FoundKind(Enum):
@@ -56,10 +59,12 @@ NOTHING = Found(FoundKind.NOTHING)
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A file that now stands under its final name: `size` in bytes, `checksum` in lower-case hex."""
+    """A file that now stands under its final name: `size` in bytes, `checksum` in lower-case hex; what became of what
+    it is beside its bytes."""
 
     size: int
     checksum: str
+    fidelity: Fidelity = field(default_factory=dict, hash=False)
 
 
 class Verdict(Enum):
@@ -88,3 +93,4 @@ class Outcome:
     reason: Reason | None = None
     message: str = ""
     seconds: float = field(default=0.0, compare=False)
+    fidelity: Fidelity = field(default_factory=dict, hash=False)

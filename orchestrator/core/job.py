@@ -2,12 +2,22 @@
 
 import re
 from enum import Enum
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from orchestrator.core.catalog import GuestOs
 from orchestrator.core.errors import JobInvalid, JobUnreadable
+from orchestrator.core.fidelity import LinkPolicy, Metadata, OwnerPolicy, Wishes, ids_of
 from orchestrator.core.paths import GuestPath, PathRefused, parse_guest_path
 from orchestrator.core.schedule import Schedule
 from orchestrator.core.select import Selector
@@ -28,12 +38,26 @@ class Conflict(Enum):
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
+def _known_ids(accounts: dict[str, str | int]) -> dict[str, str | int]:
+    ids_of(accounts)
+    return accounts
+
+
+Accounts = Annotated[dict[str, Annotated[int, Field(ge=0, strict=True)] | str], AfterValidator(_known_ids)]
+"""Guest ids, and the local account (a name or an id) that stands for each."""
+
+
 class Defaults(BaseModel):
     """What holds for every entry that does not say otherwise."""
 
     model_config = _STRICT
     to: str = Field(default="", description="Destination folder; may hold {vm}, {run}, {point}, {date}.")
     on_conflict: Conflict = Field(default=Conflict.SKIP, description="What to do when another file is there.")
+    metadata: Metadata = Field(default=Metadata.BASIC, description="How much of a file beside its bytes is restored.")
+    owner: OwnerPolicy = Field(default=OwnerPolicy.KEEP, description="Whose the copies are, with metadata = full.")
+    users: Accounts = Field(default_factory=dict, description="Guest user ids and the local users for them.")
+    groups: Accounts = Field(default_factory=dict, description="Guest group ids and the local groups for them.")
+    links: LinkPolicy = Field(default=LinkPolicy.SKIP, description="What becomes of symbolic links.")
 
 
 class Restore(BaseModel):
@@ -61,6 +85,11 @@ class Restore(BaseModel):
     )
     to: str | None = Field(default=None, min_length=1, description="Destination folder, instead of defaults.to.")
     on_conflict: Conflict | None = Field(default=None, description="Instead of defaults.on_conflict.")
+    metadata: Metadata | None = Field(default=None, description="Instead of defaults.metadata.")
+    owner: OwnerPolicy | None = Field(default=None, description="Instead of defaults.owner.")
+    users: Accounts | None = Field(default=None, description="Instead of defaults.users.")
+    groups: Accounts | None = Field(default=None, description="Instead of defaults.groups.")
+    links: LinkPolicy | None = Field(default=None, description="Instead of defaults.links.")
     os: GuestOs | None = Field(default=None, description="Sent to EM as OsKind; EM assumes windows.")
 
     @field_validator("paths")
@@ -171,6 +200,14 @@ class Job(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _maps_somebody(self) -> Self:
+        for number, entry in enumerate(self.restore, 1):
+            wishes = self.wishes(entry)
+            if wishes.owner is OwnerPolicy.MAP and not (wishes.users or wishes.groups):
+                raise ValueError(f'entry {number} has owner = "map" and nobody in users or groups; name some')
+        return self
+
+    @model_validator(mode="after")
     def _has_destinations(self) -> Self:
         for number, entry in enumerate(self.restore, 1):
             if not (entry.to or self.defaults.to or self.drill):
@@ -182,6 +219,17 @@ class Job(BaseModel):
 
     def conflict(self, entry: Restore) -> Conflict:
         return entry.on_conflict or self.defaults.on_conflict
+
+    def wishes(self, entry: Restore) -> Wishes:
+        """What an entry wants of its files beside their bytes."""
+        defaults = self.defaults
+        return Wishes(
+            metadata=entry.metadata or defaults.metadata,
+            owner=entry.owner or defaults.owner,
+            links=entry.links or defaults.links,
+            users=ids_of(defaults.users if entry.users is None else entry.users),
+            groups=ids_of(defaults.groups if entry.groups is None else entry.groups),
+        )
 
     def into_scratch(self, folder: str) -> "Job":
         """This job as a drill: everything goes below `folder`, a folder for each run and each restore point, and the

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from orchestrator.core.catalog import GuestOs, Question, RestorePoint
 from orchestrator.core.claims import Claim, claims, meet, rivals
+from orchestrator.core.fidelity import BASIC, Wishes
 from orchestrator.core.job import Conflict, Job, Restore
 from orchestrator.core.paths import GuestPath, PathRefused, components, expand_destination, lies_below
 
@@ -28,6 +29,7 @@ class Selection:
     entry: int
     """The job entry it comes from, counted from 1."""
     stage: int = 0
+    wishes: Wishes = BASIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +216,7 @@ def _selection(
         destination=destination,
         on_conflict=job.conflict(entry),
         entry=number,
+        wishes=job.wishes(entry),
     )
 
 

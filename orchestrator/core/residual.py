@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 import tomli_w
 
 from orchestrator.core.entries import Outcome
+from orchestrator.core.fidelity import BASIC, Wishes
 from orchestrator.core.paths import GuestPath, PathRefused, parse_guest_path
 from orchestrator.core.plan import MountGroup, Plan, Selection
 from orchestrator.core.reasons import Reason
@@ -74,6 +75,7 @@ def _table(group: MountGroup, selection: Selection, paths: list[str], requested:
         "to": selection.destination,
         "on_conflict": selection.on_conflict.value,
     }
+    table |= _wishes(selection.wishes)
     if group.os is not None:
         table["os"] = group.os.value
     # Patterns are relative to the path that was asked for; what lies below one has already passed them.
@@ -81,6 +83,19 @@ def _table(group: MountGroup, selection: Selection, paths: list[str], requested:
         table["include"] = list(selection.include)
     if requested and selection.exclude:
         table["exclude"] = list(selection.exclude)
+    return table
+
+
+def _wishes(wishes: Wishes) -> dict[str, object]:
+    """The keys that say what is wanted beside the bytes, as far as it is not the default."""
+    table: dict[str, object] = {}
+    for key in ("metadata", "owner", "links"):
+        wanted = getattr(wishes, key)
+        if wanted is not getattr(BASIC, key):
+            table[key] = wanted.value
+    for key in ("users", "groups"):
+        if ids := getattr(wishes, key):
+            table[key] = {str(id): account for id, account in ids}
     return table
 
 

@@ -14,7 +14,8 @@ from orchestrator.core.events import JobEnded, JobRejected, JobTaken, Notice
 from orchestrator.core.job import Job, read_job
 from orchestrator.core.settling import DropFile, Settled, Settling
 from orchestrator.engine.books import Books
-from orchestrator.engine.ports import ClaimedJobs, Clock, DropLedger, Emit, Incoming
+from orchestrator.engine.ports import Clock, Emit
+from orchestrator.engine.ports_watch import ClaimedJobs, DropLedger, Incoming
 from orchestrator.engine.queueing import Queue
 from orchestrator.engine.timetable import Timetable
 

@@ -31,7 +31,8 @@ from orchestrator.engine.books import Books
 from orchestrator.engine.deadlines import warn_of_deadlines
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.intake import Intake
-from orchestrator.engine.ports import ClaimedJobs, Clock, DropLedger, Emit, LeaseLedger, PauseLedger
+from orchestrator.engine.ports import Clock, Emit, LeaseLedger
+from orchestrator.engine.ports_watch import ClaimedJobs, DropLedger, PauseLedger
 from orchestrator.engine.queueing import Queue, Running, Waiting
 from orchestrator.engine.seats import Seats
 from orchestrator.engine.stopping import Stop

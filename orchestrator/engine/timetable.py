@@ -13,7 +13,8 @@ from orchestrator.core.events import Notice, ScheduleMissed
 from orchestrator.core.job import Job
 from orchestrator.core.schedule import Schedule, due
 from orchestrator.engine.books import Books
-from orchestrator.engine.ports import ClaimedJobs, Clock, DropLedger, Emit, ScheduleLedger
+from orchestrator.engine.ports import Clock, Emit
+from orchestrator.engine.ports_watch import ClaimedJobs, DropLedger, ScheduleLedger
 from orchestrator.engine.queueing import Queue
 
 LOOK_AT_LEAST_EVERY = 60.0

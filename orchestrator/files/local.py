@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 from orchestrator.core.catalog import Listed, Listing, ShareFolder, ShareListing
 from orchestrator.core.entries import Entry, EntryKind
+from orchestrator.core.fidelity import Properties
 from orchestrator.core.paths import SourcePath
-from orchestrator.files.readers import Reader, open_local
+from orchestrator.files.properties import properties_at
+from orchestrator.files.readers import Reader, no_stream, open_local
 from orchestrator.files.readings import MISSING, newest_ns, stands_for_folder, to_entry, unreadable
 from orchestrator.files.system import kind_of, opened_folder, system_path
+from orchestrator.files.translate import Side, Translating
 from orchestrator.files.walk import Beat, heard, unheard, walk
 
 
@@ -82,6 +85,15 @@ class LocalSource:
     def open(self, path: SourcePath, entry: Entry) -> Reader:
         """A file to be read; FileError when it cannot be."""
         return open_local(path, entry)
+
+    def open_stream(self, path: SourcePath, entry: Entry, name: str) -> Reader:
+        """Folders that the system opens show no streams: FileError."""
+        return no_stream(path, entry, name)
+
+    def properties(self, path: SourcePath, entry: Entry) -> Properties:
+        """What a folder or a link is beside its name; FileError when it cannot be told."""
+        with Translating(Side.SOURCE, entry.relative):
+            return properties_at(path)
 
 
 def _children(folder: str, opened: int | str, beat: Beat) -> dict[str, tuple[str, os.stat_result]]:

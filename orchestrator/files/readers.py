@@ -5,7 +5,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from orchestrator.core.entries import Entry
+from orchestrator.core.errors import FileError
+from orchestrator.core.fidelity import Properties
 from orchestrator.core.paths import SourcePath
+from orchestrator.core.reasons import Reason
+from orchestrator.files.properties import read_properties
 from orchestrator.files.system import READ_FILE, open_path, read_into, system_path
 from orchestrator.files.translate import Side, Translating
 
@@ -21,6 +25,10 @@ class Reader(Protocol):
         """Go on reading at `offset` bytes from the start."""
         ...
 
+    def properties(self) -> Properties:
+        """What the file is beside its bytes."""
+        ...
+
     def close(self) -> None:
         """Let go of the file. Never raises."""
         ...
@@ -28,6 +36,9 @@ class Reader(Protocol):
 
 Opening = Callable[[SourcePath, Entry], Reader]
 """Opens a file of the share that was found as an entry; FileError when it cannot."""
+
+OpeningStream = Callable[[SourcePath, Entry, str], Reader]
+"""Opens a named data stream of such a file; FileError when it cannot."""
 
 
 class LocalReader:
@@ -44,6 +55,9 @@ class LocalReader:
     def seek(self, offset: int) -> None:
         os.lseek(self._descriptor, offset, os.SEEK_SET)
 
+    def properties(self) -> Properties:
+        return read_properties(self._descriptor)
+
     def close(self) -> None:
         os.close(self._descriptor)
 
@@ -55,6 +69,12 @@ def open_source(source: SourcePath, relative: str) -> int:
     """
     with Translating(Side.SOURCE, relative):
         return open_path(system_path(source.root, source.relative), READ_FILE)
+
+
+def no_stream(source: SourcePath, entry: Entry, name: str) -> Reader:
+    """For sources whose files have no named streams."""
+    what = f"{entry.relative}: {name!r}: the files here have no streams"
+    raise FileError(reason=Reason.VANISHED, guest_path=entry.relative, what=what)
 
 
 def open_local(source: SourcePath, entry: Entry) -> Reader:

@@ -16,8 +16,11 @@ MISSING = frozenset({errno.ENOENT, errno.ENOTDIR})
 def to_entry(relative: str, status: os.stat_result) -> Entry:
     """An entry from a look that did not follow links. Folders, links and specials have size 0."""
     kind = kind_of(status)
-    size = status.st_size if kind is EntryKind.FILE else 0
-    return Entry(relative, kind, size, status.st_mtime_ns, stat.S_IMODE(status.st_mode))
+    if kind is not EntryKind.FILE:
+        return Entry(relative, kind, 0, status.st_mtime_ns, stat.S_IMODE(status.st_mode))
+    identity = (status.st_dev, status.st_ino) if status.st_nlink > 1 else None
+    mode = stat.S_IMODE(status.st_mode)
+    return Entry(relative, kind, status.st_size, status.st_mtime_ns, mode, identity=identity)
 
 
 def unreadable(relative: str, error: OSError) -> Entry:

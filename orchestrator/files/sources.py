@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from orchestrator.core.catalog import Listing, ShareListing
 from orchestrator.core.entries import Entry
+from orchestrator.core.fidelity import Properties
 from orchestrator.core.paths import SourcePath
 from orchestrator.files.local import LocalSource
 from orchestrator.files.readers import Reader
@@ -38,6 +39,12 @@ class Sources:
 
     def open(self, path: SourcePath, entry: Entry) -> Reader:
         return self._of(path.root).open(path, entry)
+
+    def open_stream(self, path: SourcePath, entry: Entry, name: str) -> Reader:
+        return self._of(path.root).open_stream(path, entry, name)
+
+    def properties(self, path: SourcePath, entry: Entry) -> Properties:
+        return self._of(path.root).properties(path, entry)
 
     def _of(self, root: str) -> LocalSource | SmbSource:
         return self._smb if root.startswith("\\\\") else self._local

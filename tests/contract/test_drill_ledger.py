@@ -1,6 +1,6 @@
 """The contract of the port DrillLedger."""
 
-from orchestrator.engine.ports import DrillLedger
+from orchestrator.engine.ports_watch import DrillLedger
 from tests.support.ledger_rows import later, make_drill
 
 

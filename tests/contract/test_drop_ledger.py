@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.core.drops import DropState
-from orchestrator.engine.ports import DropLedger
+from orchestrator.engine.ports_watch import DropLedger
 from tests.support.ledger_rows import later, make_drop
 
 ANY_NAME = st.text(st.characters(exclude_categories=()))

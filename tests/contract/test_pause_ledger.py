@@ -1,6 +1,6 @@
 """The contract of the port PauseLedger."""
 
-from orchestrator.engine.ports import PauseLedger
+from orchestrator.engine.ports_watch import PauseLedger
 
 
 def test_the_queue_is_not_paused_until_somebody_pauses_it(journal: PauseLedger) -> None:

@@ -1,6 +1,6 @@
 """The contract of the port ScheduleLedger."""
 
-from orchestrator.engine.ports import ScheduleLedger
+from orchestrator.engine.ports_watch import ScheduleLedger
 from tests.support.ledger_rows import later, make_schedule
 
 

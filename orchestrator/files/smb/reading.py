@@ -3,6 +3,7 @@
 from collections import deque
 
 from orchestrator.core.entries import Entry
+from orchestrator.core.fidelity import Properties
 from orchestrator.files.copying import changed
 from orchestrator.files.smb.connection import ConnectionLost
 from orchestrator.files.smb.conversation import Answer, Exchange
@@ -47,10 +48,11 @@ class Asked:
 class WholeReader:
     """A small file that is here already."""
 
-    __slots__ = ("_at", "_content")
+    __slots__ = ("_at", "_content", "_entry")
 
-    def __init__(self, content: memoryview) -> None:
+    def __init__(self, content: memoryview, entry: Entry) -> None:
         self._content = content
+        self._entry = entry
         self._at = 0
 
     def read(self, buffer: bytearray) -> memoryview:
@@ -60,6 +62,9 @@ class WholeReader:
 
     def seek(self, offset: int) -> None:
         self._at = offset
+
+    def properties(self) -> Properties:
+        return Properties(modified_ns=self._entry.mtime_ns)
 
     def close(self) -> None:
         self._content = memoryview(b"")
@@ -89,6 +94,9 @@ class PiecesReader:
     def seek(self, offset: int) -> None:
         self._under_way.clear()
         self._at = self._ahead = offset
+
+    def properties(self) -> Properties:
+        return Properties(modified_ns=self._entry.mtime_ns)
 
     def close(self) -> None:
         try:

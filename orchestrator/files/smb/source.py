@@ -7,9 +7,10 @@ from functools import partial
 from orchestrator.core.catalog import Listed as ListedEntry
 from orchestrator.core.catalog import Listing, ShareFolder, ShareListing
 from orchestrator.core.entries import Entry, EntryKind
+from orchestrator.core.fidelity import Properties
 from orchestrator.core.paths import SourcePath
 from orchestrator.files.local import name_key
-from orchestrator.files.readers import Reader
+from orchestrator.files.readers import Reader, no_stream
 from orchestrator.files.readings import MISSING, unreadable
 from orchestrator.files.smb.connection import ConnectionLost
 from orchestrator.files.smb.folders import Listed, heard, listed
@@ -119,13 +120,21 @@ class SmbSource:
             early = self._own.ahead.pop(path, None)
             if early is not None:
                 try:
-                    return WholeReader(early.content())
+                    return WholeReader(early.content(), entry)
                 except ConnectionLost:
                     pass
             at, name = self._at(path.root, path.relative)
             if early is not None:
                 self._ask_again(at.live())
             return at.again(lambda live: _opened(at, live, name, entry))
+
+    def open_stream(self, path: SourcePath, entry: Entry, name: str) -> Reader:
+        """A named data stream to be read; FileError when it cannot be."""
+        return no_stream(path, entry, name)
+
+    def properties(self, path: SourcePath, entry: Entry) -> Properties:
+        """What a folder or a link is beside its name: as much of it as its entry tells."""
+        return Properties(modified_ns=entry.mtime_ns)
 
     def _ask_again(self, live: Live) -> None:
         """All that was on its way over a connection that broke."""
@@ -162,7 +171,7 @@ def _opened(share: Share, live: Live, name: str, entry: Entry) -> Reader:
     if _goes_whole(live, entry):
         asked = Asked(live, name, entry)
         live.connection.ask_all((asked.exchange,))
-        return WholeReader(asked.content())
+        return WholeReader(asked.content(), entry)
     return PiecesReader(share, name, entry)
 
 

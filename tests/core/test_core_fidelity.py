@@ -1,0 +1,97 @@
+"""What a job wants of its files beside their bytes, and the words for what became of it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.core.errors import JobInvalid
+from orchestrator.core.fidelity import (
+    BASIC,
+    Card,
+    Kept,
+    LinkPolicy,
+    Metadata,
+    OwnerPolicy,
+    Property,
+    Wishes,
+    fidelity_code,
+    fidelity_of,
+)
+from orchestrator.core.job import read_job
+from orchestrator.core.plan import plan_from_json, plan_to_json
+from orchestrator.core.residual import residual_job
+from tests.core.values import job, planned, point
+
+
+@given(st.dictionaries(st.sampled_from(Property), st.sampled_from(Kept)))
+def test_what_became_of_a_file_comes_back_from_its_code(fidelity: dict[Property, Kept]) -> None:
+    assert fidelity_of(fidelity_code(fidelity)) == fidelity
+
+
+def test_a_card_counts_files_by_property() -> None:
+    card = Card.of([("mode:kept owner:sidecar", 3), ("mode:kept", 2), ("", 9), ("owner:lost", 1)])
+    assert card.counts == {Property.MODE: {Kept.KEPT: 5}, Property.OWNER: {Kept.SIDECAR: 3, Kept.LOST: 1}}
+    assert (card.total(Kept.KEPT), card.total(Kept.SIDECAR), card.total(Kept.LOST)) == (5, 3, 1)
+
+
+def test_an_entry_of_a_job_overrides_the_defaults_key_by_key() -> None:
+    text = b"""
+name = "j"
+[defaults]
+to = "/restore"
+metadata = "full"
+owner = "map"
+users = { 1000 = "alice", "1001" = 2001 }
+[[restore]]
+vm = "a"
+paths = ["/srv"]
+[[restore]]
+vm = "b"
+paths = ["/srv"]
+owner = "none"
+links = "link"
+"""
+    read = read_job(text, "j.toml")
+    one, other = (read.wishes(entry) for entry in read.restore)
+    assert one == Wishes(Metadata.FULL, OwnerPolicy.MAP, LinkPolicy.SKIP, users=((1000, "alice"), (1001, 2001)))
+    assert (other.metadata, other.owner, other.links) == (Metadata.FULL, OwnerPolicy.NONE, LinkPolicy.LINK)
+
+
+def test_without_a_word_a_job_wants_the_basic_things() -> None:
+    plain = job({"vm": "a"})
+    assert plain.wishes(plain.restore[0]) == BASIC
+    assert not BASIC.reads_properties
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('owner = "map"', 'owner = "map" and nobody in users or groups'),
+        ('users = { alice = "bob" }', "'alice' is no id of the guest"),
+        ('users = { "-1" = "bob" }', "'-1' is no id of the guest"),
+        ("users = { 4294967295 = 1 }", "is no id of the guest"),
+        ('groups = { 1 = "" }', "is no local account"),
+        ('metadata = "all"', "metadata"),
+        ('links = "copy"', "links"),
+    ],
+)
+def test_a_wish_that_makes_no_sense_is_refused_with_its_key_and_value(line: str, said: str) -> None:
+    text = f'name = "j"\n[defaults]\nto = "/r"\n{line}\n[[restore]]\nvm = "a"\npaths = ["/srv"]\n'
+    with pytest.raises(JobInvalid) as caught:
+        read_job(text.encode(), "j.toml")
+    assert said in str(caught.value)
+
+
+def test_wishes_survive_the_plan_and_the_residual_job() -> None:
+    wanted = job({"vm": "a", "metadata": "full", "owner": "map", "users": {"1": "x"}, "links": "link"})
+    made = planned(wanted, [point("a")])
+    assert plan_from_json(plan_to_json(made)) == made
+    assert made.groups[0].selections[0].wishes == wanted.wishes(wanted.restore[0])
+    assert residual_job(made, []) is None
+
+
+def test_a_plan_of_an_older_version_wants_the_basic_things() -> None:
+    text = plan_to_json(planned(job({"vm": "a"}), [point("a")]))
+    start = text.index(',"wishes"')
+    older = text[:start] + text[text.index("}", start) + 1 :]
+    assert plan_from_json(older).groups[0].selections[0].wishes == BASIC
