@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from orchestrator.files.smb.guarding import Sealing, Sign, prove
 from orchestrator.files.smb.packets import (
+    CREDIT_BYTES,
     FLAG_ANSWER,
     FLAG_RELATED,
     FLAG_SIGNED,
@@ -44,6 +45,7 @@ class Standing:
     server: bytes
     sign: Sign | None
     sealing: Sealing | None
+    largest_write: int = CREDIT_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import smbprotocol.connection
+import smbprotocol.session
 from smbprotocol.exceptions import SMBAuthenticationError, SMBException, SMBResponseException
-from smbprotocol.session import Session
+from smbprotocol.session import Session, SMB2SessionSetupRequest
 from smbprotocol.transport import Tcp
 from smbprotocol.tree import TreeConnect
 
@@ -127,13 +128,37 @@ def _readable(descriptors: list[int], seconds: float) -> list[int]:
 smbprotocol.connection.Tcp = _LeavableTcp
 
 
+class _Before(threading.local):
+    """The session that the calling thread's next logon takes the place of, 0 for none."""
+
+    session = 0
+
+
+_before = _Before()
+
+
+class _Setup(SMB2SessionSetupRequest):  # type: ignore[misc]  # smbprotocol has no types
+    """A logon that tells which earlier session it takes the place of: the server then closes what that held open, even
+    when it has not noticed yet that its connection broke. Source: MS-SMB2 3.3.5.5.3."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["previous_session_id"] = _before.session
+
+
+# As with the transport: made by its name, and no other way to tell.
+smbprotocol.session.SMB2SessionSetupRequest = _Setup
+
+
 def log_on(
-    server: str, port: int, share: str, account: Account, *, encrypt: bool
+    server: str, port: int, share: str, account: Account, *, encrypt: bool, instead_of: int = 0
 ) -> tuple[socket.socket, Conversation]:
-    """A socket that is logged on and connected to `share`, and the conversation that goes on over it.
+    """A socket that is logged on and connected to `share`, and the conversation that goes on over it. `instead_of` is
+    the id of a session whose connection broke.
 
     Everything is signed, or encrypted where `encrypt` or the server says so. LogonDenied, Unreachable, StatusError.
     """
+    _before.session = instead_of
     place = f"\\\\{server}\\{share}"
     connection = smbprotocol.connection.Connection(uuid.uuid4(), server, port, require_signing=True)
     try:
@@ -198,6 +223,7 @@ def _standing(connection: smbprotocol.connection.Connection, session: Session, t
         server=connection.server_guid.bytes,
         sign=sign,
         sealing=sealing,
+        largest_write=min(connection.max_write_size, limit),
     )
 
 

@@ -1,4 +1,4 @@
-"""SMB2 requests to bytes and answers to values. Source: MS-SMB2, sections 2.2.1 to 2.2.34; all numbers little-endian.
+"""SMB2 requests to bytes and answers to values. Source: MS-SMB2, sections 2.2.1 to 2.2.40; all numbers little-endian.
 
 A body that is too short, or says more than it holds, is BadAnswer.
 """
@@ -31,10 +31,15 @@ _QUERY_DIRECTORY = struct.Struct("<HBBI16sHHI")
 _CREATED = struct.Struct("<HBBIQQQQQQII16s")
 _DATA = struct.Struct("<HBBIII")
 _OUTPUT = struct.Struct("<HHI")
+_WRITE = struct.Struct("<HHIQ16sIIHHI")
+_WRITTEN = struct.Struct("<HHI")
+_SET_INFO = struct.Struct("<HBBIHHI16s")
+_QUERY_INFO = struct.Struct("<HBBIHHIII16s")
+_FLUSH = struct.Struct("<HHI16s")
 
 _READ_FILE, _LIST_FOLDER = 0x00100081, 0x00100081  # data or names, attributes, synchronize
-_SHARE_ALL = 0x7
-_OPEN = 1
+SHARE_ALL = 0x7
+OPEN = 1
 _IMPERSONATE = 2
 _FOR_BACKUP, _FILE_ONLY, _FOLDER_ONLY, _SEQUENTIAL = 0x4000, 0x40, 0x1, 0x4
 _ID_BOTH_DIRECTORY = 37
@@ -50,9 +55,13 @@ class BadAnswer(OSError):
 class Command(IntEnum):
     CREATE = 5
     CLOSE = 6
+    FLUSH = 7
     READ = 8
+    WRITE = 9
     ECHO = 13
     QUERY_DIRECTORY = 14
+    QUERY_INFO = 16
+    SET_INFO = 17
 
 
 class Request(NamedTuple):
@@ -72,27 +81,29 @@ class Created(NamedTuple):
     changed: int
     size: int
     attributes: int
+    action: int
 
 
 def open_file(name: str) -> Request:
     r"""Open a file for reading; `name` is its path below the share, `\` between names."""
-    return _create(name, _READ_FILE, _FILE_ONLY | _FOR_BACKUP | _SEQUENTIAL)
+    return create(name, _READ_FILE, _FILE_ONLY | _FOR_BACKUP | _SEQUENTIAL)
 
 
 def open_folder(name: str) -> Request:
     """Open a folder to list it; the empty name is the share's own."""
-    return _create(name, _LIST_FOLDER, _FOLDER_ONLY | _FOR_BACKUP)
+    return create(name, _LIST_FOLDER, _FOLDER_ONLY | _FOR_BACKUP)
 
 
 def open_any(name: str) -> Request:
     """Open whatever is there, to look at its attributes."""
-    return _create(name, 0x00100080, _FOR_BACKUP)
+    return create(name, 0x00100080, _FOR_BACKUP)
 
 
-def _create(name: str, access: int, options: int) -> Request:
+def create(name: str, access: int, options: int, disposition: int = OPEN, sharing: int = SHARE_ALL) -> Request:
+    """Open or make what is at `name`: access mask, create options, disposition and share access of 2.2.13."""
     text = name.encode("utf-16-le", "surrogatepass")
     fixed = _CREATE.pack(
-        57, 0, 0, _IMPERSONATE, 0, 0, access, 0, _SHARE_ALL, _OPEN, options, HEADER_SIZE + 56, len(text), 0, 0
+        57, 0, 0, _IMPERSONATE, 0, 0, access, 0, sharing, disposition, options, HEADER_SIZE + 56, len(text), 0, 0
     )
     return Request(Command.CREATE, fixed + (text or b"\0\0"))
 
@@ -113,6 +124,29 @@ def query_directory(length: int, handle: bytes = SAME_FILE, pattern: str = "*") 
     return Request(Command.QUERY_DIRECTORY, fixed + text, charge_of(length))
 
 
+def write(content: bytes, offset: int = 0, handle: bytes = SAME_FILE) -> Request:
+    """Write `content` from `offset` on."""
+    fixed = _WRITE.pack(49, HEADER_SIZE + 48, len(content), offset, handle, 0, 0, 0, 0, 0)
+    return Request(Command.WRITE, fixed + content, charge_of(len(content)))
+
+
+def set_info(kind: int, what: int, value: bytes, handle: bytes = SAME_FILE, additional: int = 0) -> Request:
+    """Set one class of information; `kind` is 1 for files, 2 for file systems, 3 for security."""
+    fixed = _SET_INFO.pack(33, kind, what, len(value), HEADER_SIZE + 32, 0, additional, handle)
+    return Request(Command.SET_INFO, fixed + value, charge_of(len(value)))
+
+
+def query_info(kind: int, what: int, length: int, handle: bytes = SAME_FILE, additional: int = 0) -> Request:
+    """Ask for one class of information, at most `length` bytes; `kind` as for `set_info`."""
+    fixed = _QUERY_INFO.pack(41, kind, what, length, 0, 0, 0, additional, 0, handle)
+    return Request(Command.QUERY_INFO, fixed, charge_of(length))
+
+
+def flush(handle: bytes = SAME_FILE) -> Request:
+    """Have the server write a file to its disk."""
+    return Request(Command.FLUSH, _FLUSH.pack(24, 0, 0, handle))
+
+
 def echo() -> Request:
     return Request(Command.ECHO, struct.pack("<HH", 4, 0))
 
@@ -124,9 +158,9 @@ def charge_of(length: int) -> int:
 
 def created(message: memoryview) -> Created:
     """The answer to CREATE."""
-    size, _, _, _, born, _, written, changed, _, end, attributes, _, handle = _body(_CREATED, message, "CREATE")
+    size, _, _, action, born, _, written, changed, _, end, attributes, _, handle = _body(_CREATED, message, "CREATE")
     _expect(size, 89, "CREATE")
-    return Created(handle, born, written, changed, end, attributes)
+    return Created(handle, born, written, changed, end, attributes, action)
 
 
 def data(message: memoryview, asked: int) -> memoryview:
@@ -138,11 +172,18 @@ def data(message: memoryview, asked: int) -> memoryview:
     return _part(message, offset, length, "READ")
 
 
-def output(message: memoryview) -> memoryview:
-    """The buffer that QUERY_DIRECTORY brought."""
-    size, offset, length = _body(_OUTPUT, message, "QUERY_DIRECTORY")
-    _expect(size, 9, "QUERY_DIRECTORY")
-    return _part(message, offset, length, "QUERY_DIRECTORY")
+def output(message: memoryview, what: str = "QUERY_DIRECTORY") -> memoryview:
+    """The buffer that QUERY_DIRECTORY or QUERY_INFO brought."""
+    size, offset, length = _body(_OUTPUT, message, what)
+    _expect(size, 9, what)
+    return _part(message, offset, length, what)
+
+
+def written(message: memoryview) -> int:
+    """The bytes that a WRITE has taken."""
+    size, _, count = _body(_WRITTEN, message, "WRITE")
+    _expect(size, 17, "WRITE")
+    return int(count)
 
 
 def _body(shape: struct.Struct, message: memoryview, what: str) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 from orchestrator.files.smb.connection import Connection, ConnectionLost
 from orchestrator.files.smb.conversation import Conversation
 from orchestrator.files.smb.logon import Account, LogonDenied, log_on
+from orchestrator.files.smb.packets import CREDIT_BYTES
 
 REFUSED_FOR = 300.0
 """Seconds in which a logon that was refused is not tried again."""
@@ -35,7 +36,7 @@ def parse_unc(path: str) -> Unc | None:
     r"""The parts of a UNC path; None for any other path. `\\?\` and `\\.\` name no server."""
     if not path.startswith("\\\\"):
         return None
-    names = [name for name in path[2:].split("\\") if name]
+    names = [name for name in path[2:].replace("/", "\\").split("\\") if name]
     if len(names) < 2 or names[0] in ("?", "."):
         return None
     return Unc(names[0], names[1], "\\".join(names[2:]))
@@ -63,6 +64,8 @@ class Live(NamedTuple):
     largest_read: int
     largest_query: int
     server: int
+    largest_write: int = CREDIT_BYTES
+    session: int = 0
 
 
 class Share:
@@ -85,7 +88,7 @@ class Share:
         with self._opening:
             live = self._slots[slot]
             if live is None or live.connection.broken is not None:
-                live = self._slots[slot] = self._open()
+                live = self._slots[slot] = self._open(live.session if live is not None else 0)
         return live
 
     def again(self, work: Callable[[Live], Result]) -> Result:
@@ -107,7 +110,7 @@ class Share:
             slot = self._own.slot = next(self._turn) % len(self._slots)
         return slot
 
-    def _open(self) -> Live:
+    def _open(self, instead_of: int) -> Live:
         if self._failure is not None:
             until, error = self._failure
             if time.monotonic() < until:
@@ -115,7 +118,12 @@ class Share:
         reaching = self._reaching
         try:
             sock, conversation = log_on(
-                self._server, reaching.port, self._name, reaching.account, encrypt=reaching.encrypt
+                self._server,
+                reaching.port,
+                self._name,
+                reaching.account,
+                encrypt=reaching.encrypt,
+                instead_of=instead_of,
             )
         except OSError as error:
             pause = REFUSED_FOR if isinstance(error, LogonDenied) else AWAY_FOR
@@ -127,4 +135,41 @@ class Share:
 
 def _live(connection: Connection, conversation: Conversation) -> Live:
     standing = conversation.standing
-    return Live(connection, standing.largest_read, standing.largest_query, int.from_bytes(standing.server[:7], "big"))
+    return Live(
+        connection,
+        standing.largest_read,
+        standing.largest_query,
+        int.from_bytes(standing.server[:7], "big"),
+        standing.largest_write,
+        standing.session,
+    )
+
+
+class Shares:
+    """The shares that have been spoken to. `reach` says how the share of a server is reached; OSError where nothing is
+    known."""
+
+    def __init__(self, reach: Callable[[Unc], Reaching]) -> None:
+        self._reach = reach
+        self._shares: dict[tuple[str, str], Share] = {}
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Break off every connection; the shares stay usable."""
+        with self._lock:
+            shares, self._shares = self._shares, {}
+        for share in shares.values():
+            share.close()
+
+    def at(self, root: str, relative: str = "") -> tuple[Share, str]:
+        """(the share, the path below it) of a path. OSError when the config does not say how it is reached."""
+        unc = parse_unc(root)
+        if unc is None:
+            raise FileNotFoundError(f"{root} is no UNC path")
+        key = unc.server.casefold(), unc.share.casefold()
+        share = self._shares.get(key)
+        if share is None:
+            reaching = self._reach(unc)
+            with self._lock:
+                share = self._shares.setdefault(key, Share(unc.server, unc.share, reaching))
+        return share, join(unc.below, *relative.split("/"))

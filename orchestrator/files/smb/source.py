@@ -17,7 +17,7 @@ from orchestrator.files.smb.folders import Listed, heard, listed
 from orchestrator.files.smb.listing import Child, is_folder, nanoseconds
 from orchestrator.files.smb.packets import close, created, open_any
 from orchestrator.files.smb.reading import WHOLE, Asked, PiecesReader, WholeReader, granted
-from orchestrator.files.smb.share import Live, Reaching, Share, Unc, join, parse_unc
+from orchestrator.files.smb.share import Live, Reaching, Share, Shares, Unc, join
 from orchestrator.files.smb.walk import entry_of, walk
 from orchestrator.files.translate import Side, Translating
 from orchestrator.files.walk import Beat, unheard
@@ -35,21 +35,16 @@ class SmbSource:
     """
 
     def __init__(self, reach: Callable[[Unc], Reaching]) -> None:
-        self._reach = reach
-        self._shares: dict[tuple[str, str], Share] = {}
-        self._lock = threading.Lock()
+        self._shares = Shares(reach)
         self._own = _Own()
 
     def close(self) -> None:
         """Break off every connection; the source stays usable."""
-        with self._lock:
-            shares, self._shares = self._shares, {}
-        for share in shares.values():
-            share.close()
+        self._shares.close()
 
     def folders(self, share: str, beat: Beat = unheard) -> ShareListing:
         """The folders directly below a share, by name, each with the newest of its times. OSError."""
-        at, below = self._at(share)
+        at, below = self._shares.at(share)
         live, found = at.again(lambda live: (live, [one for buffer in Listed(live, below).buffers() for one in buffer]))
         identity = next((one.identity for one in found if one.name == "."), 0)
         folders = [ShareFolder(one.name, one.newest_ns) for one in heard(found, beat) if one.folder]
@@ -58,7 +53,7 @@ class SmbSource:
 
     def listing(self, folder: SourcePath, beat: Beat = unheard) -> Listing:
         """The direct children of a folder; sizes in bytes, times in whole seconds UTC, rounded down. OSError."""
-        at, name = self._at(folder.root, folder.relative)
+        at, name = self._shares.at(folder.root, folder.relative)
         return {
             child.name: ListedEntry(child.folder, None if child.folder else child.size, child.written_ns // 10**9)
             for child in at.again(lambda live: listed(live, name, beat))
@@ -71,7 +66,7 @@ class SmbSource:
         beyond a link, never out of the root. What cannot be looked at is an `UNREADABLE` entry.
         """
         try:
-            at, root = self._at(path.root)
+            at, root = self._shares.at(path.root)
             found = at.again(lambda live: _root(live, root))
             done: list[str] = []
             for wanted in (name for name in path.relative.split("/") if name):
@@ -89,7 +84,7 @@ class SmbSource:
     def scan(self, start: SourcePath, enters: Callable[[str], bool], beat: Beat = unheard) -> Iterator[list[Entry]]:
         """Everything below `start`, in batches; the rules are those of `orchestrator.files.walk`."""
         try:
-            at, root = self._at(start.root)
+            at, root = self._shares.at(start.root)
         except OSError as error:
             return iter([[unreadable(start.relative, error)]])
         return walk(at, root, start.relative, enters, beat)
@@ -99,7 +94,7 @@ class SmbSource:
         ahead: dict[SourcePath, Asked] = {}
         self._own.ahead = ahead
         try:
-            at, below = self._at(root)
+            at, below = self._shares.at(root)
             wanted = list(entries)
             if not wanted:
                 return
@@ -123,7 +118,7 @@ class SmbSource:
                     return WholeReader(early.content(), entry)
                 except ConnectionLost:
                     pass
-            at, name = self._at(path.root, path.relative)
+            at, name = self._shares.at(path.root, path.relative)
             if early is not None:
                 self._ask_again(at.live())
             return at.again(lambda live: _opened(at, live, name, entry))
@@ -141,19 +136,6 @@ class SmbSource:
         ahead = {path: Asked(live, one.name, one.entry) for path, one in self._own.ahead.items()}
         live.connection.ask_all(one.exchange for one in ahead.values())
         self._own.ahead = ahead
-
-    def _at(self, root: str, relative: str = "") -> tuple[Share, str]:
-        """(the share, the path below it) of a path. OSError when the config does not say how it is reached."""
-        unc = parse_unc(root)
-        if unc is None:
-            raise FileNotFoundError(f"{root} is no UNC path")
-        key = unc.server.casefold(), unc.share.casefold()
-        share = self._shares.get(key)
-        if share is None:
-            reaching = self._reach(unc)
-            with self._lock:
-                share = self._shares.setdefault(key, Share(unc.server, unc.share, reaching))
-        return share, join(unc.below, *relative.split("/"))
 
 
 class _Own(threading.local):

@@ -8,18 +8,24 @@ PENDING = 0x00000103
 NO_MORE_FILES = 0x80000006
 END_OF_FILE = 0xC0000011
 NO_SUCH_FILE = 0xC000000F
+BUFFER_OVERFLOW = 0x80000005
+ACCESS_DENIED = 0xC0000022
+NAME_INVALID = 0xC0000033
+NAME_TAKEN = 0xC0000035
+NO_SUCH_NAME, NO_SUCH_PATH = 0xC0000034, 0xC000003A
+SHARING_VIOLATION = 0xC0000043
 
 _ERRNO = {
-    0xC0000022: (errno.EACCES, "access denied"),
+    ACCESS_DENIED: (errno.EACCES, "access denied"),
     0xC0000061: (errno.EACCES, "the account lacks a privilege"),
-    0xC0000034: (errno.ENOENT, "No such file or directory"),
-    0xC000003A: (errno.ENOENT, "No such file or directory"),
+    NO_SUCH_NAME: (errno.ENOENT, "No such file or directory"),
+    NO_SUCH_PATH: (errno.ENOENT, "No such file or directory"),
     NO_SUCH_FILE: (errno.ENOENT, "No such file or directory"),
-    0xC0000033: (errno.ENOENT, "the server takes the name for invalid"),
+    NAME_INVALID: (errno.ENOENT, "the server takes the name for invalid"),
     0xC0000056: (errno.ENOENT, "the file is being deleted"),
     0xC0000103: (errno.ENOTDIR, "not a folder"),
     0xC00000BA: (errno.EISDIR, "a folder"),
-    0xC0000043: (errno.EBUSY, "another program holds the file"),
+    SHARING_VIOLATION: (errno.EBUSY, "another program holds the file"),
     0xC0000054: (errno.EBUSY, "another program has locked a part of the file"),
     0xC0000106: (errno.ENAMETOOLONG, "the name is too long for the server"),
     0x8000002D: (errno.ELOOP, "a symbolic link is on the way"),
@@ -34,6 +40,13 @@ _ERRNO = {
     0xC0000185: (errno.EIO, "the server's disk failed"),
     0xC000026E: (errno.EIO, "the volume is no longer mounted at the server"),
     0xC0000102: (errno.EIO, "the file is corrupt at the server"),
+    NAME_TAKEN: (errno.EEXIST, "File exists"),
+    0xC0000101: (errno.ENOTEMPTY, "the folder is not empty"),
+    0xC0000121: (errno.EACCES, "the server does not let it be replaced or removed"),
+    0xC00000A2: (errno.EROFS, "the share is read-only"),
+    0xC000007F: (errno.ENOSPC, "the share is full"),
+    0xC0000044: (errno.EDQUOT, "the account's quota is used up"),
+    0xC0000904: (errno.EFBIG, "the file is larger than the server takes"),
     0xC0000906: (errno.EACCES, "an antivirus program at the server refuses the file"),
 }
 
