@@ -69,10 +69,9 @@ class Copier:
             batch.volume.folder.root, (work.entry for work in batch.works if self._is_read(work, policy))
         )
         for work in batch.works:
-            from_thread.check_cancelled()
+            pulse.check()
             if self._stopping():
                 return
-            pulse.beat()
             outcome = self._one(work, policy, pulse)
             if outcome is not None:
                 if outcome.reason in LOST_SOURCE and self._mount_is_gone(batch):
@@ -121,6 +120,15 @@ class Copier:
             return self._outcome(work, Verdict.FAILED, error.reason, str(error.facts.get("what", error)))
 
     def _file(self, work: Work, policy: Conflict, pulse: Pulse) -> Outcome:
+        try:
+            return self._decided(work, policy, pulse)
+        except FileError as error:
+            # Somebody has put a file there since the look: it is decided anew, by what stands there now.
+            if error.reason is not Reason.EXISTS or self._target.look(work.target).kind is FoundKind.NOTHING:
+                raise
+            return self._decided(work, policy, pulse)
+
+    def _decided(self, work: Work, policy: Conflict, pulse: Pulse) -> Outcome:
         found = self._target.look(work.target)
         match decide(work.entry, found, policy):
             case Copy(replace=overwrite):
@@ -154,14 +162,15 @@ class Copier:
         return self._outcome(work, Verdict.REFUSED, Reason.EXISTS, f"{RENAMES} copies of {name} are there already")
 
     def _progress(self, size: int, pulse: Pulse) -> Checkpoint:
+        if size < REPORT_BYTES:
+            return pulse.check
         pending = 0
 
         def check(copied: int) -> None:
             nonlocal pending
-            from_thread.check_cancelled()
-            pulse.beat()
+            pulse.check()
             pending += copied
-            if size >= REPORT_BYTES and pending >= REPORT_BYTES:
+            if pending >= REPORT_BYTES:
                 from_thread.run_sync(self._tell, pending)
                 pending = 0
 

@@ -10,9 +10,14 @@ from anyio import CancelScope, sleep
 Result = TypeVar("Result")
 
 
+class Abandoned(BaseException):
+    """Raised in a thread that nobody waits for any more. Not an error, like a cancellation."""
+
+
 @dataclass(slots=True, eq=False)
 class Pulse:
-    """Written by the thread, read by the loop. `scope` ends the wait for the thread; `over` is set by the thread.
+    """Written by the thread, read by the loop. `scope` ends the wait for the thread; `over` is set by the thread. The
+    loop sets `abandoned` when it no longer waits.
 
     `last` is None until the thread has begun: to wait for a free thread is no stall. `reached` counts the entries that
     the thread is through with.
@@ -23,9 +28,16 @@ class Pulse:
     reached: int = 0
     over: bool = False
     stalled: bool = False
+    abandoned: bool = False
 
     def beat(self) -> None:
         """The thread is getting on."""
+        self.last = time.monotonic()
+
+    def check(self, done: int = 0) -> None:
+        """The thread is getting on, with `done` bytes; Abandoned when it is to end."""
+        if self.abandoned:
+            raise Abandoned
         self.last = time.monotonic()
 
     def run(self, call: Callable[[Callable[[], None]], Result]) -> Result:

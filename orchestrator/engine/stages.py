@@ -212,6 +212,7 @@ class _Stage:
                     self._copier.perform, batch, done, pulse, limiter=self._threads, abandon_on_cancel=True
                 )
         finally:
+            pulse.abandoned = True
             self._pulses.discard(pulse)
             await self._until_over(pulse)
             reached, outcomes = pulse.reached, list(done)  # in this order: the thread may end its file just now

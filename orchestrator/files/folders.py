@@ -13,10 +13,18 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Container
+from itertools import islice
 from typing import Protocol, Self
 
 from orchestrator.files.rename import rename_new
 from orchestrator.files.system import NEW_FILE, NO_FOLLOW, OLD_FILE, READ_FOLDER, WINDOWS, is_link, system_path
+
+LISTED_AT_MOST = 500
+"""Names that are remembered of a folder: more are asked for one by one, which keeps memory flat."""
+
+SURELY_SHORT = 63
+"""Characters of a name that fits whatever they are: 255 bytes, 4 to a character. A longer one is looked at."""
 
 
 class Folder(Protocol):
@@ -28,6 +36,15 @@ class Folder(Protocol):
 
     def enter(self, name: str, *, make: bool) -> "Folder":
         """The folder `name` in this one, made if it is missing and `make`."""
+        ...
+
+    def lacks(self, name: str) -> bool:
+        """Whether nothing stood at `name` when this was first asked; False when that is not known. Spares the look at
+        each name of a folder that is new or nearly empty; what came later is found when a file is to get the name."""
+        ...
+
+    def forget_names(self) -> None:
+        """What `lacks` knows is out of date: it knows nothing any more."""
         ...
 
     def status(self, name: str) -> os.stat_result:
@@ -63,15 +80,27 @@ class Folder(Protocol):
         ...
 
 
+class _EveryName:
+    """The names of a folder of which none is known to be free."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+EVERY_NAME = _EveryName()
+
+
 class HeldFolder:
     """A folder by its descriptor, which is closed when the object is dropped."""
 
-    __slots__ = ("_descriptor", "_identity", "_path")
+    __slots__ = ("_descriptor", "_identity", "_names", "_path")
 
     def __init__(self, path: str, descriptor: int) -> None:
         self._path = path
         self._descriptor = descriptor
-        self._identity = os.fstat(descriptor)
+        status = os.fstat(descriptor)
+        self._identity = status.st_ino, status.st_dev
+        self._names: Container[str] | None = None
 
     def __del__(self) -> None:
         os.close(self._descriptor)
@@ -83,9 +112,10 @@ class HeldFolder:
 
     def current(self) -> bool:
         try:
-            return os.path.samestat(os.stat(self._path), self._identity)
+            status = os.stat(self._path)
         except OSError:
             return False
+        return (status.st_ino, status.st_dev) == self._identity
 
     def enter(self, name: str, *, make: bool) -> "HeldFolder":
         try:
@@ -106,6 +136,22 @@ class HeldFolder:
                 raise link_in_path(name) from None
             raise
         return HeldFolder(f"{self._path}/{name}", descriptor)
+
+    def lacks(self, name: str) -> bool:
+        if self._names is None:
+            self._names = self._listed()
+        return len(name) <= SURELY_SHORT and name not in self._names
+
+    def forget_names(self) -> None:
+        self._names = EVERY_NAME
+
+    def _listed(self) -> "Container[str]":
+        try:
+            with os.scandir(self._descriptor) as children:
+                names = {child.name for child in islice(children, LISTED_AT_MOST + 1)}
+        except OSError:  # may be written and not listed
+            return EVERY_NAME
+        return names if len(names) <= LISTED_AT_MOST else EVERY_NAME
 
     def status(self, name: str) -> os.stat_result:
         return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
@@ -167,6 +213,12 @@ class NamedFolder:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(path)
         return NamedFolder(path)
+
+    def lacks(self, name: str) -> bool:
+        return False  # letter case does not count here, and to list is as dear as to look
+
+    def forget_names(self) -> None:
+        """Nothing is remembered."""
 
     def status(self, name: str) -> os.stat_result:
         return os.lstat(self._at(name))

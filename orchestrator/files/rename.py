@@ -9,6 +9,7 @@ Source: rename(2), link(2).
 import ctypes
 import errno
 import os
+import sys
 from collections.abc import Callable
 
 _AT_FDCWD = -100
@@ -16,6 +17,8 @@ _RENAME_NOREPLACE = 1
 _NOT_OFFERED = frozenset(
     {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK, errno.ENOTTY}
 )
+
+_ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 
 Renaming = Callable[[str, str, int | None], None]
 
@@ -35,7 +38,7 @@ def _renameat2(old: str, new: str, folder: int | None) -> None:
     here = _AT_FDCWD if folder is None else folder
     if _system_call is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    if _system_call(here, os.fsencode(old), here, os.fsencode(new), _RENAME_NOREPLACE):
+    if _system_call(here, old.encode(_ENCODING, _ERRORS), here, new.encode(_ENCODING, _ERRORS), _RENAME_NOREPLACE):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), new)
 

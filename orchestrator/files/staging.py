@@ -8,6 +8,7 @@ import errno
 import hashlib
 import os
 import stat
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from orchestrator.files.probing import PARTIAL_SUFFIX
 from orchestrator.files.readers import Opening, Reader, open_local
 from orchestrator.files.system import set_mode
 from orchestrator.files.translate import Side, Translating
+
+_ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 
 
 @dataclass(frozen=True)
@@ -53,20 +56,19 @@ class Staging:
         FileError, or whatever `check` raises; then nothing is left of the copy but, of a large file that was
         interrupted, its whole blocks.
         """
-        relative = entry.relative
         partial = partial_name(name)
-        mode = 0o600 | entry.mode & 0o555
+        translating = Translating(Side.TARGET, entry.relative)
         reading = self.opening(source, entry)
         try:
-            with Translating(Side.TARGET, relative):
-                if not replace and entry.size > BUFFER:
+            if not replace and entry.size > BUFFER:
+                with translating:
                     _refuse_taken(folder, name)
             kept = self._kept(folder, partial, entry, reading, check)
-            with Translating(Side.TARGET, relative):
-                writing, digest, done = kept or (_create(folder, partial, mode), new_digest(self.checksum)(), 0)
+            with translating:
+                writing, digest, done = kept or (_create(folder, partial, entry.mode), new_digest(self.checksum)(), 0)
             self._fill(reading, writing, folder, partial, entry, digest, check, done)
             try:
-                with Translating(Side.TARGET, relative):
+                with translating:
                     os.close(writing)
                     _rename(folder, partial, name, replace)
             except BaseException as error:
@@ -75,7 +77,7 @@ class Staging:
         finally:
             reading.close()
         if self.durable:
-            with Translating(Side.TARGET, relative):
+            with translating:
                 folder.sync()
         return Placed(entry.size, digest.hexdigest())
 
@@ -106,10 +108,9 @@ class Staging:
         done: int,
     ) -> None:
         """Make the partial file complete, with its mode and times; after an exception it is closed and dropped."""
-        relative = entry.relative
         try:
             copy_bytes(reading, writing, own_buffer(), entry, digest, check, done)
-            with Translating(Side.TARGET, relative):
+            with Translating(Side.TARGET, entry.relative):
                 _prove(writing, entry, partial)
                 folder.set_file_times(partial, writing, entry.mtime_ns)
                 if self.durable:
@@ -129,7 +130,7 @@ class Staging:
 
 def partial_name(name: str) -> str:
     """The name a file is staged under: hidden, stable, and short whatever the length of `name`."""
-    short = hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()
+    short = hashlib.blake2b(name.encode(_ENCODING, _ERRORS), digest_size=8).hexdigest()
     return f".{short}{PARTIAL_SUFFIX}"
 
 
@@ -153,6 +154,7 @@ def _rename(folder: Folder, partial: str, name: str, replace: bool) -> None:
 
 
 def _create(folder: Folder, partial: str, mode: int) -> int:
+    mode = 0o600 | mode & 0o555
     try:
         return folder.create(partial, mode)
     except FileExistsError:

@@ -90,13 +90,19 @@ class LocalTarget:
 
     def look(self, path: TargetPath) -> Found:
         """What stands at `path`; links are not followed, a link is OTHER. FileError when the way there leads through
-        a link or a file."""
+        a link or a file.
+
+        NOTHING may be what stood there a while ago. Then `place` refuses with EXISTS, and the next look tells.
+        """
         with Translating(Side.TARGET, path.relative):
             try:
                 if not path.relative:
                     self._folder(path.root, "", make=False)
                     return Found(FoundKind.FOLDER)
                 above, name = _split(path)
+                held = self._own.folders.get((path.root, above))
+                if held is not None and held.lacks(name):
+                    return NOTHING
                 status = self._folder(path.root, above, make=False).status(name)
             except FileNotFoundError:
                 return NOTHING
@@ -115,9 +121,11 @@ class LocalTarget:
         interrupted its whole blocks stay under the partial name, and the same run goes on with them. Two copies of one
         file at the same time: the second is refused with EXISTS.
         """
-        with Translating(Side.TARGET, entry.relative):
+        try:
             above, name = _split(target)
             folder = self._folder(target.root, above, make=True)
+        except OSError as error:
+            raise file_error(error, Side.TARGET, entry.relative) from error
         key = (target.root, target.relative)
         if not self._claim(key):
             raise file_error(taken(target.relative), Side.TARGET, entry.relative)
@@ -127,7 +135,9 @@ class LocalTarget:
                 with suppress(OSError):
                     folder.remove(partial_name(name))
             return self._staging.staged(source, entry, folder, name, replace, check)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, FileError) and error.reason is Reason.EXISTS:
+                folder.forget_names()
             if entry.size >= self._staging.continue_from:
                 self._interrupted.add(key)
             raise
@@ -186,6 +196,7 @@ class LocalTarget:
         above, _, name = relative.rpartition("/")
         parent = held.get((root, above)) if relative else None
         if parent is not None and parent.current():
+            held.move_to_end((root, above))
             folder = parent.enter(checked_name(name), make=make)
         else:
             folder = self._entered(root, relative, make)
