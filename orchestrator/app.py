@@ -15,8 +15,9 @@ from orchestrator.artefacts import checksum_of, files_anew, keep_job, read_repor
 from orchestrator.config import Config
 from orchestrator.core.errors import ExitCode, OrchestratorError, RunUnknown, StateUnusable, WordsError, worst
 from orchestrator.core.events import Notice, SweepEnded
+from orchestrator.core.job import Compare
 from orchestrator.core.ledger import LeaseRow, RunRow, RunState
-from orchestrator.core.plan import Plan, plan_from_json, plan_to_json
+from orchestrator.core.plan import Plan, comparing, plan_from_json, plan_to_json
 from orchestrator.core.report import LeftMount, left_mount
 from orchestrator.drilling import Finished, finish_drill
 from orchestrator.engine.books import Books
@@ -53,16 +54,19 @@ __all__ = [
 ]
 
 
-async def run_jobs(app: App, jobs: Sequence[NamedJob], keep_going: bool) -> list[Finished]:
+async def run_jobs(
+    app: App, jobs: Sequence[NamedJob], keep_going: bool, compare: Compare | None = None
+) -> list[Finished]:
     """Run `jobs` one after the other. Every plan is made before the first run begins; after a stop the others are
-    only begun, so that `resume` knows of them."""
+    only begun, so that `resume` knows of them. `compare` is instead of what the jobs say."""
     rooms = app.rooms()
     async with announced(app.services, app.listen, now, app.docket), _working(app, rooms) as (books, stop):
         plans: list[Plan] = []
         with stop.forestalls():
             for named in jobs:
                 run = await books.ask(new_run, app.journal, named.job.name, [one.run for one in plans])
-                plans.append(await checked_plan(app, rooms, books, named, run, keep_going))
+                one = await checked_plan(app, rooms, books, named, run, keep_going)
+                plans.append(comparing(one, compare) if compare else one)
         finished = []
         for named, one in zip(jobs, plans, strict=True):
             finished.append(await run_plan(app, rooms, books, stop, named.content, one))
@@ -89,7 +93,7 @@ async def run_plan(
 async def go_on(
     app: App, rooms: Rooms, books: Books, stop: Stop, row: RunRow, seats: Seats | None = None, priority: int = 0
 ) -> Finished:
-    """Go on with a run that the journal knows."""
+    """Go on with a run that the journal knows, as its row says."""
     again = replace(row, state=RunState.RUNNING, ended=None, exit_code=None, checksum=checksum_of(app.config, row))
     return await _run(app, rooms, books, stop, plan_from_json(row.plan), again, seats, priority)
 
@@ -107,10 +111,13 @@ async def _run(
     return await finish_drill(app, books, stop, one, finished) if one.scratch else finished
 
 
-async def resume_run(app: App, run: str | None) -> Finished:
-    """Go on with a run that was stopped or died; without `run` the newest such run. RunUnknown if there is none."""
+async def resume_run(app: App, run: str | None, compare: Compare | None = None) -> Finished:
+    """Go on with a run that was stopped or died; without `run` the newest such run. RunUnknown if there is none.
+    `compare` is instead of what its job says."""
     rooms = app.rooms()
     row = await books_of(rooms).ask(_resumable, app.journal, run)
+    if compare is not None:
+        row = replace(row, plan=plan_to_json(comparing(plan_from_json(row.plan), compare)))
     app.docket.expect([row.job])
     async with announced(app.services, app.listen, now, app.docket), _working(app, rooms) as (books, stop):
         return await go_on(app, rooms, books, stop, row)

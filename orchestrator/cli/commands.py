@@ -23,13 +23,14 @@ from orchestrator.cli.listening import listening
 from orchestrator.cli.measuring import measuring
 from orchestrator.cli.notifying import notify_test
 from orchestrator.cli.recording import Recording
+from orchestrator.cli.schemas import schema
 from orchestrator.cli.simulating import serve_simulator
 from orchestrator.cli.speaking import Globals, complain, plainly, read_jobs, say, tell
 from orchestrator.cli.standing import standing
 from orchestrator.cli.watching import NobodyListens, ask_to_sweep, pause, queue, stop, unpause, watch
 from orchestrator.config import Config
 from orchestrator.core.errors import ExitCode, WordsError, worst
-from orchestrator.core.job import Job
+from orchestrator.core.job import Compare
 from orchestrator.core.ledger import RunRow, RunState
 from orchestrator.core.report import Report
 from orchestrator.journal import Journal
@@ -65,6 +66,9 @@ RunName = Annotated[str, typer.Argument(metavar="RUN", help="Run id, as `orchest
 OptionalRun = Annotated[str | None, typer.Argument(metavar="[RUN]", help="Run id; without it, see below.")]
 KeepGoing = Annotated[
     bool, typer.Option("--keep-going", help="Leave out entries that cannot be planned, run the rest.")
+]
+CompareBy = Annotated[
+    Compare | None, typer.Option("--compare", help="content: prove by its bytes that a file is there already.")
 ]
 Events = Annotated[Path | None, typer.Option("--events", metavar="FILE", help="Append every event as a JSON line.")]
 
@@ -121,7 +125,13 @@ def _globals(
 
 @cli.command()
 @plainly
-def run(context: typer.Context, jobs: Jobs, keep_going: KeepGoing = False, events: Events = None) -> None:
+def run(
+    context: typer.Context,
+    jobs: Jobs,
+    keep_going: KeepGoing = False,
+    compare: CompareBy = None,
+    events: Events = None,
+) -> None:
     """Restore: mount, copy, prove, delete the mounts, report.
 
     \b
@@ -136,13 +146,13 @@ def run(context: typer.Context, jobs: Jobs, keep_going: KeepGoing = False, event
     named, config = read_jobs(jobs), options.config()
     record = Recording(options, config, "run")
     with _opened(options, config, record, events, [one.job.name for one in named]) as app:
-        finished = anyio.run(roof.run_jobs, app, named, keep_going)
+        finished = anyio.run(roof.run_jobs, app, named, keep_going, compare)
     _show_finished(options, finished, record)
 
 
 @cli.command()
 @plainly
-def resume(context: typer.Context, run: OptionalRun = None, events: Events = None) -> None:
+def resume(context: typer.Context, run: OptionalRun = None, compare: CompareBy = None, events: Events = None) -> None:
     """Go on with a run that was stopped or died; without RUN, with the newest unfinished one.
 
     \b
@@ -155,7 +165,7 @@ def resume(context: typer.Context, run: OptionalRun = None, events: Events = Non
     config = options.config()
     record = Recording(options, config, "resume")
     with _opened(options, config, record, events, [""]) as app:
-        finished = anyio.run(roof.resume_run, app, run)
+        finished = anyio.run(roof.resume_run, app, run, compare)
     _show_finished(options, [finished], record)
 
 
@@ -294,25 +304,7 @@ def sweep(
         raise typer.Exit(code)
 
 
-class SchemaOf(Enum):
-    """What there is a schema of."""
-
-    JOB = "job"
-    CONFIG = "config"
-
-
-@cli.command()
-@plainly
-def schema(of: Annotated[SchemaOf, typer.Argument(help="job or config")]) -> None:
-    """Print the JSON Schema of job files or of the config, for editors and for checks before a drop.
-
-    \b
-    orchestrator schema job > job.schema.json
-    """
-    model = Job if of is SchemaOf.JOB else Config
-    say(json.dumps(model.model_json_schema(), indent=2))
-
-
+cli.command(name="schema")(plainly(schema))
 cli.command(name="prune")(plainly(prune_state))
 cli.command(name="drills")(plainly(show_drills))
 cli.command(name="watch")(plainly(watch))

@@ -1,11 +1,9 @@
 """Copy, skip or refuse: one decision for one file, from what the backup has and what the target holds."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import PurePosixPath
 
 from orchestrator.core.entries import Entry, EntryKind, Found, FoundKind
-from orchestrator.core.job import Conflict
+from orchestrator.core.job import Compare, Conflict
 from orchestrator.core.reasons import Reason
 
 
@@ -35,15 +33,31 @@ class Refuse:
     reason: Reason
 
 
-Decision = Copy | Renamed | Skip | Refuse
+Decided = Copy | Renamed | Skip | Refuse
+
+
+@dataclass(frozen=True, slots=True)
+class Examine:
+    """Only the content can tell. When it is the backup's, leave the file, and with `settle` give it the backup's time;
+    else do as `other` says."""
+
+    other: Decided
+    settle: bool = False
+
+
+Decision = Decided | Examine
 
 TIME_TOLERANCE_NS = 2_000_000_000
 """FAT and some NAS keep times to two seconds; nearer times of files of one size count as equal only if the
 target's own time is whole seconds."""
 
 
-def decide(entry: Entry, found: Found, policy: Conflict) -> Decision:
-    """What to do with `entry` when `found` stands where it belongs."""
+def decide(entry: Entry, found: Found, policy: Conflict, compare: Compare = Compare.TIMES) -> Decision:
+    """What to do with `entry` when `found` stands where it belongs.
+
+    Files of different sizes differ. Of one size, they are the same by their times unless `compare` says otherwise;
+    where the times differ too, `Conflict.CHANGED` looks at the content.
+    """
     match entry.kind:
         case EntryKind.LINK:
             return Refuse(Reason.LINK_SKIPPED)
@@ -57,14 +71,26 @@ def decide(entry: Entry, found: Found, policy: Conflict) -> Decision:
         return Copy()
     if found.kind is not FoundKind.FILE:
         return Refuse(Reason.TARGET_KIND)
-    if same_file(entry, found):
+    same = same_file(entry, found)
+    if same and compare is Compare.TIMES:
         return Skip(Reason.UNCHANGED)
     if torn(entry, found):
         return Copy(replace=True)
+    if entry.size == found.size and (compare is Compare.CONTENT or policy is Conflict.CHANGED):
+        return Examine(_against(entry, found, policy), settle=not same and policy in REPLACING)
+    return _against(entry, found, policy)
+
+
+REPLACING = frozenset({Conflict.OVERWRITE, Conflict.CHANGED})
+"""Policies under which whatever file is there may become the backup's. When only its time differs, that is set."""
+
+
+def _against(entry: Entry, found: Found, policy: Conflict) -> Decided:
+    """What to do when another file is there."""
     match policy:
         case Conflict.SKIP:
             return Skip(Reason.EXISTS)
-        case Conflict.OVERWRITE:
+        case Conflict.OVERWRITE | Conflict.CHANGED:
             return Copy(replace=True)
         case Conflict.NEWER:
             return Copy(replace=True) if entry.mtime_ns > found.mtime_ns else Skip(Reason.TARGET_NEWER)
@@ -84,14 +110,3 @@ def same_file(entry: Entry, found: Found) -> bool:
         return False
     apart = abs(entry.mtime_ns - found.mtime_ns)
     return apart == 0 or (found.mtime_ns % 1_000_000_000 == 0 and apart < TIME_TOLERANCE_NS)
-
-
-def renamed(relative: str, created: datetime, attempt: int = 0) -> str:
-    """The name beside an existing file: `plan (restored 20261120T060000Z).xlsx`, then `... 2).xlsx` and so on.
-
-    The restore point's time is in it, so a second run of the same job finds its own copy again.
-    """
-    path = PurePosixPath(relative)
-    stamp = created.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-    count = f" {attempt + 1}" if attempt else ""
-    return str(path.with_name(f"{path.stem} (restored {stamp}{count}){path.suffix}"))

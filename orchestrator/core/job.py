@@ -18,6 +18,7 @@ from pydantic import (
 from orchestrator.core.catalog import GuestOs
 from orchestrator.core.errors import JobInvalid, JobUnreadable
 from orchestrator.core.fidelity import LinkPolicy, Metadata, OwnerPolicy, Wishes, ids_of
+from orchestrator.core.naming import RENAME_PATTERN, check_pattern
 from orchestrator.core.paths import GuestPath, PathRefused, parse_guest_path
 from orchestrator.core.schedule import Schedule
 from orchestrator.core.select import Selector
@@ -32,10 +33,21 @@ class Conflict(Enum):
     SKIP = "skip"
     OVERWRITE = "overwrite"
     NEWER = "newer"
+    CHANGED = "changed"
     RENAME = "rename"
 
 
+class Compare(Enum):
+    """By what two files are taken for one: size and modification time, or every byte."""
+
+    TIMES = "times"
+    CONTENT = "content"
+
+
 _STRICT = ConfigDict(extra="forbid", frozen=True)
+
+Pattern = Annotated[str, AfterValidator(check_pattern)]
+"""The name of a renamed copy, with its placeholders."""
 
 
 def _known_ids(accounts: dict[str, str | int]) -> dict[str, str | int]:
@@ -58,6 +70,8 @@ class Defaults(BaseModel):
     users: Accounts = Field(default_factory=dict, description="Guest user ids and the local users for them.")
     groups: Accounts = Field(default_factory=dict, description="Guest group ids and the local groups for them.")
     links: LinkPolicy = Field(default=LinkPolicy.SKIP, description="What becomes of symbolic links.")
+    compare: Compare = Field(default=Compare.TIMES, description="By what a file that is there counts as the same.")
+    rename_pattern: Pattern = Field(default=RENAME_PATTERN, description="How on_conflict = rename names the copy.")
 
 
 class Restore(BaseModel):
@@ -90,6 +104,8 @@ class Restore(BaseModel):
     users: Accounts | None = Field(default=None, description="Instead of defaults.users.")
     groups: Accounts | None = Field(default=None, description="Instead of defaults.groups.")
     links: LinkPolicy | None = Field(default=None, description="Instead of defaults.links.")
+    compare: Compare | None = Field(default=None, description="Instead of defaults.compare.")
+    rename_pattern: Pattern | None = Field(default=None, description="Instead of defaults.rename_pattern.")
     os: GuestOs | None = Field(default=None, description="Sent to EM as OsKind; EM assumes windows.")
 
     @field_validator("paths")
@@ -230,6 +246,12 @@ class Job(BaseModel):
             users=ids_of(defaults.users if entry.users is None else entry.users),
             groups=ids_of(defaults.groups if entry.groups is None else entry.groups),
         )
+
+    def comparison(self, entry: Restore) -> Compare:
+        return entry.compare or self.defaults.compare
+
+    def renaming(self, entry: Restore) -> str:
+        return entry.rename_pattern or self.defaults.rename_pattern
 
     def into_scratch(self, folder: str) -> "Job":
         """This job as a drill: everything goes below `folder`, a folder for each run and each restore point, and the

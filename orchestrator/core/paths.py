@@ -203,6 +203,15 @@ def target_path(root: str, volume: str, relative: str, *, windows_rules: bool = 
     return TargetPath(root, "/".join([folder, *names] if folder else names))
 
 
+def beside(target: TargetPath, name: str) -> TargetPath:
+    """The target of another name in the same folder; PathRefused for what is no name or cannot be held."""
+    if not name or "\\" in name:
+        raise PathRefused(f"{name!r} is no file name", Reason.OUTSIDE_TARGET)
+    _check_name(name, windows_rules=False)
+    above, slash, _ = target.relative.rpartition("/")
+    return TargetPath(target.root, f"{above}{slash}{name}")
+
+
 def _check_name(name: str, windows_rules: bool) -> None:
     if name in (".", ".."):
         raise PathRefused(f"{name!r} would leave the destination", Reason.OUTSIDE_TARGET)

@@ -13,7 +13,8 @@ from pydantic import TypeAdapter
 from orchestrator.core.catalog import GuestOs, Question, RestorePoint
 from orchestrator.core.claims import Claim, claims, meet, rivals
 from orchestrator.core.fidelity import BASIC, Wishes
-from orchestrator.core.job import Conflict, Job, Restore
+from orchestrator.core.job import Compare, Conflict, Job, Restore
+from orchestrator.core.naming import RENAME_PATTERN
 from orchestrator.core.paths import GuestPath, PathRefused, components, expand_destination, lies_below
 
 
@@ -30,6 +31,8 @@ class Selection:
     """The job entry it comes from, counted from 1."""
     stage: int = 0
     wishes: Wishes = BASIC
+    compare: Compare = Compare.TIMES
+    rename_pattern: str = RENAME_PATTERN
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +220,8 @@ def _selection(
         on_conflict=job.conflict(entry),
         entry=number,
         wishes=job.wishes(entry),
+        compare=job.comparison(entry),
+        rename_pattern=job.renaming(entry),
     )
 
 
@@ -320,6 +325,15 @@ def without(plan: Plan, destinations: Mapping[str, str], backup_servers: Mapping
         return one.destination in destinations or group.point.backup_server in backup_servers
 
     return replace(plan, groups=tuple(_drop(plan.groups, bad)), problems=tuple(dict.fromkeys(problems)))
+
+
+def comparing(plan: Plan, compare: Compare) -> Plan:
+    """`plan`, with all of it compared in one way."""
+
+    def compared(group: MountGroup) -> MountGroup:
+        return replace(group, selections=tuple(replace(one, compare=compare) for one in group.selections))
+
+    return replace(plan, groups=tuple(map(compared, plan.groups)))
 
 
 _CODEC = TypeAdapter(Plan)

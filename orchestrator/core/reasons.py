@@ -19,7 +19,7 @@ class Reason(Enum):
     )
     TARGET_NEWER = (
         "target-newer",
-        "the file there is newer than the backup",
+        "the file there is at least as new as the backup's",
         "operator",
         "compare, then run with overwrite or rename",
     )

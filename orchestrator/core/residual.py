@@ -11,6 +11,8 @@ import tomli_w
 
 from orchestrator.core.entries import Outcome
 from orchestrator.core.fidelity import BASIC, Wishes
+from orchestrator.core.job import Compare
+from orchestrator.core.naming import RENAME_PATTERN
 from orchestrator.core.paths import GuestPath, PathRefused, parse_guest_path
 from orchestrator.core.plan import MountGroup, Plan, Selection
 from orchestrator.core.reasons import Reason
@@ -76,6 +78,10 @@ def _table(group: MountGroup, selection: Selection, paths: list[str], requested:
         "on_conflict": selection.on_conflict.value,
     }
     table |= _wishes(selection.wishes)
+    if selection.compare is not Compare.TIMES:
+        table["compare"] = selection.compare.value
+    if selection.rename_pattern != RENAME_PATTERN:
+        table["rename_pattern"] = selection.rename_pattern
     if group.os is not None:
         table["os"] = group.os.value
     # Patterns are relative to the path that was asked for; what lies below one has already passed them.

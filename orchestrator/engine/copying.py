@@ -5,18 +5,22 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import PurePosixPath
 
 from anyio import from_thread
 
-from orchestrator.core.decide import Copy, Refuse, Renamed, Skip, decide, renamed, same_file
-from orchestrator.core.entries import Entry, EntryKind, FoundKind, Outcome, Placed, Verdict
+from orchestrator.core.decide import Copy, Examine, Refuse, Renamed, Skip, decide, same_file
+from orchestrator.core.entries import Entry, EntryKind, Found, FoundKind, Outcome, Placed, Verdict
 from orchestrator.core.errors import FileError, MountLost
-from orchestrator.core.job import Conflict
-from orchestrator.core.paths import SourcePath, TargetPath
+from orchestrator.core.job import Compare
+from orchestrator.core.naming import renamed
+from orchestrator.core.paths import PathRefused, SourcePath, TargetPath
+from orchestrator.core.plan import Selection
 from orchestrator.core.reasons import Reason
 from orchestrator.engine.calls import hangs
-from orchestrator.engine.ports import Beat, Checkpoint, Source, Target
+from orchestrator.engine.ports import Beat, Checkpoint, Source
+from orchestrator.engine.ports_standing import Destination
 from orchestrator.engine.pulse import Pulse
 from orchestrator.engine.walking import Batch, Work
 
@@ -36,7 +40,7 @@ class Copier:
     def __init__(
         self,
         source: Source,
-        target: Target,
+        target: Destination,
         group: str,
         vm: str,
         created: datetime,
@@ -64,15 +68,15 @@ class Copier:
 
     def _perform(self, batch: Batch, done: list[Outcome], pulse: Pulse) -> None:
         done.extend(batch.outcomes)
-        policy = batch.selection.on_conflict
+        wanted = batch.selection
         self._source.expect(
-            batch.volume.folder.root, (work.entry for work in batch.works if self._is_read(work, policy))
+            batch.volume.folder.root, (work.entry for work in batch.works if self._is_read(work, wanted))
         )
         for work in batch.works:
             pulse.check()
             if self._stopping():
                 return
-            outcome = self._one(work, policy, pulse)
+            outcome = self._one(work, wanted, pulse)
             if outcome is not None:
                 if outcome.reason in LOST_SOURCE and self._mount_is_gone(batch):
                     where = batch.volume.folder.root
@@ -80,14 +84,15 @@ class Copier:
                 done.append(outcome)
             pulse.reached += 1
 
-    def _is_read(self, work: Work, policy: Conflict) -> bool:
+    def _is_read(self, work: Work, wanted: Selection) -> bool:
         """Whether a file is going to be read, as far as can be told before its turn."""
         if work.entry.kind is not EntryKind.FILE:
             return False
         try:
-            return isinstance(decide(work.entry, self._target.look(work.target), policy), Copy | Renamed)
+            found = self._target.look(work.target)
         except FileError:
             return False
+        return isinstance(decide(work.entry, found, wanted.on_conflict, wanted.compare), Copy | Renamed | Examine)
 
     def needed(self, batch: Batch, beat: Beat) -> int:
         """Bytes of `batch` that are not at the target already. Blocks."""
@@ -109,37 +114,52 @@ class Copier:
         """The volume folder that a batch is of, if it is there. Blocks."""
         return self._source.look(SourcePath(batch.volume.folder.root, ""), beat)
 
-    def _one(self, work: Work, policy: Conflict, pulse: Pulse) -> Outcome | None:
+    def _one(self, work: Work, wanted: Selection, pulse: Pulse) -> Outcome | None:
         """The outcome of one entry; None for a folder, which is not counted unless it fails."""
         try:
             if work.entry.kind is EntryKind.FOLDER:
                 self._target.make_folder(work.target)
                 return None
-            return self._file(work, policy, pulse)
+            return self._file(work, wanted, pulse)
         except FileError as error:
             return self._outcome(work, Verdict.FAILED, error.reason, str(error.facts.get("what", error)))
 
-    def _file(self, work: Work, policy: Conflict, pulse: Pulse) -> Outcome:
+    def _file(self, work: Work, wanted: Selection, pulse: Pulse) -> Outcome:
         try:
-            return self._decided(work, policy, pulse)
+            return self._decided(work, wanted, pulse)
         except FileError as error:
             # Somebody has put a file there since the look: it is decided anew, by what stands there now.
             if error.reason is not Reason.EXISTS or self._target.look(work.target).kind is FoundKind.NOTHING:
                 raise
-            return self._decided(work, policy, pulse)
+            return self._decided(work, wanted, pulse)
 
-    def _decided(self, work: Work, policy: Conflict, pulse: Pulse) -> Outcome:
-        found = self._target.look(work.target)
-        match decide(work.entry, found, policy):
+    def _decided(self, work: Work, wanted: Selection, pulse: Pulse) -> Outcome:
+        decision = decide(work.entry, self._target.look(work.target), wanted.on_conflict, wanted.compare)
+        if isinstance(decision, Examine):
+            if self._is_the_same(work, pulse):
+                return self._same(work, decision.settle)
+            decision = decision.other
+        match decision:
             case Copy(replace=overwrite):
                 return self._copy(work, overwrite, pulse)
             case Renamed():
-                return self._beside(work, pulse)
+                return self._beside(work, wanted, pulse)
             case Skip(reason):
                 return self._outcome(work, Verdict.SKIPPED, reason, reason.cause)
             case Refuse(reason):
                 verdict = Verdict.FAILED if work.entry.kind is EntryKind.UNREADABLE else Verdict.REFUSED
                 return self._outcome(work, verdict, reason, work.entry.message or reason.cause)
+
+    def _is_the_same(self, work: Work, pulse: Pulse) -> bool:
+        """Whether the file at the target has the content of the backed-up one."""
+        return self._target.same_content(work.source, work.entry, work.target, self._progress(0, pulse))
+
+    def _same(self, work: Work, settle: bool) -> Outcome:
+        """The content is there already; with `settle` only the time of the file is not yet the backup's."""
+        if settle:
+            self._target.settle_times(work.target, work.entry)
+        message = "the same content is there; its time was set" if settle else Reason.UNCHANGED.cause
+        return self._outcome(work, Verdict.SKIPPED, Reason.UNCHANGED, message)
 
     def _copy(self, work: Work, overwrite: bool, pulse: Pulse) -> Outcome:
         begun = time.monotonic()
@@ -148,18 +168,27 @@ class Copier:
         )
         return self._outcome(work, Verdict.RESTORED, None, "", placed, time.monotonic() - begun)
 
-    def _beside(self, work: Work, pulse: Pulse) -> Outcome:
+    def _beside(self, work: Work, wanted: Selection, pulse: Pulse) -> Outcome:
         """Copy under the first free name beside the existing file, unless an earlier run has already done so."""
+        name_of = partial(renamed, work.target, wanted.rename_pattern, self._vm, self._created)
         for attempt in range(RENAMES):
-            target = TargetPath(work.target.root, renamed(work.target.relative, self._created, attempt))
-            beside = replace(work, target=target)
-            found = self._target.look(target)
+            try:
+                beside = replace(work, target=name_of(attempt))
+            except PathRefused as error:
+                return self._outcome(work, Verdict.REFUSED, error.reason, f"no name for a copy beside it: {error}")
+            found = self._target.look(beside.target)
             if found.kind is FoundKind.NOTHING:
                 return self._copy(beside, False, pulse)
-            if same_file(work.entry, found):
+            if found.kind is FoundKind.FILE and self._is_own_copy(beside, found, wanted.compare, pulse):
                 return self._outcome(beside, Verdict.SKIPPED, Reason.UNCHANGED, Reason.UNCHANGED.cause)
         name = PurePosixPath(work.target.relative).name
         return self._outcome(work, Verdict.REFUSED, Reason.EXISTS, f"{RENAMES} copies of {name} are there already")
+
+    def _is_own_copy(self, beside: Work, found: Found, compare: Compare, pulse: Pulse) -> bool:
+        """Whether a file beside the existing one is the backed-up file, put there by an earlier run."""
+        if compare is Compare.CONTENT:
+            return found.size == beside.entry.size and self._is_the_same(beside, pulse)
+        return same_file(beside.entry, found)
 
     def _progress(self, size: int, pulse: Pulse) -> Checkpoint:
         if size < REPORT_BYTES:

@@ -16,8 +16,8 @@ from orchestrator.engine.ports import (
     RunLedger,
     Session,
     Source,
-    Target,
 )
+from orchestrator.engine.ports_standing import Destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Rooms:
     session: Session
     reviver: Reviver
     source: Source
-    target: Target
+    target: Destination
     runs: RunLedger
     leases: LeaseLedger
     outcomes: OutcomeLedger

@@ -18,7 +18,16 @@ from itertools import islice
 from typing import Protocol, Self
 
 from orchestrator.files.rename import rename_new
-from orchestrator.files.system import NEW_FILE, NO_FOLLOW, OLD_FILE, READ_FOLDER, WINDOWS, is_link, system_path
+from orchestrator.files.system import (
+    NEW_FILE,
+    NO_FOLLOW,
+    OLD_FILE,
+    READ_FILE,
+    READ_FOLDER,
+    WINDOWS,
+    is_link,
+    system_path,
+)
 
 LISTED_AT_MOST = 500
 """Names that are remembered of a folder: more are asked for one by one, which keeps memory flat."""
@@ -57,6 +66,10 @@ class Folder(Protocol):
 
     def reopen(self, name: str) -> int:
         """A descriptor for reading and writing a file that is there; a link is not followed."""
+        ...
+
+    def read(self, name: str) -> int:
+        """A descriptor for reading a file that is there; a link is not followed."""
         ...
 
     def remove(self, name: str) -> None:
@@ -162,6 +175,9 @@ class HeldFolder:
     def reopen(self, name: str) -> int:
         return os.open(name, OLD_FILE, dir_fd=self._descriptor)
 
+    def read(self, name: str) -> int:
+        return os.open(name, READ_FILE, dir_fd=self._descriptor)
+
     def remove(self, name: str) -> None:
         os.unlink(name, dir_fd=self._descriptor)
 
@@ -228,6 +244,9 @@ class NamedFolder:
 
     def reopen(self, name: str) -> int:
         return os.open(self._at(name), OLD_FILE)
+
+    def read(self, name: str) -> int:
+        return os.open(self._at(name), READ_FILE)
 
     def remove(self, name: str) -> None:
         os.unlink(self._at(name))

@@ -14,6 +14,7 @@ from orchestrator.core.errors import FileError
 from orchestrator.core.paths import SourcePath, TargetPath, lies_below
 from orchestrator.core.reasons import Reason
 from orchestrator.files.checksums import Algorithm
+from orchestrator.files.comparing import same_bytes
 from orchestrator.files.continuing import BLOCK, FROM_SIZE
 from orchestrator.files.copying import taken
 from orchestrator.files.folders import Folder, checked_name, open_root
@@ -143,6 +144,32 @@ class LocalTarget:
             raise
         finally:
             self._busy.discard(key)
+
+    def same_content(self, source: SourcePath, entry: Entry, target: TargetPath, check: Callable[[int], None]) -> bool:
+        """Whether the file at `target` has the very bytes of `entry`. `check` is called with the bytes of each chunk.
+        FileError of the side that cannot be read, or whatever `check` raises."""
+        with Translating(Side.TARGET, entry.relative):
+            above, name = _split(target)
+            standing = self._folder(target.root, above, make=False).read(name)
+        try:
+            reading = self._staging.opening(source, entry)
+            try:
+                return same_bytes(reading, standing, entry, check)
+            finally:
+                reading.close()
+        finally:
+            os.close(standing)
+
+    def settle_times(self, target: TargetPath, entry: Entry) -> None:
+        """Give the file at `target` the times of `entry`."""
+        with Translating(Side.TARGET, entry.relative):
+            above, name = _split(target)
+            folder = self._folder(target.root, above, make=False)
+            standing = folder.read(name)
+            try:
+                folder.set_file_times(name, standing, entry.mtime_ns)
+            finally:
+                os.close(standing)
 
     def forget_interrupted(self) -> None:
         """A run is over: remove what it has left of large files, which may be of another restore point than the next

@@ -230,6 +230,7 @@ def _selection(selection: Selection) -> dict[str, Any]:
         "exclude": list(selection.exclude),
         "to": selection.destination,
         "on_conflict": selection.on_conflict.value,
+        "compare": selection.compare.value,
         "stage": selection.stage,
     }
 

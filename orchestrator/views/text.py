@@ -6,6 +6,7 @@ from datetime import datetime
 from orchestrator.core.drills import DrillTrend, drill_trends
 from orchestrator.core.drops import DrillRow
 from orchestrator.core.errors import ExitCode
+from orchestrator.core.job import Compare
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, RunState, Totals
 from orchestrator.core.lifecycle import OPEN_STATES
 from orchestrator.core.plan import MountGroup, Plan, Selection
@@ -51,8 +52,10 @@ def _selected(selection: Selection) -> list[str]:
     lines = [f"       {visible(str(path))}" for path in selection.paths]
     lines += [f"         only {visible(pattern)}" for pattern in selection.include]
     lines += [f"         without {visible(pattern)}" for pattern in selection.exclude]
-    after = f", in step {selection.stage + 1}" if selection.stage else ""
-    return [*lines, f"         -> {visible(selection.destination)}  (conflict: {selection.on_conflict.value}{after})"]
+    how = selection.on_conflict.value
+    how += ", by content" if selection.compare is Compare.CONTENT else ""
+    how += f", in step {selection.stage + 1}" if selection.stage else ""
+    return [*lines, f"         -> {visible(selection.destination)}  (conflict: {how})"]
 
 
 def report_text(report: Report) -> str:

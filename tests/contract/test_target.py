@@ -82,6 +82,53 @@ def test_a_file_that_its_source_made_read_only_can_be_replaced(landing: Landing)
     assert landing.read() == {"file": b"new"}
 
 
+@pytest.mark.parametrize("size", [0, 1, 5, 1 << 20, (1 << 20) + 1, 3_000_000])
+def test_the_content_that_stands_there_is_told_from_another_of_the_same_size(landing: Landing, size: int) -> None:
+    data = bytes(range(251)) * (size // 251 + 1)
+    place(landing, "C/file", data[:size])
+    path, target = landing.share / "one", TargetPath(landing.root, "C/file")
+    told: list[int] = []
+
+    def same(other: bytes) -> bool:
+        put(path, other)
+        return landing.target.same_content(source_of(path), entry_of(path), target, told.append)
+
+    assert same(data[:size])
+    assert sum(told) == size
+    assert not same(data[: size + 1])
+    if size:
+        assert not same(data[: size - 1])
+        assert not same(data[: size - 1] + b"\xff")
+        assert not same(b"\xff" + data[1:size])
+
+
+def test_a_comparison_is_stopped_by_its_checkpoint_and_tells_whose_side_failed(landing: Landing) -> None:
+    place(landing, "file", b"12345")
+    path, target = landing.share / "one", TargetPath(landing.root, "file")
+    with pytest.raises(KeyboardInterrupt):
+        landing.target.same_content(
+            source_of(path), entry_of(path), target, lambda _: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
+    entry = entry_of(path)
+    put(path, b"123456")
+    with refused(Reason.CHANGED):
+        landing.target.same_content(source_of(path), entry, target, lambda _: None)
+    path.unlink()
+    with refused(Reason.VANISHED):
+        landing.target.same_content(source_of(path), entry, target, lambda _: None)
+    Path(landing.root, "link").symlink_to(Path(landing.root, "file"))
+    with refused(Reason.OUTSIDE_TARGET):
+        landing.target.same_content(source_of(path), entry, TargetPath(landing.root, "link"), lambda _: None)
+
+
+def test_a_file_that_stands_there_gets_the_time_of_the_backed_up_one(landing: Landing) -> None:
+    place(landing, "file", b"12345")
+    path, target = put(landing.share / "one", b"12345", mtime_ns=7), TargetPath(landing.root, "file")
+    landing.target.settle_times(target, entry_of(path))
+    assert landing.target.look(target) == Found(FoundKind.FILE, 5, 7)
+    assert landing.read() == {"file": b"12345"}
+
+
 def test_a_folder_in_the_place_of_a_file_is_left(landing: Landing) -> None:
     landing.target.make_folder(TargetPath(landing.root, "thing"))
     for replace in (False, True):

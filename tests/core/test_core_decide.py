@@ -1,16 +1,15 @@
 """Copy, skip or refuse: every policy against everything that may stand at the target."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
 from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.core.decide import Copy, Decision, Refuse, Renamed, Skip, decide, renamed, same_file
+from orchestrator.core.decide import REPLACING, Copy, Decision, Examine, Refuse, Renamed, Skip, decide, same_file
 from orchestrator.core.entries import NOTHING, Entry, EntryKind, Found, FoundKind
-from orchestrator.core.job import Conflict
+from orchestrator.core.job import Compare, Conflict
 from orchestrator.core.reasons import Reason
 
 S = 1_000_000_000
@@ -18,7 +17,6 @@ FILE = Entry("a.txt", EntryKind.FILE, size=10, mtime_ns=100 * S)
 SAME = Found(FoundKind.FILE, 10, 100 * S)
 OLDER = Found(FoundKind.FILE, 10, 50 * S)
 NEWER = Found(FoundKind.FILE, 10, 150 * S)
-CREATED = datetime(2026, 11, 20, 6, tzinfo=UTC)
 
 
 def _expected(policy: Conflict, found: Found) -> Decision:
@@ -29,6 +27,8 @@ def _expected(policy: Conflict, found: Found) -> Decision:
             return Copy(replace=True)
         case Conflict.NEWER:
             return Copy(replace=True) if found is OLDER else Skip(Reason.TARGET_NEWER)
+        case Conflict.CHANGED:
+            return Examine(Copy(replace=True), settle=True)
         case Conflict.RENAME:
             return Renamed()
 
@@ -73,22 +73,53 @@ def test_a_target_that_keeps_whole_seconds_may_be_almost_two_seconds_off(
     assert same_file(entry, Found(FoundKind.FILE, size, target_ns)) is same
 
 
-@pytest.mark.parametrize(
-    ("relative", "attempt", "name"),
-    [
-        ("C/a/plan.xlsx", 0, "C/a/plan (restored 20261120T060000Z).xlsx"),
-        ("C/a/plan.xlsx", 1, "C/a/plan (restored 20261120T060000Z 2).xlsx"),
-        ("README", 0, "README (restored 20261120T060000Z)"),
-        ("a/.bashrc", 0, "a/.bashrc (restored 20261120T060000Z)"),
-        ("a.tar.gz", 0, "a.tar (restored 20261120T060000Z).gz"),
-    ],
-)
-def test_a_renamed_copy_stands_beside_the_file_with_the_points_time_in_utc(
-    relative: str, attempt: int, name: str
+def test_files_of_different_sizes_differ_and_nothing_is_read_for_it() -> None:
+    longer = replace(OLDER, size=11)
+    for compare in Compare:
+        assert decide(FILE, longer, Conflict.CHANGED, compare) == Copy(replace=True)
+        assert decide(FILE, longer, Conflict.SKIP, compare) == Skip(Reason.EXISTS)
+
+
+@pytest.mark.parametrize("policy", Conflict)
+def test_by_content_the_same_size_and_time_prove_nothing(policy: Conflict) -> None:
+    decision = decide(FILE, SAME, policy, Compare.CONTENT)
+    assert isinstance(decision, Examine)
+    assert not decision.settle
+    assert decision.other != Skip(Reason.UNCHANGED)
+
+
+@pytest.mark.parametrize("policy", Conflict)
+def test_a_file_whose_time_alone_differs_gets_it_only_from_a_policy_that_may_replace_it(policy: Conflict) -> None:
+    decision = decide(FILE, OLDER, policy, Compare.CONTENT)
+    assert isinstance(decision, Examine)
+    assert decision.settle is (policy in REPLACING)
+
+
+_times = st.integers(0, 3 * S) | st.sampled_from([0, S, 2 * S])
+_found = st.builds(Found, st.sampled_from(FoundKind), st.integers(0, 3), _times)
+_files = st.builds(Entry, st.just("a"), st.sampled_from(EntryKind), st.integers(0, 3), _times)
+
+
+@given(_files, _found, st.sampled_from(Conflict), st.sampled_from(Compare))
+def test_nothing_is_replaced_that_the_policy_protects_and_nothing_is_left_that_it_does_not(
+    entry: Entry, found: Found, policy: Conflict, compare: Compare
 ) -> None:
-    assert renamed(relative, CREATED.astimezone(timezone(timedelta(hours=3))), attempt) == name
-
-
-@given(st.lists(st.integers(0, 50), unique=True, min_size=2))
-def test_no_two_attempts_give_one_name(attempts: list[int]) -> None:
-    assert len({renamed("a/b.c", CREATED, attempt) for attempt in attempts}) == len(attempts)
+    decision = decide(entry, found, policy, compare)
+    last = decision.other if isinstance(decision, Examine) else decision
+    if entry.kind is not EntryKind.FILE and entry.kind is not EntryKind.FOLDER:
+        assert isinstance(decision, Refuse)
+    elif found.kind is FoundKind.NOTHING:
+        assert decision == Copy(replace=False)
+    elif found.kind is not FoundKind.FILE:
+        assert decision == Refuse(Reason.TARGET_KIND)
+    elif isinstance(decision, Examine):
+        assert entry.size == found.size
+        assert compare is Compare.CONTENT or policy is Conflict.CHANGED
+    elif compare is Compare.CONTENT:
+        assert entry.size != found.size
+    protected = policy in (Conflict.SKIP, Conflict.RENAME) or (
+        policy is Conflict.NEWER and entry.mtime_ns <= found.mtime_ns
+    )
+    ours = found.size < entry.size and found.mtime_ns == entry.mtime_ns and entry.mtime_ns % S != 0
+    if protected and not ours and found.kind is not FoundKind.NOTHING:
+        assert not isinstance(last, Copy)

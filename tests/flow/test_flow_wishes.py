@@ -26,6 +26,7 @@ RENAMED = "fs01/C/top (restored 20261120T020000Z).txt"
         ("overwrite", AFTER_THE_BACKUP, False, True, (7, 0)),
         ("newer", BEFORE_THE_BACKUP, False, True, (7, 0)),
         ("newer", AFTER_THE_BACKUP, True, False, (6, 1)),
+        ("changed", AFTER_THE_BACKUP, False, True, (7, 0)),
         ("rename", BEFORE_THE_BACKUP, True, True, (7, 0)),
     ],
 )
@@ -53,6 +54,56 @@ async def test_a_file_that_stands_in_the_way_is_treated_as_the_policy_says_and_a
         assert (again.code, again.json["totals"]["restored"]) == (0, 0)
         assert files_of(em.restored()) == expected
         em.assert_nothing_left()
+
+
+async def test_what_differs_in_its_time_alone_is_not_copied_again_and_gets_the_time(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        em.job(entry_of(em.machine("fs01")), on_conflict="changed")
+        first = await em.run("--json", "run", "job.toml")
+        assert first.code == 0, first.everything
+        expected, top = em.restored(), em.target / TOP
+        number = top.stat().st_ino
+        os.utime(top, ns=(AFTER_THE_BACKUP, AFTER_THE_BACKUP))
+        again = await em.run("--json", "run", "job.toml")
+        assert (again.code, again.json["totals"]["restored"]) == (0, 0)
+        assert em.restored() == expected
+        assert top.stat().st_ino == number
+
+
+@pytest.mark.parametrize(("policy", "mended"), [("overwrite", True), ("changed", True), ("skip", False)])
+async def test_by_content_a_file_that_has_rotted_under_its_old_size_and_time_is_found(
+    tmp_path: Path, policy: str, mended: bool
+) -> None:
+    async with flow(tmp_path, small) as em:
+        em.job(entry_of(em.machine("fs01")), on_conflict=policy)
+        assert (await em.run("run", "job.toml")).code == 0
+        expected, top = em.restored(), em.target / TOP
+        before = top.stat()
+        top.write_bytes(bytes(byte ^ 1 for byte in top.read_bytes()))
+        os.utime(top, ns=(before.st_mtime_ns, before.st_mtime_ns))
+        rotten = em.restored()
+        by_time = await em.run("--json", "run", "job.toml")
+        assert (by_time.json["totals"]["restored"], em.restored()) == (0, rotten)
+        by_content = await em.run("--json", "run", "--compare", "content", "job.toml")
+        assert by_content.code == 0, by_content.everything
+        assert by_content.json["totals"]["restored"] == int(mended)
+        assert em.restored() == (expected if mended else rotten)
+        em.assert_nothing_left()
+
+
+async def test_a_renamed_copy_is_called_as_the_job_says_and_found_again(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        mine = em.target / TOP
+        mine.parent.mkdir(parents=True)
+        mine.write_bytes(MINE)
+        pattern = "{stem}.from-backup-{date}{suffix}"
+        em.job(entry_of(em.machine("fs01")), on_conflict="rename", rename_pattern=pattern, compare="content")
+        for restored in (7, 0):
+            done = await em.run("--json", "run", "job.toml")
+            assert (done.code, done.json["totals"]["restored"]) == (0, restored), done.everything
+            names = sorted(path.name for path in mine.parent.iterdir() if path.name.startswith("top"))
+            assert names == ["top.from-backup-2026-11-20.txt", "top.txt"]
+        assert mine.read_bytes() == MINE
 
 
 async def test_patterns_choose_and_leave_out(tmp_path: Path) -> None:
