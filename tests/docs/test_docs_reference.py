@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel
 
 from orchestrator.audit import Trail, this_process, trail_files
-from orchestrator.cli.commands import SchemaOf
+from orchestrator.cli.schemas import SchemaOf
 from orchestrator.config import (
     BackupServerSettings,
     CopySettings,
