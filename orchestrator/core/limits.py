@@ -24,7 +24,11 @@ def next_group(
     running: Collection[MountGroup],
     limits: Limits,
 ) -> MountGroup | None:
-    """The first waiting group that has room, in plan order, or None.
+    """The waiting group with room that the end of the run hangs on most, or None; of equals the first.
+
+    `waiting` is in plan order, long groups first, with those at the end that are tried once more. Each backup server
+    needs at least as long as its longest group, and as all its groups over its mounts; the server that needs longest
+    is served first, in plan order (longest processing time first: Graham, 1969).
 
     Two restore points of one machine are never mounted at once on one backup server: their folders on the share
     would carry the same name.
@@ -33,11 +37,18 @@ def next_group(
         return None
     per_server = Counter(group.point.backup_server for group in running)
     machines = {(group.point.backup_server, group.vm.casefold()) for group in running}
+    work: dict[str, float] = {}
+    first: dict[str, MountGroup] = {}
     for group in waiting:
         server = group.point.backup_server
         if per_server[server] >= limits.of_server(server):
             continue
-        if (server, group.vm.casefold()) in machines:
-            continue
-        return group
-    return None
+        work[server] = work.get(server, 0.0) + group.weight
+        if server not in first and (server, group.vm.casefold()) not in machines:
+            first[server] = group
+
+    def needs(group: MountGroup) -> float:
+        server = group.point.backup_server
+        return max(group.weight, work[server] / limits.of_server(server))
+
+    return max(first.values(), key=needs, default=None)

@@ -118,12 +118,13 @@ class Seats:
 
     def _next(self, run: Waiting) -> MountGroup | None:
         """The next group that has room. One of a server that is given up always has: it only has to be told so."""
-        for group in run.waiting:
-            if self.given_up(group.point.backup_server):
-                return group
+        waiting = run.waiting
+        servers = {group.point.backup_server for group in waiting}
+        given_up = {name for name in servers if self.given_up(name)}
+        if given_up:
+            return next(group for group in waiting if group.point.backup_server in given_up)
         if self.paused:
             return None
         now = current_time()
-        servers = {group.point.backup_server for group in run.waiting}
         allowed = {name: self._of(name).mounts(self._limits.of_server(name), now) for name in servers}
-        return next_group(run.waiting, self._taken, replace(self._limits, per_server=allowed))
+        return next_group(waiting, self._taken, replace(self._limits, per_server=allowed))

@@ -1,6 +1,7 @@
 """Which mount group may start next."""
 
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,6 +39,19 @@ def test_the_first_group_of_the_plan_that_has_room_goes_next() -> None:
     limits = Limits(10, {"vbr01": 1})
     assert next_group([first, blocked, third], [], limits) is first
     assert next_group([blocked, third], [first], limits) is third
+
+
+def test_the_server_that_needs_longest_goes_next_although_another_has_a_longer_group() -> None:
+    """Both may have one mount: vbr01 needs 90 s for its three groups, vbr02 no more than 50."""
+    short = [replace(group(f"web{number}", "vbr01"), weight=30.0) for number in range(3)]
+    long = replace(group("fs01", "vbr02"), weight=50.0)
+    assert next_group([long, *short], [], Limits(1, default_per_server=1)) is short[0]
+    assert next_group([long, *short], [], Limits(1, default_per_server=3)) is long
+
+
+def test_a_group_that_is_tried_again_waits_for_the_others_of_its_server() -> None:
+    again, others = replace(group("fs01"), weight=90.0), [replace(group("fs02"), weight=1.0)]
+    assert next_group([*others, again], [], Limits(4)) is others[0]
 
 
 def test_one_machine_on_two_backup_servers_may_be_mounted_twice() -> None:

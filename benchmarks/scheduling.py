@@ -1,0 +1,151 @@
+"""How near the order of mounts comes to the best there can be: 1,000 restore points of 20 backup servers.
+
+The real dispatcher and the real seats decide, in virtual time; a group only sleeps as long as its mount and its copying
+would take. What is told is the length of the run over the lower bound, which no order can beat: the largest of all work
+over all mounts, the longest group, and of each backup server its work over its mounts.
+"""
+
+import asyncio
+import random
+import selectors
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import anyio
+
+from benchmarks.measuring import print_table
+from benchmarks.places import Places
+from orchestrator.core.catalog import RestorePoint
+from orchestrator.core.limits import Limits
+from orchestrator.core.plan import MountGroup
+from orchestrator.engine.dispatching import EmbeddedDispatcher, Turn
+from orchestrator.engine.rooms import EngineSettings
+from orchestrator.engine.seats import Seats
+from orchestrator.engine.stopping import Stop
+from orchestrator.opening import now
+
+POINTS = 1_000
+SERVERS = 20
+SEEDS = range(9)
+TAKEN = datetime(2026, 11, 20, 2, tzinfo=UTC)
+
+
+class _Jumping(selectors.DefaultSelector):
+    """Does not wait: the time jumps to where the wait would have ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        self.now += timeout or 0.0
+        return super().select(0)
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop in virtual time, which begins at 0."""
+
+    def __init__(self) -> None:
+        self._jumping = _Jumping()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        return self._jumping.now
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """Seconds that one group takes."""
+
+    mount: float
+    copy: float
+
+    @property
+    def whole(self) -> float:
+        return self.mount + self.copy
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How work lies among the backup servers: `share` gives the weight of each, `copy` the seconds of one group."""
+
+    name: str
+    share: Callable[[int], float]
+    copy: Callable[[random.Random], float]
+    mounts: int = 20
+    per_server: int = 4
+
+
+SHAPES = (
+    Shape("alike", lambda server: 1.0, lambda rng: rng.uniform(60, 600)),
+    Shape("few long groups", lambda server: 1.0, lambda rng: min(rng.paretovariate(1.3) * 60, 7_200)),
+    Shape("one server has a fifth", lambda server: 4.75 if server == 0 else 1.0, lambda rng: rng.uniform(60, 600)),
+    Shape("one server has half", lambda server: 19.0 if server == 0 else 1.0, lambda rng: rng.uniform(60, 600)),
+    Shape("each half of the one before", lambda server: 0.5**server, lambda rng: rng.lognormvariate(5, 1)),
+    Shape("servers are the limit", lambda server: 1.0, lambda rng: rng.lognormvariate(5, 1), 100, 2),
+)
+KNOWN = {"known": 0.0, "known within a third": 1 / 3, "not known": None}
+
+
+def scheduling(found: Places, quick: bool) -> None:
+    """Print length over lower bound for each shape, by what is known of the lengths before."""
+    del found
+    seeds = SEEDS[:3] if quick else SEEDS
+    rows = []
+    for shape in SHAPES:
+        ratios = {name: [_ratio(shape, seed, error) for seed in seeds] for name, error in KNOWN.items()}
+        rows.append([shape.name, *(f"{statistics.median(one):.3f} ({max(one):.3f})" for one in ratios.values())])
+    print_table(
+        f"Scheduling: {POINTS} restore points, {SERVERS} backup servers, {len(seeds)} seeds, length / lower bound:"
+        " median (worst)",
+        ["lengths are", *KNOWN],
+        rows,
+    )
+
+
+def _ratio(shape: Shape, seed: int, error: float | None) -> float:
+    rng = random.Random(seed)
+    weights = [shape.share(server) for server in range(SERVERS)]
+    groups, lengths = [], {}
+    for number in range(POINTS):
+        server = f"vbr{rng.choices(range(SERVERS), weights)[0]:02}"
+        length = Length(rng.uniform(10, 60), shape.copy(rng))
+        expected = 1.0 if error is None else length.whole * rng.uniform(1 - error, 1 + error)
+        point = RestorePoint(f"point-{number}", f"vm{number:04}", TAKEN, server, "", "")
+        groups.append(MountGroup(f"g{number:04}", point, None, (), expected))
+        lengths[groups[-1].id] = length
+    groups.sort(key=lambda group: (-group.weight, group.vm))
+    limits = Limits(shape.mounts, default_per_server=shape.per_server)
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        taken = runner.run(_run(groups, lengths, limits))
+    return taken / _lower_bound(groups, lengths, limits)
+
+
+async def _run(groups: Sequence[MountGroup], lengths: dict[str, Length], limits: Limits) -> float:
+    seats = Seats(EngineSettings(limits, lambda server: None), lambda event: None, now)
+
+    async def work(group: MountGroup, turn: Turn) -> bool:
+        length = lengths[group.id]
+        await anyio.sleep(length.mount)
+        seats.mounted(group.point.backup_server, length.mount)
+        await anyio.sleep(length.copy)
+        return False
+
+    begun = anyio.current_time()
+    await EmbeddedDispatcher(seats, Stop(lambda event: None, now)).dispatch(groups, work)
+    return anyio.current_time() - begun
+
+
+def _lower_bound(groups: Sequence[MountGroup], lengths: dict[str, Length], limits: Limits) -> float:
+    of_server: dict[str, float] = {}
+    for group in groups:
+        server = group.point.backup_server
+        of_server[server] = of_server.get(server, 0.0) + lengths[group.id].whole
+    return max(
+        sum(of_server.values()) / limits.mounts,
+        max(length.whole for length in lengths.values()),
+        max(work / limits.of_server(server) for server, work in of_server.items()),
+    )
