@@ -45,9 +45,9 @@ systemd-tools:
 	  else echo "systemd-analyze is not installed: the tests of the units are skipped; on Debian: apt-get install systemd"; fi; }
 
 samba:
-	@command -v smbd > /dev/null || { \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends samba > /dev/null; \
-	  else echo "smbd is not installed: the tests of UNC shares are skipped; on Debian: apt-get install samba"; fi; }
+	@command -v smbd > /dev/null && ls /usr/lib/*/samba/vfs/streams_depot.so > /dev/null 2>&1 || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends samba samba-vfs-modules > /dev/null; \
+	  else echo "Samba is not installed: the tests of UNC shares are skipped; on Debian: apt-get install samba samba-vfs-modules"; fi; }
 
 service-test: setup systemd-tools ## boot a systemd of its own (as root) and run the units for real
 	SERVICE_TEST=1 TMPDIR=$(TEST_TMP) $(BIN)/python -m pytest tests/service

@@ -55,7 +55,7 @@ class EndlessSource:
     def properties(self, path: SourcePath, entry: Entry) -> Properties:
         return Properties(modified_ns=entry.mtime_ns)
 
-    def expect(self, root: str, entries: Iterable[Entry]) -> None:
+    def expect(self, root: str, entries: Iterable[Entry], properties: bool = False) -> None:
         """Nothing is read ahead."""
 
     def scan(self, start: SourcePath, enters: Callable[[str], bool], beat: Beat) -> Iterator[list[Entry]]:

@@ -70,7 +70,9 @@ class Copier:
         done.extend(batch.outcomes)
         wanted = batch.selection
         self._source.expect(
-            batch.volume.folder.root, (work.entry for work in batch.works if self._is_read(work, wanted))
+            batch.volume.folder.root,
+            (work.entry for work in batch.works if self._is_read(work, wanted)),
+            wanted.wishes.reads_properties,
         )
         for work in batch.works:
             pulse.check()

@@ -163,8 +163,9 @@ class Source(Protocol):
         """
         ...
 
-    def expect(self, root: str, entries: Iterable[Entry]) -> None:
-        """This thread is going to read these files next. A source that is far away asks for them now."""
+    def expect(self, root: str, entries: Iterable[Entry], properties: bool = False) -> None:
+        """This thread is going to read these files next. A source that is far away asks for them now, and for what
+        they are beside their bytes where `properties` says so."""
         ...
 
     def properties(self, path: SourcePath, entry: Entry) -> Properties:

@@ -76,7 +76,7 @@ class LocalSource:
         """Everything below `start`, in batches; the rules are those of `orchestrator.files.walk`."""
         return walk(start, enters, beat)
 
-    def expect(self, root: str, entries: Iterable[Entry]) -> None:
+    def expect(self, root: str, entries: Iterable[Entry], properties: bool = False) -> None:
         """Nothing is read ahead: the system does that."""
 
     def close(self) -> None:

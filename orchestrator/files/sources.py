@@ -34,8 +34,8 @@ class Sources:
     def scan(self, start: SourcePath, enters: Callable[[str], bool], beat: Beat = unheard) -> Iterator[list[Entry]]:
         return self._of(start.root).scan(start, enters, beat)
 
-    def expect(self, root: str, entries: Iterable[Entry]) -> None:
-        self._of(root).expect(root, entries)
+    def expect(self, root: str, entries: Iterable[Entry], properties: bool = False) -> None:
+        self._of(root).expect(root, entries, properties)
 
     def open(self, path: SourcePath, entry: Entry) -> Reader:
         return self._of(path.root).open(path, entry)

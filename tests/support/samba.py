@@ -55,6 +55,7 @@ class Samba:
     port: int
     user: str
     shares: Mapping[str, Path]
+    conf: Path
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def unc(self, share: str, *below: str, server: str = "127.0.0.1") -> str:
@@ -81,6 +82,13 @@ def smbd() -> str:
     return found
 
 
+def needs_modules() -> None:
+    """The test is skipped where the server cannot keep what Windows keeps of a file."""
+    smbd()
+    if not list(Path("/usr/lib").glob("**/samba/vfs/streams_depot.so")):
+        pytest.skip("Samba's modules are not installed; `make samba` as root installs them")
+
+
 @contextmanager
 def samba(shares: Mapping[str, Path], **options: str) -> Iterator[Samba]:
     """Run a server. `options` are laid over its [global] section, `_` for a blank.
@@ -100,19 +108,36 @@ def _serving(own: Path, shares: Mapping[str, Path], options: Mapping[str, str]) 
     conf = own / "smb.conf"
     sections = [f"[{name}]\npath = {path}\nread only = no\n" for name, path in shares.items()]
     conf.write_text(_CONF.format(port=port, own=own, more=more) + "".join(sections))
-    subprocess.run(
-        ["smbpasswd", "-c", str(conf), "-s", "-a", user],
-        input=f"{PASSWORD}\n{PASSWORD}\n".encode(), check=True, capture_output=True,
-    )  # fmt: skip
+    _enrol(conf, user)
     process = subprocess.Popen(
         [program, "--foreground", "--no-process-group", f"--configfile={conf}"],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:
         _until_it_listens(port, process)
-        yield Samba(port, user, dict(shares), [process])
+        yield Samba(port, user, dict(shares), conf, [process])
     finally:
         _end(process)
+
+
+def other_account(server: Samba, *privileges: str) -> str:
+    """Enrol an account that is not the one that serves, with privileges of Windows; its name. Skipped where the server
+    could not become that account."""
+    if os.geteuid() != 0:
+        pytest.skip("a server that serves other accounts must run as root")
+    name = "games"
+    _enrol(server.conf, name)
+    for privilege in privileges:
+        words = ["net", "sam", "rights", "grant", name, privilege, "-s", str(server.conf)]
+        subprocess.run(words, check=True, capture_output=True)
+    return name
+
+
+def _enrol(conf: Path, user: str) -> None:
+    subprocess.run(
+        ["smbpasswd", "-c", str(conf), "-s", "-a", user],
+        input=f"{PASSWORD}\n{PASSWORD}\n".encode(), check=True, capture_output=True,
+    )  # fmt: skip
 
 
 def _until_it_listens(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
+from orchestrator.files.smb.asking import asked, granted
 from orchestrator.files.smb.conversation import Exchange
 from orchestrator.files.smb.listing import Child, children
 from orchestrator.files.smb.packets import BadAnswer, close, created, open_folder, output, query_directory
-from orchestrator.files.smb.reading import asked, granted
 from orchestrator.files.smb.share import Live
 from orchestrator.files.smb.status import NO_MORE_FILES, NO_SUCH_FILE
 

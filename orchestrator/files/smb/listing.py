@@ -6,7 +6,7 @@ from typing import NamedTuple
 from orchestrator.files.smb.packets import BadAnswer
 
 _CHILD = struct.Struct("<IIqqqqQQIIIBB24sHQ")
-_EPOCH = 116_444_736_000_000_000
+EPOCH = 116_444_736_000_000_000
 """1970 as FILETIME: hundreds of nanoseconds since 1601."""
 _LAST_NS = (1 << 63) - 1
 """The latest time that a journal and a file system can hold, in nanoseconds since 1970."""
@@ -69,4 +69,4 @@ def children(buffer: memoryview) -> list[Child]:
 
 def nanoseconds(filetime: int) -> int:
     """A FILETIME in nanoseconds since 1970 UTC, kept within what 64 bits can hold."""
-    return max(-_LAST_NS, min(_LAST_NS, (filetime - _EPOCH) * 100))
+    return max(-_LAST_NS, min(_LAST_NS, (filetime - EPOCH) * 100))

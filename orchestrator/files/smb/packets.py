@@ -41,7 +41,7 @@ _READ_FILE, _LIST_FOLDER = 0x00100081, 0x00100081  # data or names, attributes, 
 SHARE_ALL = 0x7
 OPEN = 1
 _IMPERSONATE = 2
-_FOR_BACKUP, _FILE_ONLY, _FOLDER_ONLY, _SEQUENTIAL = 0x4000, 0x40, 0x1, 0x4
+_FOR_BACKUP, _FILE_ONLY, _FOLDER_ONLY, _SEQUENTIAL, _REPARSE_POINT = 0x4000, 0x40, 0x1, 0x4, 0x200000
 _ID_BOTH_DIRECTORY = 37
 
 
@@ -58,6 +58,7 @@ class Command(IntEnum):
     FLUSH = 7
     READ = 8
     WRITE = 9
+    IOCTL = 11
     ECHO = 13
     QUERY_DIRECTORY = 14
     QUERY_INFO = 16
@@ -77,6 +78,7 @@ class Created(NamedTuple):
 
     handle: bytes
     created: int
+    accessed: int
     written: int
     changed: int
     size: int
@@ -84,9 +86,12 @@ class Created(NamedTuple):
     action: int
 
 
-def open_file(name: str) -> Request:
-    r"""Open a file for reading; `name` is its path below the share, `\` between names."""
-    return create(name, _READ_FILE, _FILE_ONLY | _FOR_BACKUP | _SEQUENTIAL)
+def open_file(name: str, more: int = 0) -> Request:
+    r"""Open a file for reading, with the rights `more` besides; `name` is its path below the share, `\` between names.
+
+    Here as everywhere with the intent of a backup: an account that holds the privilege reads what it has no right to.
+    """
+    return create(name, _READ_FILE | more, _FILE_ONLY | _FOR_BACKUP | _SEQUENTIAL)
 
 
 def open_folder(name: str) -> Request:
@@ -94,9 +99,10 @@ def open_folder(name: str) -> Request:
     return create(name, _LIST_FOLDER, _FOLDER_ONLY | _FOR_BACKUP)
 
 
-def open_any(name: str) -> Request:
-    """Open whatever is there, to look at its attributes."""
-    return create(name, 0x00100080, _FOR_BACKUP)
+def open_any(name: str, more: int = 0, *, itself: bool = False) -> Request:
+    """Open whatever is there, to look at its attributes, with the rights `more` besides; of a link `itself`, or what
+    it leads to."""
+    return create(name, 0x00100080 | more, _FOR_BACKUP | (_REPARSE_POINT if itself else 0))
 
 
 def create(name: str, access: int, options: int, disposition: int = OPEN, sharing: int = SHARE_ALL) -> Request:
@@ -158,46 +164,51 @@ def charge_of(length: int) -> int:
 
 def created(message: memoryview) -> Created:
     """The answer to CREATE."""
-    size, _, _, action, born, _, written, changed, _, end, attributes, _, handle = _body(_CREATED, message, "CREATE")
-    _expect(size, 89, "CREATE")
-    return Created(handle, born, written, changed, end, attributes, action)
+    size, _, _, action, born, accessed, written, changed, _, end, attributes, _, handle = body(
+        _CREATED, message, "CREATE"
+    )
+    expect(size, 89, "CREATE")
+    return Created(handle, born, accessed, written, changed, end, attributes, action)
 
 
 def data(message: memoryview, asked: int) -> memoryview:
     """The bytes that a READ of `asked` bytes brought."""
-    size, offset, _, length, _, _ = _body(_DATA, message, "READ")
-    _expect(size, 17, "READ")
+    size, offset, _, length, _, _ = body(_DATA, message, "READ")
+    expect(size, 17, "READ")
     if length > asked:
         raise BadAnswer(f"READ brought {length} bytes where {asked} were asked for")
-    return _part(message, offset, length, "READ")
+    return part(message, offset, length, "READ")
 
 
 def output(message: memoryview, what: str = "QUERY_DIRECTORY") -> memoryview:
     """The buffer that QUERY_DIRECTORY or QUERY_INFO brought."""
-    size, offset, length = _body(_OUTPUT, message, what)
-    _expect(size, 9, what)
-    return _part(message, offset, length, what)
+    size, offset, length = body(_OUTPUT, message, what)
+    expect(size, 9, what)
+    return part(message, offset, length, what)
 
 
 def written(message: memoryview) -> int:
     """The bytes that a WRITE has taken."""
-    size, _, count = _body(_WRITTEN, message, "WRITE")
-    _expect(size, 17, "WRITE")
+    size, _, count = body(_WRITTEN, message, "WRITE")
+    expect(size, 17, "WRITE")
     return int(count)
 
 
-def _body(shape: struct.Struct, message: memoryview, what: str) -> tuple[Any, ...]:
+def body(shape: struct.Struct, message: memoryview, what: str) -> tuple[Any, ...]:
+    """The fixed part of an answer."""
     if len(message) < HEADER_SIZE + shape.size:
         raise BadAnswer(f"{what} is {len(message)} bytes short")
     return shape.unpack_from(message, HEADER_SIZE)
 
 
-def _expect(found: int, wanted: int, what: str) -> None:
+def expect(found: int, wanted: int, what: str) -> None:
+    """BadAnswer for a structure size that is not the one of this answer."""
     if found != wanted:
         raise BadAnswer(f"{what} has the structure size {found}, not {wanted}")
 
 
-def _part(message: memoryview, offset: int, length: int, what: str) -> memoryview:
+def part(message: memoryview, offset: int, length: int, what: str) -> memoryview:
+    """The bytes that an answer tells of, if it holds them; `offset` counts from its header on."""
     if length and (offset < HEADER_SIZE or offset + length > len(message)):
         raise BadAnswer(f"{what} tells of {length} bytes at {offset} in a message of {len(message)}")
     return message[offset : offset + length]

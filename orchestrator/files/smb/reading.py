@@ -1,15 +1,19 @@
-"""Files of a share, open for reading: small ones whole in one round trip, large ones by reads that overlap."""
+"""Files of a share, open for reading: small ones whole in one round trip, large ones by reads that overlap. What a file
+is beside its bytes comes along where it is wanted."""
 
 from collections import deque
+from collections.abc import Callable
 
 from orchestrator.core.entries import Entry
 from orchestrator.core.fidelity import Properties
 from orchestrator.files.copying import changed
+from orchestrator.files.smb.asking import asked, granted
 from orchestrator.files.smb.connection import ConnectionLost
-from orchestrator.files.smb.conversation import Answer, Exchange
-from orchestrator.files.smb.packets import Created, Request, close, created, data, open_file, read
+from orchestrator.files.smb.conversation import Exchange
+from orchestrator.files.smb.packets import Created, close, created, data, open_file, read
+from orchestrator.files.smb.properties import Abilities, told
 from orchestrator.files.smb.share import Live, Share
-from orchestrator.files.smb.status import END_OF_FILE, OK, StatusError
+from orchestrator.files.smb.status import END_OF_FILE, OK, REFUSED
 
 WHOLE = 1 << 20
 """Files up to this size are read in one go, if the server reads as much at once."""
@@ -22,21 +26,36 @@ PIECES = 8
 CLOSE = close()
 
 
+Tell = Callable[[], Properties]
+"""What a file is beside its bytes, asked for by itself. OSError."""
+
+
 class Asked:
-    """A small file that is asked for: opened, read and closed in one frame, which `exchange` is to be sent as."""
+    """A small file that is asked for: opened, read and closed in one frame, which `exchange` is to be sent as. With
+    `abilities`, what it is beside its bytes is asked for in the same frame."""
 
-    __slots__ = ("_live", "entry", "exchange", "name")
+    __slots__ = ("_abilities", "_live", "_opened", "entry", "exchange", "name")
 
-    def __init__(self, live: Live, name: str, entry: Entry) -> None:
+    def __init__(self, live: Live, name: str, entry: Entry, abilities: Abilities | None = None) -> None:
         self.name, self.entry = name, entry
-        self._live = live
-        opening = open_file(name)
-        self.exchange = Exchange((opening, read(entry.size), CLOSE) if entry.size else (opening, CLOSE))
+        self._live, self._abilities = live, abilities
+        self._opened: Created | None = None
+        reading = (read(entry.size),) if entry.size else ()
+        if abilities is None:
+            self.exchange = Exchange((open_file(name), *reading, CLOSE))
+        else:
+            opening = open_file(name, abilities.access)
+            self.exchange = Exchange((opening, *reading, *abilities.requests(), CLOSE))
 
     def content(self) -> memoryview:
         """Its content, waited for. FileError with CHANGED when the server now tells of another size."""
         self._live.connection.wait(self.exchange)
-        opened = created(granted(self.exchange.answer(0), self.name).message)
+        first = self.exchange.answer(0)
+        if self._abilities is not None and first.status in REFUSED:
+            return self._plainly()
+        self._opened = opened = created(granted(first, self.name).message)
+        if self.exchange.answer(-1).status != OK:  # it failed with what stands before it
+            self._live.connection.ask([close(opened.handle)])
         if opened.size != self.entry.size:
             raise changed(self.entry.relative, self.entry.size, opened.size)
         answer = self.exchange.answer(1)
@@ -44,15 +63,31 @@ class Asked:
             return memoryview(b"")
         return data(granted(answer, self.name).message, self.entry.size)
 
+    def properties(self) -> Properties | None:
+        """What came along, after the content; None when that is to be asked for by itself."""
+        if self._abilities is None or self._opened is None:
+            return None
+        begin = 2 if self.entry.size else 1
+        return told(self._opened, self._abilities, [self.exchange.answer(place) for place in self._places(begin)])
+
+    def _places(self, begin: int) -> range:
+        return range(begin, len(self.exchange.requests) - 1)
+
+    def _plainly(self) -> memoryview:
+        """The content alone: perhaps only the rest is refused."""
+        plain = Asked(self._live, self.name, self.entry)
+        self._live.connection.ask_all((plain.exchange,))
+        return plain.content()
+
 
 class WholeReader:
     """A small file that is here already."""
 
-    __slots__ = ("_at", "_content", "_entry")
+    __slots__ = ("_asked", "_at", "_content", "_tell")
 
-    def __init__(self, content: memoryview, entry: Entry) -> None:
-        self._content = content
-        self._entry = entry
+    def __init__(self, asked: Asked, tell: Tell) -> None:
+        self._content = asked.content()
+        self._asked, self._tell = asked, tell
         self._at = 0
 
     def read(self, buffer: bytearray) -> memoryview:
@@ -64,7 +99,7 @@ class WholeReader:
         self._at = offset
 
     def properties(self) -> Properties:
-        return Properties(modified_ns=self._entry.mtime_ns)
+        return self._asked.properties() or self._tell()
 
     def close(self) -> None:
         self._content = memoryview(b"")
@@ -74,8 +109,10 @@ class PiecesReader:
     """A large file, read in pieces that overlap on their way. A connection that breaks is made anew once for each
     piece, and the file is gone on with if it is still the same."""
 
-    def __init__(self, share: Share, name: str, entry: Entry) -> None:
-        self._share, self._name, self._entry = share, name, entry
+    def __init__(self, share: Share, name: str, entry: Entry, tell: Tell, abilities: Abilities | None = None) -> None:
+        self._share, self._name, self._entry, self._tell = share, name, entry, tell
+        self._abilities = abilities
+        self._told: Properties | None = None
         self._under_way: deque[tuple[int, int, Exchange]] = deque()
         self._at = self._ahead = 0
         self._last: memoryview | None = None
@@ -96,7 +133,7 @@ class PiecesReader:
         self._at = self._ahead = offset
 
     def properties(self) -> Properties:
-        return Properties(modified_ns=self._entry.mtime_ns)
+        return self._told or self._tell()
 
     def close(self) -> None:
         try:
@@ -105,6 +142,15 @@ class PiecesReader:
             return  # the server closes what a broken connection held open
 
     def _open(self, live: Live) -> tuple[Live, Created]:
+        if self._abilities is not None:
+            exchange = live.connection.ask((open_file(self._name, self._abilities.access), *self._abilities.requests()))
+            live.connection.wait(exchange)
+            answer = exchange.answer(0)
+            if answer.status not in REFUSED:
+                opened = created(granted(answer, self._name).message)
+                beside = [exchange.answer(place) for place in range(1, len(exchange.requests))]
+                self._told = told(opened, self._abilities, beside)
+                return live, opened
         answer = asked(live, open_file(self._name))
         return live, created(granted(answer, self._name).message)
 
@@ -145,17 +191,3 @@ class PiecesReader:
 
     def _ask(self, offset: int, length: int) -> Exchange:
         return self._live.connection.ask([read(length, offset, self._opened.handle)])
-
-
-def asked(live: Live, *requests: Request) -> Answer:
-    """The answer to the first of a chain of requests, waited for."""
-    exchange = live.connection.ask(requests)
-    live.connection.wait(exchange)
-    return exchange.answer(0)
-
-
-def granted(answer: Answer, name: str) -> Answer:
-    """`answer`, if the server has done what it was asked for; StatusError if not."""
-    if answer.status != OK:
-        raise StatusError(answer.status, name)
-    return answer

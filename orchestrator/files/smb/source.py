@@ -1,7 +1,9 @@
 r"""The mount share as a UNC path, without the operating system's help."""
 
+import errno
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from orchestrator.core.catalog import Listed as ListedEntry
@@ -10,13 +12,15 @@ from orchestrator.core.entries import Entry, EntryKind
 from orchestrator.core.fidelity import Properties
 from orchestrator.core.paths import SourcePath
 from orchestrator.files.local import name_key
-from orchestrator.files.readers import Reader, no_stream
+from orchestrator.files.readers import Reader
 from orchestrator.files.readings import MISSING, unreadable
+from orchestrator.files.smb.asking import granted
 from orchestrator.files.smb.connection import ConnectionLost
 from orchestrator.files.smb.folders import Listed, heard, listed
 from orchestrator.files.smb.listing import Child, is_folder, nanoseconds
 from orchestrator.files.smb.packets import close, created, open_any
-from orchestrator.files.smb.reading import WHOLE, Asked, PiecesReader, WholeReader, granted
+from orchestrator.files.smb.properties import Abilities, abilities_of, link_at, properties_at
+from orchestrator.files.smb.reading import WHOLE, Asked, PiecesReader, Tell, WholeReader
 from orchestrator.files.smb.share import Live, Reaching, Share, Shares, Unc, join
 from orchestrator.files.smb.walk import entry_of, walk
 from orchestrator.files.translate import Side, Translating
@@ -36,6 +40,7 @@ class SmbSource:
 
     def __init__(self, reach: Callable[[Unc], Reaching]) -> None:
         self._shares = Shares(reach)
+        self._abilities: dict[str, Abilities] = {}
         self._own = _Own()
 
     def close(self) -> None:
@@ -89,18 +94,23 @@ class SmbSource:
             return iter([[unreadable(start.relative, error)]])
         return walk(at, root, start.relative, enters, beat)
 
-    def expect(self, root: str, entries: Iterable[Entry]) -> None:
-        """Ask for the small ones of these files below `root` now; `open` in the same thread finds them on their way."""
+    def expect(self, root: str, entries: Iterable[Entry], properties: bool = False) -> None:
+        """Ask for the small ones of these files below `root` now; `open` in the same thread finds them on their way.
+
+        With `properties`, what the files are beside their bytes comes along, also of those that are opened later in
+        this thread.
+        """
         ahead: dict[SourcePath, Asked] = {}
-        self._own.ahead = ahead
+        self._own.ahead, self._own.along = ahead, properties
         try:
             at, below = self._shares.at(root)
             wanted = list(entries)
             if not wanted:
                 return
             live = at.live()
+            abilities = self._along(root)
             asked = [
-                Asked(live, join(below, entry.relative.replace("/", "\\")), entry)
+                Asked(live, join(below, entry.relative.replace("/", "\\")), entry, abilities)
                 for entry in wanted
                 if _goes_whole(live, entry)
             ]
@@ -112,28 +122,56 @@ class SmbSource:
     def open(self, path: SourcePath, entry: Entry) -> Reader:
         """A file to be read; FileError when it cannot be."""
         with Translating(Side.SOURCE, entry.relative):
+            tell = partial(self._properties, path)
             early = self._own.ahead.pop(path, None)
             if early is not None:
                 try:
-                    return WholeReader(early.content(), entry)
+                    return WholeReader(early, tell)
                 except ConnectionLost:
                     pass
             at, name = self._shares.at(path.root, path.relative)
             if early is not None:
-                self._ask_again(at.live())
-            return at.again(lambda live: _opened(at, live, name, entry))
+                self._ask_again(at.live(), path.root)
+            return at.again(lambda live: _opened(at, live, name, entry, tell, self._along(path.root)))
 
     def open_stream(self, path: SourcePath, entry: Entry, name: str) -> Reader:
-        """A named data stream to be read; FileError when it cannot be."""
-        return no_stream(path, entry, name)
+        """A named data stream of a file or folder, to be read; FileError when it cannot be."""
+        with Translating(Side.SOURCE, entry.relative):
+            if not name or _NEVER.intersection(name) or ":" in name:
+                raise OSError(errno.EINVAL, f"{name!r} is no name of a stream")
+            at, whole = self._shares.at(path.root, path.relative)
+            tell = partial(self._properties, path)
+            return at.again(lambda live: _stream(at, live, f"{whole}:{name}", entry, tell))
 
     def properties(self, path: SourcePath, entry: Entry) -> Properties:
-        """What a folder or a link is beside its name: as much of it as its entry tells."""
-        return Properties(modified_ns=entry.mtime_ns)
+        """What a folder, a link or a file is beside its bytes; FileError when it cannot be told."""
+        with Translating(Side.SOURCE, entry.relative):
+            found = self._properties(path)
+            if entry.kind is not EntryKind.LINK:
+                return found
+            at, name = self._shares.at(path.root, path.relative)
+            return at.again(lambda live: link_at(live, name, found))
 
-    def _ask_again(self, live: Live) -> None:
+    def _properties(self, path: SourcePath) -> Properties:
+        at, name = self._shares.at(path.root, path.relative)
+        return at.again(lambda live: properties_at(live, name, self._abilities_of(path.root)))
+
+    def _abilities_of(self, root: str) -> Abilities:
+        """What can be asked of the files below a volume folder; found out once."""
+        found = self._abilities.get(root)
+        if found is None:
+            at, below = self._shares.at(root)
+            found = self._abilities[root] = at.again(lambda live: abilities_of(live, below))
+        return found
+
+    def _along(self, root: str) -> Abilities | None:
+        """What this thread wants along with the content of files; None for nothing."""
+        return self._abilities_of(root) if self._own.along else None
+
+    def _ask_again(self, live: Live, root: str) -> None:
         """All that was on its way over a connection that broke."""
-        ahead = {path: Asked(live, one.name, one.entry) for path, one in self._own.ahead.items()}
+        abilities = self._along(root)
+        ahead = {path: Asked(live, one.name, one.entry, abilities) for path, one in self._own.ahead.items()}
         live.connection.ask_all(one.exchange for one in ahead.values())
         self._own.ahead = ahead
 
@@ -143,18 +181,29 @@ class _Own(threading.local):
 
     def __init__(self) -> None:
         self.ahead: dict[SourcePath, Asked] = {}
+        self.along = False
 
 
 def _goes_whole(live: Live, entry: Entry) -> bool:
     return entry.kind is EntryKind.FILE and entry.size <= min(WHOLE, live.largest_read)
 
 
-def _opened(share: Share, live: Live, name: str, entry: Entry) -> Reader:
+def _opened(
+    share: Share, live: Live, name: str, entry: Entry, tell: Tell, abilities: Abilities | None = None
+) -> Reader:
     if _goes_whole(live, entry):
-        asked = Asked(live, name, entry)
+        asked = Asked(live, name, entry, abilities)
         live.connection.ask_all((asked.exchange,))
-        return WholeReader(asked.content(), entry)
-    return PiecesReader(share, name, entry)
+        return WholeReader(asked, tell)
+    return PiecesReader(share, name, entry, tell, abilities)
+
+
+def _stream(share: Share, live: Live, name: str, entry: Entry, tell: Tell) -> Reader:
+    """A stream, whose size only its opening tells."""
+    exchange = live.connection.ask([open_any(name), close()])
+    live.connection.wait(exchange)
+    opened = created(granted(exchange.answer(0), name).message)
+    return _opened(share, live, name, replace(entry, kind=EntryKind.FILE, size=opened.size), tell)
 
 
 def _root(live: Live, name: str) -> Entry:

@@ -14,10 +14,14 @@ NAME_INVALID = 0xC0000033
 NAME_TAKEN = 0xC0000035
 NO_SUCH_NAME, NO_SUCH_PATH = 0xC0000034, 0xC000003A
 SHARING_VIOLATION = 0xC0000043
+BUFFER_TOO_SMALL = 0xC0000023
+PRIVILEGE_MISSING = 0xC0000061
+REFUSED = frozenset({ACCESS_DENIED, PRIVILEGE_MISSING})
+"""The account lacks a right or a privilege."""
 
 _ERRNO = {
     ACCESS_DENIED: (errno.EACCES, "access denied"),
-    0xC0000061: (errno.EACCES, "the account lacks a privilege"),
+    PRIVILEGE_MISSING: (errno.EACCES, "the account lacks a privilege"),
     NO_SUCH_NAME: (errno.ENOENT, "No such file or directory"),
     NO_SUCH_PATH: (errno.ENOENT, "No such file or directory"),
     NO_SUCH_FILE: (errno.ENOENT, "No such file or directory"),
@@ -48,10 +52,16 @@ _ERRNO = {
     0xC0000044: (errno.EDQUOT, "the account's quota is used up"),
     0xC0000904: (errno.EFBIG, "the file is larger than the server takes"),
     0xC0000906: (errno.EACCES, "an antivirus program at the server refuses the file"),
+    0xC0000275: (errno.EINVAL, "it is no link"),
+    0xC0000279: (errno.EIO, "the content was moved to other storage, and is not in the backup"),
 }
 
 SESSION_GONE = frozenset({0xC0000203, 0xC000035C, 0xC00000C9})
 """The session or the share's connection has ended at the server; a new logon may help."""
+
+
+_CLOUD = range(0xC000CF00, 0xC000D000)
+"""What a server says of a placeholder whose content it would have to fetch."""
 
 
 class StatusError(OSError):
@@ -59,5 +69,7 @@ class StatusError(OSError):
 
     def __init__(self, status: int, path: str) -> None:
         number, words = _ERRNO.get(status, (errno.EIO, os.strerror(errno.EIO)))
+        if status in _CLOUD:
+            words = "the content is in the cloud, and not in the backup"
         super().__init__(number, f"{words} (NTSTATUS 0x{status:08X})", path)
         self.status = status
