@@ -15,7 +15,7 @@ from orchestrator.artefacts import checksum_of, files_anew, keep_job, read_repor
 from orchestrator.config import Config
 from orchestrator.core.errors import ExitCode, OrchestratorError, RunUnknown, StateUnusable, WordsError, worst
 from orchestrator.core.events import Notice, SweepEnded
-from orchestrator.core.job import Compare
+from orchestrator.core.job import Compare, Verify
 from orchestrator.core.ledger import LeaseRow, RunRow, RunState
 from orchestrator.core.plan import Plan, comparing, plan_from_json, plan_to_json
 from orchestrator.core.report import LeftMount, left_mount
@@ -102,7 +102,7 @@ async def _run(
     app: App, rooms: Rooms, books: Books, stop: Stop, one: Plan, row: RunRow, seats: Seats | None, priority: int
 ) -> Finished:
     """Every run has a target of its own: its kind of checksum, and its half-copied large files."""
-    target = app.target.hashing(checksum_of(app.config, row))
+    target = app.target.hashing(checksum_of(app.config, row), read_back=one.verify is Verify.READ_BACK)
     rooms = replace(rooms, target=target)
     ending = await run_job(one, row, rooms, books, stop, app.watch, seats, priority)
     with suppress(TimeoutError):  # a dead disk: what is left there is removed when the file is begun anew
@@ -222,7 +222,7 @@ def _knows(journal: Journal, run: str) -> bool:
 
 
 def _new_row(config: Config, one: Plan) -> RunRow:
-    checksum = config.copying.checksum
+    checksum = "none" if one.verify is Verify.NONE else config.copying.checksum
     return RunRow(one.run, one.job, RunState.RUNNING, now(), plan_to_json(one), checksum=checksum)
 
 

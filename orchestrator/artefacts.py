@@ -74,8 +74,9 @@ def write_artefacts(journal: Journal, config: Config, run: str) -> Report:
     files = report.files
     try:
         run_folder(config, run).mkdir(parents=True, exist_ok=True)
-        rows = ((one.checksum, one.target_path) for one in journal.restored(run) if one.checksum)
-        write_manifest(Path(files["manifest"]), rows, checksum_of(config, journal.run(run)))
+        if "manifest" in files:
+            rows = ((one.checksum, one.target_path) for one in journal.restored(run) if one.checksum)
+            write_manifest(Path(files["manifest"]), rows, checksum_of(config, journal.run(run)))
         write_text_atomically(Path(files["report"]), report_json(report) + "\n")
         write_text_atomically(Path(files["html"]), report_html(report))
         if "residual" in files:
@@ -93,9 +94,11 @@ def read_report(journal: Journal, config: Config, run: str) -> Report:
     files = {
         "report": str(folder / "report.json"),
         "html": str(folder / "report.html"),
-        "manifest": str(folder / f"manifest.{checksum_of(config, row)}"),
         "job": str(folder / "job.toml"),
     }
+    checksum = checksum_of(config, row)
+    if checksum != "none":
+        files["manifest"] = str(folder / f"manifest.{checksum}")
     planned, problems = plan_from_json(row.plan), journal.problems(run)
     if residual_job(planned, problems) is not None:
         files["residual"] = str(folder / "residual.toml")

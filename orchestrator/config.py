@@ -13,6 +13,7 @@ from orchestrator.config_notifications import NotificationSettings, PingSettings
 from orchestrator.config_shares import ShareSettings, without_account
 from orchestrator.config_web import WebSettings
 from orchestrator.core.errors import ConfigInvalid
+from orchestrator.core.job import Verify
 from orchestrator.core.paths import lies_below
 from orchestrator.core.words import parse_toml, read_model
 from orchestrator.records import AuditSettings, LogSettings, SyslogSettings
@@ -140,7 +141,14 @@ class CopySettings(BaseModel):
     """How files are copied and proved."""
 
     model_config = _STRICT
-    checksum: Literal["blake3", "sha256"] = Field(default="blake3", description="blake3 or sha256.")
+    checksum: Literal["blake3", "sha256", "xxh3"] = Field(
+        default="blake3", description="blake3, sha256 or xxh3; xxh3 tells damage, and no forgery."
+    )
+    verify: Verify = Field(
+        default=Verify.STREAM,
+        description="How a copy is proved: none, no checksum is taken; stream, it is taken while copying; read-back, "
+        "the copy is read from the disk again too.",
+    )
     durable: Literal["none", "batch", "file"] = Field(
         default="batch",
         description="What counts as restored after a power cut: none; a batch flushed before the journal says so; "

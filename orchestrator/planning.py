@@ -40,7 +40,8 @@ async def _find_plan(client: Client, config: Config, named: NamedJob, run: str, 
             raise JobInvalid(place=named.place, problems="drill = true needs a scratch folder: set [drill] folder")
         job, scratch = job.into_scratch(config.drill.folder), f"{config.drill.folder.rstrip('/')}/{run}"
     catalog = {question: await client.find(question) for question in questions(job)}
-    return replace(plan(job, catalog, run=run, allow=config.targets.allow, history=history), scratch=scratch)
+    found = plan(job, catalog, run=run, allow=config.targets.allow, history=history)
+    return replace(found, scratch=scratch, verify=job.verify or config.copying.verify)
 
 
 async def checked_plan(app: App, rooms: Rooms, books: Books, named: NamedJob, run: str, keep_going: bool) -> Plan:

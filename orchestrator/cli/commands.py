@@ -31,7 +31,7 @@ from orchestrator.cli.watching import NobodyListens, ask_to_sweep, pause, queue,
 from orchestrator.config import Config
 from orchestrator.core.errors import ExitCode, WordsError, worst
 from orchestrator.core.job import Compare
-from orchestrator.core.ledger import RunRow, RunState
+from orchestrator.core.ledger import RunRow, RunState, Totals
 from orchestrator.core.report import Report
 from orchestrator.journal import Journal
 from orchestrator.views import (
@@ -256,14 +256,19 @@ def verify(context: typer.Context, run: RunName) -> None:
     """
     options: Globals = context.obj
     config = options.config()
-    with roof.reading(config) as journal, counting("verified", sys.stderr, options.quiet) as count:
-        found = anyio.run(roof.verify_run, config, journal, journal.run(run), count)
+    with roof.reading(config) as journal:
+        row, totals = journal.run(run), sum(journal.totals(run).values(), Totals())
+        with counting("verified", sys.stderr, options.quiet, (totals.restored, totals.bytes)) as count:
+            found = anyio.run(roof.verify_run, config, journal, row, count)
+    compared = "size" if row.checksum == "none" else "content"
     if options.json:
-        say(json.dumps(asdict(found), indent=2))
+        say(json.dumps(asdict(found) | {"compared": compared}, indent=2))
     else:
         for one in found.differences:
             say(f"differs: {visible(one.target_path)}: {visible(one.message)}")
         say(f"verified {found.files} files, {size(found.bytes)}; {len(found.differences)} differ")
+        if compared == "size":
+            say('This run took no checksums (verify = "none"): every file could be read, and its size was compared.')
     if found.differences:
         raise typer.Exit(ExitCode.PARTIAL)
 

@@ -44,6 +44,15 @@ class Compare(Enum):
     CONTENT = "content"
 
 
+class Verify(Enum):
+    """How a copy is proved: not at all; by a checksum taken while copying, which `verify` and the manifest use; or by
+    also reading the copy back from the disk."""
+
+    NONE = "none"
+    STREAM = "stream"
+    READ_BACK = "read-back"
+
+
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 Pattern = Annotated[str, AfterValidator(check_pattern)]
@@ -174,6 +183,7 @@ class Job(BaseModel):
     again: bool = Field(
         default=False, strict=True, description="Run although a job with the same content has been run before."
     )
+    verify: Verify | None = Field(default=None, description="How copies are proved, instead of copy.verify.")
     drill: bool = Field(
         default=False,
         strict=True,

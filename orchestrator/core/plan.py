@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from orchestrator.core.catalog import GuestOs, Question, RestorePoint
 from orchestrator.core.claims import Claim, claims, meet, rivals
 from orchestrator.core.fidelity import BASIC, Wishes
-from orchestrator.core.job import Compare, Conflict, Job, Restore
+from orchestrator.core.job import Compare, Conflict, Job, Restore, Verify
 from orchestrator.core.naming import RENAME_PATTERN
 from orchestrator.core.paths import GuestPath, PathRefused, components, expand_destination, lies_below
 
@@ -77,6 +77,7 @@ class Plan:
     groups: tuple[MountGroup, ...]
     problems: tuple[PlanProblem, ...] = field(default=())
     scratch: str = ""
+    verify: Verify = Verify.STREAM
 
     @property
     def destinations(self) -> tuple[str, ...]:

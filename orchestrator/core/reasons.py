@@ -126,6 +126,12 @@ class Reason(Enum):
         "operator",
         "check the destination's disk, then run the residual job",
     )
+    READ_BACK_DIFFERS = (
+        "read-back-differs",
+        "the copy reads back with another content than was written",
+        "operator",
+        "check the destination's disk and memory, then run the residual job",
+    )
     MOUNT_FAILED = (
         "mount-failed",
         "the restore point could not be mounted or found",

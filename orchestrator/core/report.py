@@ -101,6 +101,10 @@ class Report:
     """Logon sessions used: one more for each time EM ended it, or the run was resumed."""
     remounts: int = 0
     """How often a restore point had to be mounted again."""
+    checksum: str = ""
+    """The kind of checksum that was taken of every file; `none` when none was."""
+    verify: str = ""
+    """How copies were proved."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Where the run's artefacts are: report, manifest and so on, by kind."""
 
@@ -146,6 +150,8 @@ def make_report(
         mounts_left=tuple(left_mount(lease) for lease in leases if lease.state in OPEN_STATES),
         sessions=max(1, len({lease.session for lease in leases})),
         remounts=sum(count - 1 for count in Counter(lease.group for lease in real if lease.mount_href).values()),
+        checksum=run.checksum,
+        verify=plan.verify.value,
         files=files or {},
     )
 

@@ -1,4 +1,4 @@
-"""Manifests: checksum lists that `b3sum --check` and `sha256sum --check` read, and the re-reading of one file.
+"""Manifests: checksum lists that `b3sum`, `sha256sum` and `xxhsum` read with `--check`, and the re-reading of one file.
 
 Source of the format: GNU coreutils manual, "cksum output modes" (a line whose name holds a backslash, a newline or a
 carriage return starts with a backslash and has them escaped).
@@ -20,7 +20,7 @@ from orchestrator.files.readers import open_source
 from orchestrator.files.system import read_into
 from orchestrator.files.translate import Side, Translating
 
-_LINE = re.compile(rb"(\\?)([0-9a-f]{64}) [ *](.+)", re.DOTALL)
+_LINE = re.compile(rb"(\\?)((?:[0-9a-f]{32}){1,2}) [ *](.+)", re.DOTALL)
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _ESCAPED = {b"\\": b"\\", b"n": b"\n", b"r": b"\r"}
 

@@ -20,6 +20,7 @@ from orchestrator.files.continuing import BLOCK, FROM_SIZE, leave_behind, take_u
 from orchestrator.files.copying import BUFFER, copy_bytes, own_buffer
 from orchestrator.files.folders import Folder
 from orchestrator.files.probing import PARTIAL_SUFFIX
+from orchestrator.files.proving import prove_content
 from orchestrator.files.readers import Opening, Reader, open_local
 from orchestrator.files.system import set_mode
 from orchestrator.files.translate import Side, Translating
@@ -31,9 +32,9 @@ _ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors(
 class Staging:
     """How files are staged.
 
-    `opening` opens the files that are copied. `checksum` is "blake3" or "sha256". `durable` also flushes each file and
-    its folder to the disk. Files from `continue_from` bytes on are continued after an interruption, in whole blocks of
-    `block` bytes.
+    `opening` opens the files that are copied. `durable` also flushes each file and its folder to the disk. `read_back`
+    reads each copy from the disk again before it gets its name. Files from `continue_from` bytes on are continued after
+    an interruption, in whole blocks of `block` bytes.
     """
 
     checksum: Algorithm = "blake3"
@@ -41,6 +42,7 @@ class Staging:
     continue_from: int = FROM_SIZE
     block: int = BLOCK
     opening: Opening = open_local
+    read_back: bool = False
 
     def staged(
         self,
@@ -113,8 +115,10 @@ class Staging:
             with Translating(Side.TARGET, entry.relative):
                 _prove(writing, entry, partial)
                 folder.set_file_times(partial, writing, entry.mtime_ns)
-                if self.durable:
+                if self.durable or self.read_back:
                     os.fsync(writing)
+            if self.read_back:
+                prove_content(folder, partial, entry, new_digest(self.checksum)(), digest.hexdigest(), check)
         except BaseException as error:
             # The error that is on its way says more than one of closing would. What another orchestrator has put
             # under the partial name meanwhile is not ours to drop.

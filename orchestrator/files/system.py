@@ -136,6 +136,15 @@ def set_mode(descriptor: int, now: int, wanted: int) -> None:
         os.fchmod(descriptor, wanted)
 
 
+def forget_cached(descriptor: int) -> None:
+    """Ask the system to drop what it holds of an open file in memory, so that it is read from the disk. What has not
+    been flushed stays; file systems that live in memory, and Windows, keep all."""
+    advise = getattr(os, "posix_fadvise", None)
+    if advise is not None:
+        with suppress(OSError):
+            advise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 def flush_file_system(path: str) -> None:
     """Return when the file system that holds `path` has written everything it was given (syncfs(2) where there is
     one, else all file systems). OSError."""

@@ -58,11 +58,11 @@ class LocalTarget:
         self._interrupted: set[tuple[str, str]] = set()
         self._busy_lock = threading.Lock()
 
-    def hashing(self, checksum: Algorithm) -> "LocalTarget":
-        """This target for one run, which takes its checksums with `checksum` and has interrupted nothing yet: the same
-        folders, the same rules, and still no two copies of one file at once."""
+    def hashing(self, checksum: Algorithm, *, read_back: bool = False) -> "LocalTarget":
+        """This target for one run, which takes its checksums with `checksum`, reads each copy back when it is to, and
+        has interrupted nothing yet: the same folders, the same rules, and still no two copies of one file at once."""
         other = LocalTarget(self._allow)
-        other._staging = dataclasses.replace(self._staging, checksum=checksum)
+        other._staging = dataclasses.replace(self._staging, checksum=checksum, read_back=read_back)
         other._own, other._busy, other._busy_lock = self._own, self._busy, self._busy_lock
         return other
 

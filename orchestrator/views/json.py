@@ -43,6 +43,8 @@ def report_json(report: Report) -> str:
             "mounts_left": [_left(mount) for mount in report.mounts_left],
             "sessions": report.sessions,
             "remounts": report.remounts,
+            "checksum": report.checksum,
+            "verify": report.verify,
             "files": dict(report.files),
         },
         indent=2,

@@ -106,7 +106,17 @@ def _totals(report: Report) -> list[str]:
         f"failed    {count(totals.failed, 'file')}",
         f"machines  {done} of {count(len(report.groups), 'restore point')} done",
     ]
+    proof = _PROOFS.get(report.verify)
+    if proof:
+        lines.append(f"proved    {proof}")
     return lines
+
+
+_PROOFS = {
+    "none": "by nothing but the size: no checksums were taken",
+    "read-back": "every copy was read back from the disk",
+}
+"""What is said of a proof that is not the usual one."""
 
 
 def _failed_groups(report: Report) -> list[str]:

@@ -3,6 +3,7 @@
 import re
 import tomllib
 from datetime import UTC, datetime
+from enum import Enum
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ def test_the_example_config_shows_the_defaults(section: str) -> None:
         if field.is_required() or (default := field.get_default(call_default_factory=True)) is None:
             continue
         key = field.alias or name
-        shown = Path(values[key]) if isinstance(default, Path) else values[key]
+        shown = type(default)(values[key]) if isinstance(default, Path | Enum) else values[key]
         assert shown == default, f"[{section}] {key}"
 
 

@@ -16,7 +16,7 @@ from orchestrator.config import Config
 from orchestrator.core.job import Job
 from orchestrator.simulator import EndSession, Fault
 from tests.docs.reading import keys_of
-from tests.support.flow import flow, seeded, small
+from tests.support.flow import Flow, flow, seeded, small
 
 pytestmark = pytest.mark.flow
 
@@ -143,6 +143,28 @@ async def test_a_run_is_verified_with_its_own_kind_of_checksum_whatever_the_conf
         again = (await em.run("--json", "report", "--write", report["run"])).json
         assert again["files"] == report["files"]
         assert Path(again["files"]["manifest"]).name == "manifest.sha256"
+
+
+async def test_a_job_says_how_its_copies_are_proved(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        em.configure(copy={"checksum": "xxh3"})
+        report = (await em.run("--json", "run", proved(em, em.job(), "read-back"))).json
+        assert (report["checksum"], report["verify"], report["exit_code"]) == ("xxh3", "read-back", 0)
+        assert Path(report["files"]["manifest"]).name == "manifest.xxh3"
+        assert (await em.run("verify", report["run"])).code == 0
+        unproved = (await em.run("--json", "run", proved(em, em.job(to=f"{em.target}/again/{{vm}}"), "none"))).json
+        assert (unproved["checksum"], "manifest" in unproved["files"]) == ("none", False)
+        done = await em.run("verify", unproved["run"])
+        assert (done.code, "took no checksums" in done.out) == (0, True)
+        (em.target / "again/fs01/C/Shares/plan.txt").write_bytes(b"shorter")
+        assert (await em.run("verify", unproved["run"])).code == 3
+
+
+def proved(em: Flow, job: str, how: str) -> str:
+    """The job with `verify`, which is a key of the whole job."""
+    file = em.folder / job
+    file.write_text(f'verify = "{how}"\n{file.read_text("utf-8")}', "utf-8")
+    return job
 
 
 def flip_a_bit(file: Path) -> None:

@@ -16,7 +16,7 @@ from orchestrator.core.entries import Entry, EntryKind, FoundKind, Placed
 from orchestrator.core.errors import FileError
 from orchestrator.core.paths import PathRefused, SourcePath, TargetPath, target_path
 from orchestrator.core.reasons import Reason
-from orchestrator.files import LocalTarget, free_space, rename
+from orchestrator.files import Algorithm, LocalTarget, free_space, rename
 from orchestrator.files.folders import NamedFolder
 from orchestrator.files.staging import partial_name
 from tests.support.disk import MTIME_NS, entry_of, make_deep, mounted, put, source_of, tree
@@ -469,6 +469,35 @@ def test_runs_with_other_checksums_share_one_target(one: Path, root: Path, targe
     placed = place(other, one, root, "file", meanwhile)
     assert placed.checksum == "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"
     assert place(target, one, root, "second").checksum != placed.checksum
+
+
+@pytest.mark.parametrize(("checksum", "digits"), [("xxh3", 32), ("none", 0)])
+def test_a_checksum_may_be_a_quick_one_or_none(one: Path, root: Path, checksum: Algorithm, digits: int) -> None:
+    placed = place(LocalTarget([str(root)], checksum), one, root, "file")
+    assert len(placed.checksum) == digits
+    assert (root / "file").read_bytes() == one.read_bytes()
+
+
+def test_a_copy_that_reads_back_otherwise_than_it_was_written_is_told_and_never_gets_its_name(
+    one: Path, root: Path
+) -> None:
+    def disturb(_: int) -> None:
+        """A disk that writes something else, after the bytes have been counted and hashed."""
+        staged = root / partial_name("file")
+        staged.write_bytes(bytes([staged.read_bytes()[0] ^ 1]) + staged.read_bytes()[1:])
+
+    with refused(Reason.READ_BACK_DIFFERS):
+        place(LocalTarget([str(root)]).hashing("blake3", read_back=True), one, root, "file", disturb)
+    assert list(root.iterdir()) == []
+    place(LocalTarget([str(root)]), one, root, "file", disturb)
+    assert (root / "file").read_bytes() != one.read_bytes(), "a checksum of the stream does not see the disk"
+
+
+def test_a_copy_is_read_back_before_it_gets_its_name(one: Path, root: Path) -> None:
+    read: list[int] = []
+    placed = place(LocalTarget([str(root)]).hashing("sha256", read_back=True), one, root, "file", read.append)
+    assert placed.checksum == "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"
+    assert (sum(read), len(read)) == (one.stat().st_size, 2), "what is read back is not counted as copied"
 
 
 # Modes and names

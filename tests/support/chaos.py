@@ -195,8 +195,8 @@ class TargetPort(Port):
         super().__init__(wrap("target", target), "target", fate)
         self._target, self._wrap = target, wrap
 
-    def hashing(self, checksum: Algorithm) -> "TargetPort":
-        return TargetPort(self._target.hashing(checksum), self._wrap, self._fate)
+    def hashing(self, checksum: Algorithm, *, read_back: bool = False) -> "TargetPort":
+        return TargetPort(self._target.hashing(checksum, read_back=read_back), self._wrap, self._fate)
 
     def place(self, source: Any, entry: Any, target: Any, replace: bool, check: Callable[[int], None]) -> Any:
         number = self._fate.begin("target.place")
