@@ -7,7 +7,8 @@ a DELETE takes it away.
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -35,6 +36,8 @@ from orchestrator.core.plan import MountGroup, Plan, Selection, plan_to_json
 from orchestrator.core.report import Report
 from orchestrator.core.tally import Tally
 from orchestrator.engine.books import Books
+from orchestrator.engine.hiring import Hiring
+from orchestrator.working import Recipe
 from orchestrator.engine.ports import Revived, Source
 from orchestrator.engine.restore import run_job
 from orchestrator.engine.rooms import Rooms
@@ -176,8 +179,9 @@ def opened(config: Config, share: Share, target: LocalTarget | None = None) -> I
             catalogue=em, mounts=em, browser=em, session=em, reviver=em,
             source=share.source, target=place, runs=journal, leases=journal, outcomes=journal,
             emit=Tally().add, clock=now, new_id=lambda: f"id-{next(numbers)}",
-            em_url=config.enterprise_manager.url, settings=engine_settings(config),
+            em_url=config.enterprise_manager.url, settings=replace(engine_settings(config), processes=int(os.environ.get("WORKERS", "0"))),
             flush=place.flush if durable == "batch" else None,
+            hiring=Hiring("orchestrator.working", Recipe(tuple(config.targets.allow), "blake3", durable == "file")),
         )  # fmt: skip
 
 

@@ -21,8 +21,8 @@ from orchestrator.core.reasons import Reason
 from orchestrator.engine.calls import hangs
 from orchestrator.engine.ports import Beat, Checkpoint, Source
 from orchestrator.engine.ports_standing import Destination
-from orchestrator.engine.pulse import Pulse
-from orchestrator.engine.walking import Batch, Work
+from orchestrator.engine.pulse import Progress
+from orchestrator.engine.walking import Batch, Terms, Work
 
 REPORT_BYTES = 8 << 20
 """Inside a large file progress is told once for this many bytes."""
@@ -55,7 +55,17 @@ class Copier:
         self._tell = tell
         self._stopping = stopping
 
-    def perform(self, batch: Batch, done: list[Outcome], pulse: Pulse) -> None:
+    @property
+    def terms(self) -> Terms:
+        """Whose files are copied, for another process."""
+        return Terms(self._group, self._vm, self._created)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run is to end between two files."""
+        return self._stopping()
+
+    def perform(self, batch: Batch, done: list[Outcome], pulse: Progress) -> None:
         """Deal with a batch; each outcome goes into `done` as soon as it is final, and `pulse` tells how it goes.
 
         Raises MountLost when the mount's files are gone, and whatever a cancel raises in the thread. Stops between
@@ -66,7 +76,7 @@ class Copier:
         finally:
             pulse.over = True
 
-    def _perform(self, batch: Batch, done: list[Outcome], pulse: Pulse) -> None:
+    def _perform(self, batch: Batch, done: list[Outcome], pulse: Progress) -> None:
         done.extend(batch.outcomes)
         wanted = batch.selection
         self._source.expect(
@@ -116,7 +126,7 @@ class Copier:
         """The volume folder that a batch is of, if it is there. Blocks."""
         return self._source.look(SourcePath(batch.volume.folder.root, ""), beat)
 
-    def _one(self, work: Work, wanted: Selection, pulse: Pulse) -> Outcome | None:
+    def _one(self, work: Work, wanted: Selection, pulse: Progress) -> Outcome | None:
         """The outcome of one entry; None for a folder, which is not counted unless it fails."""
         try:
             if work.entry.kind is EntryKind.FOLDER:
@@ -126,7 +136,7 @@ class Copier:
         except FileError as error:
             return self._outcome(work, Verdict.FAILED, error.reason, str(error.facts.get("what", error)))
 
-    def _file(self, work: Work, wanted: Selection, pulse: Pulse) -> Outcome:
+    def _file(self, work: Work, wanted: Selection, pulse: Progress) -> Outcome:
         try:
             return self._decided(work, wanted, pulse)
         except FileError as error:
@@ -135,7 +145,7 @@ class Copier:
                 raise
             return self._decided(work, wanted, pulse)
 
-    def _decided(self, work: Work, wanted: Selection, pulse: Pulse) -> Outcome:
+    def _decided(self, work: Work, wanted: Selection, pulse: Progress) -> Outcome:
         decision = decide(work.entry, self._target.look(work.target), wanted.on_conflict, wanted.compare)
         if isinstance(decision, Examine):
             if self._is_the_same(work, pulse):
@@ -152,7 +162,7 @@ class Copier:
                 verdict = Verdict.FAILED if work.entry.kind is EntryKind.UNREADABLE else Verdict.REFUSED
                 return self._outcome(work, verdict, reason, work.entry.message or reason.cause)
 
-    def _is_the_same(self, work: Work, pulse: Pulse) -> bool:
+    def _is_the_same(self, work: Work, pulse: Progress) -> bool:
         """Whether the file at the target has the content of the backed-up one."""
         return self._target.same_content(work.source, work.entry, work.target, self._progress(0, pulse))
 
@@ -163,14 +173,14 @@ class Copier:
         message = "the same content is there; its time was set" if settle else Reason.UNCHANGED.cause
         return self._outcome(work, Verdict.SKIPPED, Reason.UNCHANGED, message)
 
-    def _copy(self, work: Work, overwrite: bool, pulse: Pulse) -> Outcome:
+    def _copy(self, work: Work, overwrite: bool, pulse: Progress) -> Outcome:
         begun = time.monotonic()
         placed = self._target.place(
             work.source, work.entry, work.target, overwrite, self._progress(work.entry.size, pulse)
         )
         return self._outcome(work, Verdict.RESTORED, None, "", placed, time.monotonic() - begun)
 
-    def _beside(self, work: Work, wanted: Selection, pulse: Pulse) -> Outcome:
+    def _beside(self, work: Work, wanted: Selection, pulse: Progress) -> Outcome:
         """Copy under the first free name beside the existing file, unless an earlier run has already done so."""
         name_of = partial(renamed, work.target, wanted.rename_pattern, self._vm, self._created)
         for attempt in range(RENAMES):
@@ -186,13 +196,13 @@ class Copier:
         name = PurePosixPath(work.target.relative).name
         return self._outcome(work, Verdict.REFUSED, Reason.EXISTS, f"{RENAMES} copies of {name} are there already")
 
-    def _is_own_copy(self, beside: Work, found: Found, compare: Compare, pulse: Pulse) -> bool:
+    def _is_own_copy(self, beside: Work, found: Found, compare: Compare, pulse: Progress) -> bool:
         """Whether a file beside the existing one is the backed-up file, put there by an earlier run."""
         if compare is Compare.CONTENT:
             return found.size == beside.entry.size and self._is_the_same(beside, pulse)
         return same_file(beside.entry, found)
 
-    def _progress(self, size: int, pulse: Pulse) -> Checkpoint:
+    def _progress(self, size: int, pulse: Progress) -> Checkpoint:
         if size < REPORT_BYTES:
             return pulse.check
         pending = 0

@@ -96,6 +96,10 @@ class GroupRunner:
         self._stages = Stages(rooms, run, stop, seats)
         self._calls = Calls(rooms.settings.stall)
 
+    async def close(self) -> None:
+        """Let go of what copies the files."""
+        await self._stages.close()
+
     async def restore(
         self, group: MountGroup, turn: Turn, outbox: Outbox, choose: Callable[[Selection], Selector]
     ) -> bool:

@@ -15,19 +15,16 @@ class Abandoned(BaseException):
 
 
 @dataclass(slots=True, eq=False)
-class Pulse:
-    """Written by the thread, read by the loop. `scope` ends the wait for the thread; `over` is set by the thread. The
-    loop sets `abandoned` when it no longer waits.
+class Progress:
+    """How far a thread is, written by it; `over` is set at its end. `abandoned` tells it that nobody waits any more.
 
     `last` is None until the thread has begun: to wait for a free thread is no stall. `reached` counts the entries that
     the thread is through with.
     """
 
-    scope: CancelScope = field(default_factory=CancelScope)
     last: float | None = None
     reached: int = 0
     over: bool = False
-    stalled: bool = False
     abandoned: bool = False
 
     def beat(self) -> None:
@@ -39,6 +36,14 @@ class Pulse:
         if self.abandoned:
             raise Abandoned
         self.last = time.monotonic()
+
+
+@dataclass(slots=True, eq=False)
+class Pulse(Progress):
+    """The progress of a thread that the loop waits for. `scope` ends the wait."""
+
+    scope: CancelScope = field(default_factory=CancelScope)
+    stalled: bool = False
 
     def run(self, call: Callable[[Callable[[], None]], Result]) -> Result:
         """In the thread: `call`, given the beat."""

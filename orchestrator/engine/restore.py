@@ -67,7 +67,10 @@ async def run_job(
             scribe = Scribe(rooms, books, row.id, stop, written)
             witness.start_soon(scribe.write, inbox)
             async with outbox:
-                error = await _work(groups, rooms, dispatcher, runner, outbox, stop)
+                try:
+                    error = await _work(groups, rooms, dispatcher, runner, outbox, stop)
+                finally:
+                    await runner.close()
     await _settle_lost(row, rooms, books, locator, stop)
     return await _end(plan, row, rooms, books, error, stop)
 

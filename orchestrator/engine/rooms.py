@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.core.limits import Limits
+from orchestrator.engine.hiring import Hiring
 from orchestrator.engine.ports import (
     Browser,
     Catalogue,
@@ -36,6 +37,7 @@ class EngineSettings:
     limits: Limits
     reach: Callable[[str], Reach | None]
     copies: int = 16
+    processes: int = 0
     mount_timeout: float = 900.0
     folder_timeout: float = 60.0
     unmount_timeout: float = 600.0
@@ -71,5 +73,7 @@ class Rooms:
     settings: EngineSettings
     folds_case: Callable[[str], bool] | None = None
     """Whether a destination takes names that differ only in letter case for one. Blocks."""
+    hiring: Hiring | None = None
+    """How copying processes are started, when there are to be any."""
     flush: Callable[[], None] | None = None
     """Called in a thread before outcomes are written, when they must be true even after a power cut."""

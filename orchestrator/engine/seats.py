@@ -1,5 +1,6 @@
 """Places for mounts, and how each backup server is doing: what all runs of one process share."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -39,6 +40,7 @@ class Seats:
         self._health: dict[str, Health] = {}
         self._changed = Event()
         self.paused = False
+        self.processes = threading.Semaphore(settings.processes)
         self.copying = CapacityLimiter(settings.copies)
         self.walking = CapacityLimiter(min(max(settings.limits.mounts, WALKERS[0]), WALKERS[-1]))
 

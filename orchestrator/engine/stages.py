@@ -14,6 +14,7 @@ from orchestrator.core.plan import MountGroup
 from orchestrator.core.reasons import Reason
 from orchestrator.engine.calls import Calls
 from orchestrator.engine.copying import Copier
+from orchestrator.engine.crew import Crew
 from orchestrator.engine.finishing import Folders
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.ports import Beat
@@ -59,6 +60,12 @@ class Stages:
         self._space = SpaceGuard(rooms, stop)
         self._walking = seats.walking
         self._calls = Calls(rooms.settings.stall)
+        self._crew = Crew(rooms.hiring, seats.processes)
+
+    async def close(self) -> None:
+        """Let the copying processes end, if there are any."""
+        with move_on_after(ABANDON_AFTER, shield=True):
+            await to_thread.run_sync(self._crew.close, abandon_on_cancel=True)
 
     async def run(self, stages: Sequence[Sequence[Walk]], course: Ledgered, outbox: Outbox) -> bool:
         """Walk and copy every stage; True when all of it was done, False when a stop cut it short. A requested path
@@ -72,7 +79,9 @@ class Stages:
         )  # fmt: skip
         count = _Count(course, lambda files, size, complete: self._scanned(group, files, size, complete))
         for walks in stages:
-            stage = _Stage(copier, course, outbox, self._copying, self._space, self._calls, self._rooms.settings)
+            stage = _Stage(
+                copier, course, outbox, self._copying, self._space, self._calls, self._crew, self._rooms.settings
+            )
             await self._stage(stage, walks, count)
             if self._stop.draining:
                 return False
@@ -158,6 +167,7 @@ class _Stage:
         threads: CapacityLimiter,
         space: SpaceGuard,
         calls: Calls,
+        crew: Crew,
         settings: EngineSettings,
     ) -> None:
         self._copier = copier
@@ -166,6 +176,7 @@ class _Stage:
         self._threads = threads
         self._space = space
         self._calls = calls
+        self._crew = crew
         self._stall = settings.stall
         self._pulses: set[Pulse] = set()
         self.width = settings.copies
@@ -209,7 +220,13 @@ class _Stage:
         try:
             with pulse.scope:
                 await to_thread.run_sync(
-                    self._copier.perform, batch, done, pulse, limiter=self._threads, abandon_on_cancel=True
+                    self._crew.perform,
+                    self._copier,
+                    batch,
+                    done,
+                    pulse,
+                    limiter=self._threads,
+                    abandon_on_cancel=True,
                 )
         finally:
             pulse.abandoned = True

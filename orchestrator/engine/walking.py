@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from orchestrator.core.entries import Entry, EntryKind, Outcome, Verdict
 from orchestrator.core.errors import MountLost
@@ -45,6 +46,15 @@ class Batch:
     @property
     def bytes(self) -> int:
         return sum(work.entry.size for work in self.works)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Whose batch it is: the group, its machine, and the time of its restore point."""
+
+    group: str
+    vm: str
+    created: datetime
 
 
 def _unheard() -> None:
