@@ -7,8 +7,7 @@ a DELETE takes it away.
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -36,8 +35,6 @@ from orchestrator.core.plan import MountGroup, Plan, Selection, plan_to_json
 from orchestrator.core.report import Report
 from orchestrator.core.tally import Tally
 from orchestrator.engine.books import Books
-from orchestrator.engine.hiring import Hiring
-from orchestrator.working import Recipe
 from orchestrator.engine.ports import Revived, Source
 from orchestrator.engine.restore import run_job
 from orchestrator.engine.rooms import Rooms
@@ -45,7 +42,7 @@ from orchestrator.engine.sessions import SessionWatch
 from orchestrator.engine.stopping import Stop
 from orchestrator.files import LocalSource, LocalTarget
 from orchestrator.journal import open_journal
-from orchestrator.opening import engine_settings, now
+from orchestrator.opening import engine_settings, hiring_of, now
 
 VM = "fs01"
 POINT = RestorePoint(
@@ -144,7 +141,13 @@ def _move(old: Path, new: Path) -> None:
 
 
 def config_of(
-    share: Path | str, target: Path, state: Path, copies: int, durable: Durable, accounts: Sequence[object] = ()
+    share: Path | str,
+    target: Path,
+    state: Path,
+    copies: int,
+    durable: Durable,
+    accounts: Sequence[object] = (),
+    processes: int | Literal["auto"] = "auto",
 ) -> Config:
     """As an operator would write it."""
     return Config.model_validate(
@@ -154,7 +157,7 @@ def config_of(
             "shares": accounts,
             "limits": {"copies": copies, "poll_interval": 0.01},
             "targets": {"allow": [str(target)]},
-            "copy": {"durable": durable},
+            "copy": {"durable": durable, "processes": processes},
             "state": {"folder": state},
         }
     )
@@ -179,9 +182,9 @@ def opened(config: Config, share: Share, target: LocalTarget | None = None) -> I
             catalogue=em, mounts=em, browser=em, session=em, reviver=em,
             source=share.source, target=place, runs=journal, leases=journal, outcomes=journal,
             emit=Tally().add, clock=now, new_id=lambda: f"id-{next(numbers)}",
-            em_url=config.enterprise_manager.url, settings=replace(engine_settings(config), processes=int(os.environ.get("WORKERS", "0"))),
+            em_url=config.enterprise_manager.url, settings=engine_settings(config),
             flush=place.flush if durable == "batch" else None,
-            hiring=Hiring("orchestrator.working", Recipe(tuple(config.targets.allow), "blake3", durable == "file")),
+            hiring=hiring_of(config, "blake3", False),
         )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ from orchestrator.engine.sweeping import sweep
 from orchestrator.engine.verifying import Verified, verify
 from orchestrator.files import verify_file
 from orchestrator.journal import Journal, is_locked
-from orchestrator.opening import App, Listen, make_notifier, now, opened, reading, stopped_from_outside
+from orchestrator.opening import App, Listen, hiring_of, make_notifier, now, opened, reading, stopped_from_outside
 from orchestrator.planning import NamedJob, checked_plan, close, show_plans
 
 __all__ = [
@@ -102,8 +102,9 @@ async def _run(
     app: App, rooms: Rooms, books: Books, stop: Stop, one: Plan, row: RunRow, seats: Seats | None, priority: int
 ) -> Finished:
     """Every run has a target of its own: its kind of checksum, and its half-copied large files."""
-    target = app.target.hashing(checksum_of(app.config, row), read_back=one.verify is Verify.READ_BACK)
-    rooms = replace(rooms, target=target)
+    checksum, read_back = checksum_of(app.config, row), one.verify is Verify.READ_BACK
+    target = app.target.hashing(checksum, read_back=read_back)
+    rooms = replace(rooms, target=target, hiring=hiring_of(app.config, checksum, read_back))
     ending = await run_job(one, row, rooms, books, stop, app.watch, seats, priority)
     with suppress(TimeoutError):  # a dead disk: what is left there is removed when the file is begun anew
         await Calls(rooms.settings.stall).run("destination", lambda beat: target.forget_interrupted())

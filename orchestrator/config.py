@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -153,6 +153,11 @@ class CopySettings(BaseModel):
         default="batch",
         description="What counts as restored after a power cut: none; a batch flushed before the journal says so; "
         "every file flushed by itself.",
+    )
+    processes: Literal["auto"] | Annotated[int, Field(ge=0, le=16)] = Field(
+        default="auto",
+        description="Processes that copy small files of local and mounted shares, once a run has thousands of them: "
+        "auto is one for each core, at most 4; 0 is none.",
     )
 
 

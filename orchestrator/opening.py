@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import socket
+import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -22,17 +23,22 @@ from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Event, Notice, RequestAnswered
 from orchestrator.core.limits import Limits
 from orchestrator.engine.beside import Service, in_thread
+from orchestrator.engine.hiring import Hiring
 from orchestrator.engine.ports import Source
 from orchestrator.engine.rooms import EngineSettings, Reach, Rooms
 from orchestrator.engine.sessions import SessionWatch
 from orchestrator.engine.stopping import Stop, obeying
 from orchestrator.enterprise_manager import Client, Observer, ssl_context
-from orchestrator.files import LocalTarget
+from orchestrator.files import Algorithm, LocalTarget
 from orchestrator.journal import Journal, open_journal
 from orchestrator.notify import Means, Notifier, open_notifier
 from orchestrator.reaching import make_source
+from orchestrator.working import PROGRAM, Recipe
 
 Listen = Callable[[Event], None]
+
+PROCESSES_AT_MOST = 4
+"""Copying processes when nobody says how many: what takes their outcomes in is one process."""
 
 
 def now() -> datetime:
@@ -77,7 +83,26 @@ class App:
             settings=engine_settings(config),
             folds_case=self.target.folds_case,
             flush=self.target.flush if config.copying.durable == "batch" else None,
+            hiring=hiring_of(config, config.copying.checksum, False),
         )
+
+
+def hiring_of(config: Config, checksum: Algorithm, read_back: bool) -> Hiring | None:
+    """How copying processes of a run are started; None when there are to be none."""
+    if not _processes(config):
+        return None
+    recipe = Recipe(tuple(config.targets.allow), checksum, config.copying.durable == "file", read_back)
+    return Hiring(PROGRAM, recipe)
+
+
+def _processes(config: Config) -> int:
+    wanted = config.copying.processes
+    if sys.platform != "linux":  # sockets are handed over by their descriptors
+        return 0
+    if wanted != "auto":
+        return wanted
+    cores = len(os.sched_getaffinity(0))
+    return min(cores, PROCESSES_AT_MOST) if cores > 1 else 0
 
 
 def new_id() -> str:
@@ -97,6 +122,7 @@ def engine_settings(config: Config) -> EngineSettings:
         ),
         reach=lambda name: _reach(config.backup_server(name)),
         copies=limits.copies,
+        processes=_processes(config),
         mount_timeout=limits.mount_timeout,
         folder_timeout=limits.folder_timeout,
         unmount_timeout=limits.unmount_timeout,

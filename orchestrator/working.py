@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from orchestrator.engine.worker import serve
 from orchestrator.files import Algorithm, LocalSource, LocalTarget
 
+PROGRAM = "orchestrator.working"
+"""The name of this module, by which a process of its own runs it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -21,10 +24,12 @@ class Recipe:
     allow: tuple[str, ...]
     checksum: Algorithm
     durable: bool
+    read_back: bool = False
 
 
 def _rooms(recipe: Recipe) -> tuple[LocalSource, LocalTarget]:
-    return LocalSource(), LocalTarget(recipe.allow, recipe.checksum, durable=recipe.durable)
+    target = LocalTarget(recipe.allow, durable=recipe.durable)
+    return LocalSource(), target.hashing(recipe.checksum, read_back=recipe.read_back)
 
 
 def main(words: list[str]) -> None:

@@ -69,6 +69,10 @@ class _Worker:
         self.control.sendall(len(recipe).to_bytes(4, "big") + recipe)
         self.control.setblocking(False)
 
+    @property
+    def id(self) -> int:
+        return self._process.pid
+
     def ready(self) -> bool:
         """Whether it can be given batches; _Gone when it never will."""
         try:
@@ -139,10 +143,15 @@ class Crew:
         self._files = 0
         self._closed = False
 
+    @property
+    def processes(self) -> list[int]:
+        """The process ids of those that are ready."""
+        return [worker.id for worker in self._workers]
+
     def perform(self, copier: Copier, batch: Batch, done: list[Outcome], pulse: Progress) -> None:
         """As `Copier.perform`, which does it when no process can."""
         try:
-            lane = self._lane(batch, pulse)
+            lane = self._lane(copier, batch, pulse)
             if lane is None:
                 return copier.perform(batch, done, pulse)
             done.extend(batch.outcomes)
@@ -195,9 +204,9 @@ class Crew:
         if pulse.abandoned:
             raise Abandoned
 
-    def _lane(self, batch: Batch, pulse: Progress) -> _Lane | None:
+    def _lane(self, copier: Copier, batch: Batch, pulse: Progress) -> _Lane | None:
         """A free place for `batch`, waited for; None when it is to be done here."""
-        if self._hiring is None or not _suits(batch):
+        if self._hiring is None or copier.stopping or not _suits(batch):
             return None
         with self._lock:
             self._files += len(batch.works)

@@ -1,23 +1,18 @@
 """The copier of one batch, over the real files."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
-import anyio
 import pytest
 
 from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.job import Conflict
-from orchestrator.core.locate import Volume
-from orchestrator.core.paths import SourcePath, TargetPath, parse_guest_path
-from orchestrator.core.plan import Selection
 from orchestrator.core.reasons import Reason
-from orchestrator.engine.copying import Copier
 from orchestrator.engine.pulse import Abandoned, Pulse
-from orchestrator.engine.walking import Batch, Work
-from orchestrator.files import LocalSource, LocalTarget
-from tests.support.disk import entry_of, put, tree
+from orchestrator.engine.walking import Batch
+from orchestrator.files import LocalTarget
+from tests.support.batches import batch_of, begun, copier_to
+from tests.support.disk import put, tree
 
 
 @pytest.fixture
@@ -38,27 +33,9 @@ def target(root: Path) -> Iterator[LocalTarget]:
     target.close()
 
 
-def batch_of(share: Path, root: Path, names: list[str], policy: Conflict) -> Batch:
-    selection = Selection((parse_guest_path("C:\\"),), (), (), str(root), policy, 1)
-    works = [
-        Work(entry_of(share / name), SourcePath(str(share), name), f"C:\\{name}", TargetPath(str(root), name))
-        for name in names
-    ]
-    return Batch(selection, Volume("C:", "C:", (), SourcePath(str(share), "")), tuple(works))
-
-
-def begun() -> Pulse:
-    async def made() -> Pulse:
-        return Pulse()
-
-    return anyio.run(made)
-
-
 def perform(target: LocalTarget, batch: Batch, pulse: Pulse | None = None) -> list[Outcome]:
     done: list[Outcome] = []
-    created = datetime(2026, 11, 20, tzinfo=UTC)
-    copier = Copier(LocalSource(), target, "g0001", "fs01", created, lambda _: None, lambda: False)
-    copier.perform(batch, done, pulse or begun())
+    copier_to(target).perform(batch, done, pulse or begun())
     return done
 
 
