@@ -1,7 +1,6 @@
 """The commands. Each reads its words, asks the roof, and prints."""
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -16,12 +15,12 @@ import orchestrator
 from orchestrator import app as roof
 from orchestrator.artefacts import files_anew, read_report, write_artefacts, written
 from orchestrator.cli.auditing import audit
-from orchestrator.cli.counting import counting
 from orchestrator.cli.demo import demonstrate
 from orchestrator.cli.keeping import prune_state, show_drills
 from orchestrator.cli.listening import listening
 from orchestrator.cli.measuring import measuring
 from orchestrator.cli.notifying import notify_test
+from orchestrator.cli.proving import bag, verify
 from orchestrator.cli.recording import Recording
 from orchestrator.cli.schemas import schema
 from orchestrator.cli.simulating import serve_simulator
@@ -31,7 +30,7 @@ from orchestrator.cli.watching import NobodyListens, ask_to_sweep, pause, queue,
 from orchestrator.config import Config
 from orchestrator.core.errors import ExitCode, WordsError, worst
 from orchestrator.core.job import Compare
-from orchestrator.core.ledger import RunRow, RunState, Totals
+from orchestrator.core.ledger import RunRow, RunState
 from orchestrator.core.report import Report
 from orchestrator.journal import Journal
 from orchestrator.views import (
@@ -39,7 +38,6 @@ from orchestrator.views import (
     plan_text,
     report_json,
     report_text,
-    size,
     status_text,
     visible,
 )
@@ -246,31 +244,8 @@ def report(
     say(report_json(found) if options.json else report_text(found))
 
 
-@cli.command()
-@plainly
-def verify(context: typer.Context, run: RunName) -> None:
-    """Read every restored file of a run again and compare it with the checksum taken while copying.
-
-    \b
-    orchestrator verify incident-4711-20261123T031500Z
-    """
-    options: Globals = context.obj
-    config = options.config()
-    with roof.reading(config) as journal:
-        row, totals = journal.run(run), sum(journal.totals(run).values(), Totals())
-        with counting("verified", sys.stderr, options.quiet, (totals.restored, totals.bytes)) as count:
-            found = anyio.run(roof.verify_run, config, journal, row, count)
-    compared = "size" if row.checksum == "none" else "content"
-    if options.json:
-        say(json.dumps(asdict(found) | {"compared": compared}, indent=2))
-    else:
-        for one in found.differences:
-            say(f"differs: {visible(one.target_path)}: {visible(one.message)}")
-        say(f"verified {found.files} files, {size(found.bytes)}; {len(found.differences)} differ")
-        if compared == "size":
-            say('This run took no checksums (verify = "none"): every file could be read, and its size was compared.')
-    if found.differences:
-        raise typer.Exit(ExitCode.PARTIAL)
+cli.command(name="verify")(plainly(verify))
+cli.command(name="bag")(plainly(bag))
 
 
 @cli.command()

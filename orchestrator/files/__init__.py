@@ -7,6 +7,7 @@ The part `smb`, for UNC paths, is loaded by who needs it.
 """
 
 from orchestrator.files.artefacts import sha256_of, write_text_atomically
+from orchestrator.files.bag import making_bag
 from orchestrator.files.checksums import Algorithm, algorithm_named
 from orchestrator.files.local import LocalSource
 from orchestrator.files.manifest import read_manifest, verify_file, write_manifest
@@ -19,6 +20,7 @@ __all__ = [
     "LocalTarget",
     "algorithm_named",
     "free_space",
+    "making_bag",
     "read_manifest",
     "remove_scratch",
     "sha256_of",

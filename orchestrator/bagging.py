@@ -1,0 +1,46 @@
+"""The story of `bag`: what a run restored is proved once more, and packed so that others can prove it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+
+import orchestrator
+from orchestrator.artefacts import checksum_of, read_report, run_folder
+from orchestrator.config import Config
+from orchestrator.core.errors import WordsError
+from orchestrator.core.ledger import RunRow
+from orchestrator.core.plan import plan_from_json
+from orchestrator.engine.verifying import Verified, verify
+from orchestrator.files import free_space, making_bag
+from orchestrator.journal import Journal
+from orchestrator.opening import now
+from orchestrator.views import size
+
+
+def bag_run(
+    config: Config, journal: Journal, run: RunRow, folder: Path, link: bool, tell: Callable[[int, int], None]
+) -> tuple[Verified, int]:
+    """Make a bag of what `run` restored at `folder`, of hard links with `link`: what was found, and the number of files
+    in it. `tell` gets (files, bytes) as they are packed. WordsError when the bag cannot stand there. Blocks."""
+    destinations = plan_from_json(run.plan).destinations
+    if not any(one.restored for one in journal.totals(run.id).values()):
+        raise WordsError(what=f"run {run.id} has restored nothing that could be packed")
+    report = read_report(journal, config, run.id)
+    if not link and report.totals.bytes > (free := free_space(str(folder))):
+        raise WordsError(
+            what=f"{folder}: {size(report.totals.bytes)} are to be packed, and {size(free)} are free there"
+        )
+    with making_bag(folder, config.targets.allow, destinations, checksum_of(config, run), link=link) as bag:
+        found = anyio.run(verify, journal.restored(run.id), bag.take, config.limits.copies, tell)
+        for one in found.differences:
+            bag.leave_out(one.target_path)
+        info = {
+            "Bag-Software-Agent": f"orchestrator {orchestrator.__version__}",
+            "Bagging-Date": f"{now():%Y-%m-%d}",
+            "External-Identifier": run.id,
+            "External-Description": f"Files restored by job {run.job} on {run.started:%Y-%m-%d}; "
+            f"{report.totals.restored} restored, {len(found.differences)} of them left out of this bag",
+        }
+        kept = {name: run_folder(config, run.id) / name for name in ("report.json", "report.html", "job.toml")}
+        return found, bag.finish(folder, info, {name: file for name, file in kept.items() if file.is_file()})
