@@ -51,6 +51,7 @@ class Listed:
 
     def _further(self, handle: bytes) -> Iterator[list[Child]]:
         length = min(MORE, self._live.largest_query)
+        begun: set[str] = set()
         while True:
             answer = asked(self._live, query_directory(length, handle, self._pattern))
             if answer.status in (NO_MORE_FILES, NO_SUCH_FILE):
@@ -58,6 +59,9 @@ class Listed:
             found = children(output(granted(answer, self._name).message))
             if not found:
                 raise BadAnswer("a listing goes on with nothing in it")
+            if found[0].name in begun:
+                raise BadAnswer("a listing leads in a circle")
+            begun.add(found[0].name)
             yield found
 
 

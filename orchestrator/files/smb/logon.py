@@ -184,6 +184,11 @@ def log_on(
 
 
 def _session(connection: smbprotocol.connection.Connection, server: str, account: Account, encrypt: bool) -> Session:
+    if encrypt and not connection.supports_encryption:
+        what = (
+            f"{server} does not encrypt, which needs SMB 3; update the server, or take `encrypt` out of its [[shares]]"
+        )
+        raise OSError(errno.EPROTO, what)
     session = Session(connection, account.name, account.password, require_encryption=encrypt)
     try:
         session.connect()

@@ -15,6 +15,9 @@ from orchestrator.files.walk import CIRCLE, SORTED_AT_MOST, Beat, batched
 
 AHEAD = 32
 """Folders that are asked for before their turn."""
+LARGEST_FILE = 1 << 53
+"""Bytes. No file system of a machine that can be backed up holds a larger file (NTFS: 8 PiB); a server that tells of
+one would have a run wait for room for it."""
 
 
 class _Folder(NamedTuple):
@@ -130,6 +133,9 @@ def entry_of(relative: str, child: Child) -> Entry:
         return Entry(relative, EntryKind.LINK, 0, child.written_ns)
     if child.folder:
         return Entry(relative, EntryKind.FOLDER, 0, child.written_ns, 0o755)
+    if child.size > LARGEST_FILE:
+        message = f"the server tells of {child.size} bytes, more than any file holds; {Reason.READ_ERROR.action}"
+        return Entry(relative, EntryKind.UNREADABLE, reason=Reason.READ_ERROR, message=message)
     return Entry(relative, EntryKind.FILE, child.size, child.written_ns, 0o444 if child.read_only else 0o644)
 
 
