@@ -15,7 +15,6 @@ _CLOUD, _CLOUD_MASK = 0x9000001A, 0xFFFF0FFF
 _NAME_SURROGATE = 0x20000000
 _RELATIVE = 1
 _VOLUME = re.compile(r"Volume\{[0-9a-f-]{36}\}\\?", re.IGNORECASE)
-_DRIVE = re.compile(r"([A-Z]):(?:\\(.*))?", re.IGNORECASE | re.DOTALL)
 
 
 class PointKind(Enum):
@@ -102,34 +101,6 @@ def as_posix(point: ReparsePoint) -> str | None:
     if point.kind is not PointKind.SYMLINK or not point.relative or point.target.startswith("\\"):
         return None
     return point.target.replace("\\", "/")
-
-
-def inside(folder: str, point: ReparsePoint, drive: str = "") -> str | None:
-    r"""The path below the volume to which a link in `folder` leads, `/` between names; None when it leads out of it,
-    or nobody can tell. `drive` is the volume's letter in the backed-up machine, if it has one."""
-    if point.kind is PointKind.WSL_LINK and not point.relative:
-        return None
-    if point.kind not in (PointKind.SYMLINK, PointKind.JUNCTION, PointKind.WSL_LINK):
-        return None
-    text = point.target if point.kind is PointKind.WSL_LINK else point.target.replace("\\", "/")
-    names = folder.split("/") if folder else []
-    if point.relative and not text.startswith("/"):
-        wanted = text
-    elif point.relative and not text.startswith("//"):
-        names, wanted = [], text  # from the root of the same drive on
-    else:
-        found = _DRIVE.fullmatch(point.target)
-        if found is None or not drive or found[1].upper() != drive[:1].upper():
-            return None
-        names, wanted = [], (found[2] or "").replace("\\", "/")
-    for name in wanted.split("/"):
-        if name == "..":
-            if not names:
-                return None
-            names.pop()
-        elif name not in ("", "."):
-            names.append(name)
-    return "/".join(names)
 
 
 def _target(content: bytes, more: int) -> tuple[str, int]:

@@ -97,8 +97,8 @@ class Copier:
             pulse.reached += 1
 
     def _is_read(self, work: Work, wanted: Selection) -> bool:
-        """Whether a file is going to be read, as far as can be told before its turn."""
-        if work.entry.kind is not EntryKind.FILE:
+        """Whether a file is going to be read where its name says, as far as can be told before its turn."""
+        if work.entry.kind is not EntryKind.FILE or work.source.relative != work.entry.relative:
             return False
         try:
             found = self._target.look(work.target)

@@ -6,11 +6,13 @@ from datetime import datetime
 
 from orchestrator.core.entries import Entry, EntryKind, Outcome, Verdict
 from orchestrator.core.errors import MountLost
+from orchestrator.core.fidelity import LinkPolicy
 from orchestrator.core.locate import Volume
 from orchestrator.core.paths import PathRefused, SourcePath, TargetPath, fold, target_path
 from orchestrator.core.plan import MountGroup, Selection
 from orchestrator.core.reasons import Reason
 from orchestrator.core.select import Selector
+from orchestrator.engine.following import Following, Found
 from orchestrator.engine.ports import Beat, Source
 
 BATCH_FILES = 64
@@ -104,6 +106,8 @@ class Walk:
             self._outcomes.append(self._missing())
         elif found.kind is EntryKind.FOLDER:
             yield from self._folder(found)
+        elif found.kind is EntryKind.LINK and self._follows:
+            yield from self._drain(self._following(len(found.relative) + 1).at(found), found.relative)
         else:
             self._take(found, found.relative.rpartition("/")[2])
         if self._works or self._outcomes:
@@ -116,18 +120,36 @@ class Walk:
         strip = len(start.relative) + 1 if start.relative else 0
         if start.relative:
             self._take(start, "")
-        scanned = self.source.scan(
-            SourcePath(self.volume.folder.root, start.relative),
-            lambda folder: self.selector.enters(folder[strip:]),
-            self._heard,
-        )
-        for entries in scanned:
-            for entry in entries:
-                self._take(entry, entry.relative[strip:])
-                if len(self._works) + len(self._outcomes) >= BATCH_FILES or self._bytes >= BATCH_BYTES:
-                    yield self._batch()
+        root = self.volume.folder.root
+        if self._follows:
+            found = self._following(strip).below(start.relative)
+        else:
+            scanned = self.source.scan(
+                SourcePath(root, start.relative), lambda folder: self.selector.enters(folder[strip:]), self._heard
+            )
+            found = ((entry, SourcePath(root, entry.relative)) for entries in scanned for entry in entries)
+        yield from self._drain(found, start.relative)
 
-    def _take(self, entry: Entry, name: str) -> None:
+    def _drain(self, found: Iterator[Found], start: str) -> Iterator[Batch]:
+        """Take everything that a walk below `start` finds; a batch whenever one is full."""
+        strip = len(start) + 1 if start else 0
+        for entry, source in found:
+            self._take(entry, entry.relative[strip:] or entry.relative.rpartition("/")[2], source)
+            if len(self._works) + len(self._outcomes) >= BATCH_FILES or self._bytes >= BATCH_BYTES:
+                yield self._batch()
+
+    @property
+    def _follows(self) -> bool:
+        return self.selection.wishes.links is LinkPolicy.FOLLOW
+
+    def _following(self, strip: int) -> Following:
+        def enters(folder: str) -> bool:
+            return len(folder) < strip or self.selector.enters(folder[strip:])
+
+        return Following(self.source, self.volume, enters, self._heard)
+
+    def _take(self, entry: Entry, name: str, source: SourcePath | None = None) -> None:
+        """Take one entry, called `name` by the patterns of the job; it is at `source` when a link has led there."""
         if entry.kind is EntryKind.FOLDER:
             if self.selector.chooses:
                 return
@@ -147,7 +169,8 @@ class Walk:
         except PathRefused as error:
             self._outcomes.append(self._refused(entry, str(guest), error.reason, str(error)))
             return
-        self._works.append(Work(entry, SourcePath(self.volume.folder.root, entry.relative), str(guest), target))
+        source = source or SourcePath(self.volume.folder.root, entry.relative)
+        self._works.append(Work(entry, source, str(guest), target))
         self._bytes += entry.size
 
     def _refused(self, entry: Entry, guest: str, reason: Reason, message: str) -> Outcome:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.core.reparse import PointKind, as_posix, inside, kind_of_tag, parse_point
+from orchestrator.core.reparse import PointKind, as_posix, kind_of_tag, parse_point
 
 
 def symlink(target: str, *, relative: bool = False, shown: str = "what people see") -> bytes:
@@ -67,31 +67,6 @@ def test_what_is_no_link_is_known_by_its_tag(tag: int, kind: PointKind) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "led"),
-    [
-        (symlink(r"..\B", relative=True), "Data/B"),
-        (symlink(r"..\..\..\B", relative=True), None),
-        (symlink(".", relative=True), "Data/A"),
-        (symlink(r"\Top\x", relative=True), "Top/x"),
-        (symlink(r"\??\D:\Old\.\x"), "Old/x"),
-        (symlink(r"\??\d:\Old\..\..\x"), None),
-        (symlink(r"\??\C:\Old"), None),
-        (symlink(r"\??\UNC\D:\share"), None),
-        (symlink(r"\\server\share", relative=True), None),
-        (junction(r"\??\D:"), ""),
-        (junction("\\??\\Volume{c0ffee00-0000-1111-2222-333344445555}\\"), None),
-        (point(0xA000001D, b"\2\0\0\0../B"), "Data/B"),
-        (point(0xA000001D, b"\2\0\0\0/etc"), None),
-        (point(0x80000013, b""), None),
-    ],
-)
-def test_a_link_leads_to_a_place_in_its_own_volume_or_nowhere(data: bytes, led: str | None) -> None:
-    assert inside("Data/A", parse_point(data), "D:") == led
-    if led is not None and b"D\0:\0" in data.upper():
-        assert inside("Data/A", parse_point(data)) is None  # a volume without a letter
-
-
-@pytest.mark.parametrize(
     ("data", "told"),
     [
         (b"", "cut short"),
@@ -108,11 +83,8 @@ def test_a_link_that_does_not_fit_together_is_refused_in_words(data: bytes, told
         parse_point(data)
 
 
-@given(st.binary(max_size=80), st.sampled_from([0xA000000C, 0xA0000003, 0xA000001D, 0x80000013]), st.text(max_size=9))
-def test_any_bytes_are_a_point_or_an_error_and_lead_nowhere_outside(noise: bytes, tag: int, folder: str) -> None:
+@given(st.binary(max_size=80), st.sampled_from([0xA000000C, 0xA0000003, 0xA000001D, 0x80000013]))
+def test_any_bytes_are_a_point_or_an_error_in_words(noise: bytes, tag: int) -> None:
     for data in (noise, point(tag, noise), point(tag, struct.pack("<HHHH", 0, len(noise) & ~1, 0, 0) + noise)):
         with contextlib.suppress(ValueError):
-            found = parse_point(data)
-            as_posix(found)
-            led = inside(folder, found, "C")
-            assert led is None or ".." not in led.split("/")[len(folder.split("/")) :]
+            as_posix(parse_point(data))
