@@ -11,6 +11,7 @@ from benchmarks.journal import journal
 from benchmarks.local_copy import local_copy
 from benchmarks.memory import memory
 from benchmarks.places import Places, machine_line, places
+from benchmarks.scaling import scaling
 from benchmarks.scheduling import scheduling
 from benchmarks.smb import smb
 from benchmarks.watcher import watcher
@@ -21,6 +22,7 @@ ALL: dict[str, Callable[[Places, bool], None]] = {
     "local_copy": local_copy,
     "journal": journal,
     "end_to_end": end_to_end,
+    "scaling": scaling,
     "scheduling": scheduling,
     "smb": smb,
     "watcher": watcher,

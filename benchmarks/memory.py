@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Literal
 
 from benchmarks.engine import VM, Share, config_of, plan_for, real_share, run_engine
 from benchmarks.measuring import print_table
@@ -100,17 +101,19 @@ def child(kind: str, count: int, below: Path) -> None:
         made = Share(share, source, lambda: setattr(source, "mounted", True), lambda: setattr(source, "mounted", False))
         target = FullTarget([str(below / "target")])
         include = (CHOOSES,) if kind == "pattern" else ()
-    config = config_of(made.folder, below / "target", below / "state", 16, "none")
+    # What is made up is only there in this process.
+    processes: int | Literal["auto"] = "auto" if kind == "files" else 0
+    config = config_of(made.folder, below / "target", below / "state", 16, "none", processes=processes)
     if kind == "resumed":
         _forget_end(config)
     start = _peak()
-    begun = time.perf_counter()
+    begun, worked = time.perf_counter(), time.process_time()
     report = run_engine(config, made, plan_for(below / "target", include), target)
-    seconds = time.perf_counter() - begun
+    seconds, worked = time.perf_counter() - begun, time.process_time() - worked
     totals = report.totals
     if report.exit_code != 0:
         raise SystemExit(f"the run ended with {report.exit_code}: {report.problems[:3]}")
-    print(json.dumps({"start": start, "peak": _peak(), "seconds": seconds, "files": totals.files}))
+    print(json.dumps({"start": start, "peak": _peak(), "seconds": seconds, "worked": worked, "files": totals.files}))
 
 
 def _forget_end(config: Config) -> None:
@@ -135,9 +138,9 @@ def memory(places: Places, quick: bool) -> None:
     rows = _two_sizes(places.fast, sizes)
     below = places.fast / "memory-files"
     small_files(below / "tree", sizes[0], (1, 1024))
-    rows.append(_row("real files, copied", sizes[0], _measured("files", sizes[0], below), None))
+    rows.append(_row("real files, copied", sizes[0], measured("files", sizes[0], below), None))
     (below / "state").rename(below / "state of the first run")
-    rows.append(_row("real files, all there already", sizes[0], _measured("files", sizes[0], below), None))
+    rows.append(_row("real files, all there already", sizes[0], measured("files", sizes[0], below), None))
     remove(below)
     head = ("memory", "entries", "before the run", "peak resident", "growth", "entries/s")
     print_table("Memory of a whole run, journal and report included (a fresh process each)", head, rows)
@@ -150,7 +153,7 @@ def _two_sizes(place: Path, sizes: tuple[int, int]) -> list[list[str]]:
         for count in sizes:
             below = place / f"memory-{kinds[0]}"
             for kind in kinds:
-                found = _measured(kind, count, below)
+                found = measured(kind, count, below)
                 rows.append(_row(KINDS[kind], count, found, smaller.get(kind)))
                 smaller[kind] = found["peak"]
             remove(below)
@@ -163,7 +166,8 @@ def _row(title: str, count: int, found: dict[str, float], smaller: float | None)
     return [title, f"{count:,}", f"{found['start'] / 1e6:.1f} MB", f"{found['peak'] / 1e6:.1f} MB", growth, speed]
 
 
-def _measured(kind: str, count: int, below: Path) -> dict[str, float]:
+def measured(kind: str, count: int, below: Path) -> dict[str, float]:
+    """What `child` tells of one run, in a process of its own."""
     below.mkdir(parents=True, exist_ok=True)
     words = [sys.executable, "-m", "benchmarks.memory", kind, str(count), str(below)]
     answer = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
