@@ -173,10 +173,11 @@ class Leases:
         begun = current_time()
         pause = self._rooms.settings.poll_first
         while True:
+            at_work = await self._task_unaccounted_for(lease)  # first: what ends between the two has made its mount
             new = sorted(await lease.mounts.existing(lease.row.point, lease.generation) - set(lease.row.before))
             if new:
                 return new
-            until = deadline if await self._task_unaccounted_for(lease) else min(deadline, begun + SETTLE)
+            until = deadline if at_work else min(deadline, begun + SETTLE)
             if current_time() + pause > until:
                 return []
             await sleep(pause)

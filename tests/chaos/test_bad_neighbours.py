@@ -14,8 +14,9 @@ from orchestrator.core import health
 from orchestrator.core.catalog import FlrState
 from orchestrator.core.entries import Entry
 from orchestrator.core.errors import FileError
-from orchestrator.core.events import FileProblem, MountLeft, Notice
+from orchestrator.core.events import FileProblem, MountLeft, Notice, Stopping
 from orchestrator.core.reasons import Reason
+from orchestrator.engine.seats import Seats
 from orchestrator.simulator import (
     Drop,
     Estate,
@@ -29,6 +30,7 @@ from orchestrator.simulator import (
 )
 from orchestrator.simulator.faults import FaultScript
 from tests.support.chaos import (
+    WANTED,
     Fate,
     demand_everything_restored,
     demand_nothing_held,
@@ -82,6 +84,8 @@ async def test_a_lost_answer_is_waited_for_as_long_as_em_is_at_work_on_a_mount(e
     faults = [Fault("mount_post", action=SlowTask(1.0), times=3), Fault("mount_post", action=Drop(after=True), times=3)]
     async with house(estate, tmp_path, *faults) as home:
         demand_everything_restored(home, await live(home))
+        asked = sum(entry.route == "mount_post" for entry in home.simulator.log)
+        assert asked == 3, "who does not wait asks again, and leaves behind what comes late"
 
 
 async def test_a_task_that_never_ends_is_reported_and_can_be_swept(estate: Estate, tmp_path: Path) -> None:
@@ -97,7 +101,9 @@ async def test_a_task_that_never_ends_is_reported_and_can_be_swept(estate: Estat
 async def test_an_unmount_that_hangs_is_abandoned_named_and_swept_later(estate: Estate, tmp_path: Path) -> None:
     uid = estate.machines[0].points[-1].uid
     fault = Fault("mount_delete", action=Hang(), match=uid)
-    async with house(estate, tmp_path, fault, limits={"unmount_timeout": 0.3}) as home:
+    # Nothing but a DELETE under its own session ends that mount, so the session must not be logged off.
+    never = {"session_end_unmounts": "never"}
+    async with house(estate, tmp_path, fault, limits={"unmount_timeout": 0.3}, **never) as home:
         fate = Fate()
         report = report_of(await live(home, fate))
         assert report.exit_code == 7
@@ -189,6 +195,47 @@ async def test_a_paused_server_that_recovers_is_used_again(
         fate = Fate()
         demand_everything_restored(home, await live(home, fate))
         assert any("mounts again" in text for text in notices(fate))
+
+
+async def test_how_long_a_mount_took_is_known_where_the_places_are_given(
+    estate: Estate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    took: dict[str, float] = {}
+    real = Seats.mounted
+
+    def mounted(seats: Seats, server: str, seconds: float) -> None:
+        took[server] = seconds
+        real(seats, server, seconds)
+
+    monkeypatch.setattr(Seats, "mounted", mounted)
+    slow = Fault("mount_post", action=SlowTask(0.5), match=estate.machines[2].points[-1].uid)
+    wanted = {name: WANTED[name] for name in ("app 1", "Büro-Ablage")}
+    async with house(estate, tmp_path, slow, wanted=wanted) as home:
+        demand_everything_restored(home, await live(home))
+    assert took["vbr02"] >= 0.5
+    assert took["vbr02"] > took["vbr01"]
+
+
+async def test_a_drain_that_takes_longer_than_its_grace_becomes_a_cancel(estate: Estate, tmp_path: Path) -> None:
+    def place(room: Any, source: Any, entry: Entry, *words: Any) -> Any:
+        assert fate.stop is not None
+        assert fate.loop is not None
+        if not fate.stop.draining:
+            fate.loop.call_soon_threadsafe(fate.stop.ask)
+        for _ in range(500):  # it gets on, but not to its end
+            words[-1](0)
+            never.wait(0.02)
+        return room.place(source, entry, *words)
+
+    fate, never = Fate(), threading.Event()
+    async with house(estate, tmp_path, wanted={"fs01": WANTED["fs01"]}, limits={"grace": 0.2}) as home:
+        wrap = lambda name, room: (  # noqa: E731
+            Wrapped(room, place=lambda *words: place(room, *words)) if name == "target" else room
+        )
+        report = report_of(await live(home, fate, wrap=wrap))
+        assert (report.exit_code, report.totals.files) == (6, 0)
+        assert [event.how for event in fate.seen if isinstance(event, Stopping)] == ["drain", "cancel"]
+        demand_nothing_held(home)
 
 
 async def test_a_folder_that_vanishes_is_one_lost_mount_and_not_many_file_errors(

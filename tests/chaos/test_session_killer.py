@@ -10,8 +10,10 @@ from typing import Any
 import anyio
 import pytest
 
-from orchestrator.core.events import MountGone, RunStarted, SessionRenewed
-from orchestrator.simulator import EndSession, Estate, Fault
+from orchestrator.core import health
+from orchestrator.core.events import FileProblem, MountGone, RunStarted, SessionRenewed
+from orchestrator.simulator import EndSession, Estate, FailTask, Fault, Status
+from tests.chaos.test_bad_neighbours import Wrapped
 from tests.support.chaos import (
     Fate,
     House,
@@ -108,6 +110,87 @@ async def test_a_file_that_takes_longer_than_the_idle_limit_needs_the_heartbeat(
         assert any(isinstance(event, MountGone) for event in fate.seen) == lost
         assert any(isinstance(event, SessionRenewed) for event in fate.seen) == lost
         assert (report_of(ended).sessions > 1) == lost
+
+
+async def test_the_heartbeat_asks_for_every_mount_that_is_open_because_an_idle_one_may_be_closed(
+    estate: Estate, tmp_path: Path
+) -> None:
+    wanted = {"fs01": {"D:\\": "D:"}, "Büro-Ablage": {"*": "C:"}}
+    never = threading.Event()
+    long = {"Data/x.txt", "top.txt"}
+
+    async with house(estate, tmp_path, wanted=wanted, keep_alive=0.1) as home:
+        demand_everything_restored(
+            home, await live(home, wrap=slow(lambda name: (name in long and never.wait(1)) or None))
+        )
+        asked = Counter(entry.path for entry in home.simulator.log if entry.route == "mount_get")
+        assert len(asked) == 2
+        assert min(asked.values()) >= 4, "once when it was made, then every 0.1 s of a second at least"
+
+
+async def test_the_heartbeat_keeps_the_session_while_nothing_is_mounted(
+    estate: Estate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The only backup server is paused for longer than EM lets a session idle."""
+    monkeypatch.setattr(health, "TRIP_AFTER", 1)
+    monkeypatch.setattr(health, "PAUSE", 1.5)
+    fault = Fault("mount_post", action=FailTask("restarting"))
+    wanted = {"app 1": {"/srv": "/"}}
+    async with house(estate, tmp_path, fault, wanted=wanted, keep_alive=0.2, idle_timeout=0.8) as home:
+        fate = Fate()
+        demand_everything_restored(home, await live(home, fate))
+        assert [event for event in fate.seen if isinstance(event, SessionRenewed)] == []
+
+
+async def test_when_one_meets_the_end_of_the_session_all_who_hold_its_mounts_are_told_at_once(
+    estate: Estate, tmp_path: Path
+) -> None:
+    """The heartbeat is four minutes away, and the files of the dead session can still be read."""
+    wanted = {"app 1": {"/srv": "/"}, "Büro-Ablage": {"*": "C:"}}
+    both, never = threading.Barrier(2), threading.Event()
+    told: list[float] = []
+    first = {"top.txt": threading.Event(), "Z": threading.Event()}
+
+    def place(room: Any, source: Any, entry: Any, target: Any, replace: bool, check: Callable[[int], None]) -> Any:
+        name = entry.relative.rpartition("/")[2]
+        if name in first and not first[name].is_set():
+            first[name].set()
+            both.wait(10)
+            if name == "Z":
+                anyio.from_thread.run(home.simulator.end_session)
+            else:
+                begun = time.monotonic()
+                try:
+                    while time.monotonic() - begun < 10:
+                        check(0)
+                        never.wait(0.01)
+                finally:
+                    told.append(time.monotonic() - begun)
+        return room.place(source, entry, target, replace, check)
+
+    wrap = lambda name, room: (  # noqa: E731
+        Wrapped(room, place=lambda *words: place(room, *words)) if name == "target" else room
+    )
+    settings = {"session_end_unmounts": "later", "session_end_delay": 15.0}
+    async with house(estate, tmp_path, wanted=wanted, limits={"copies": 2}, **settings) as home:
+        fate = Fate()
+        with anyio.move_on_after(12):
+            await live(home, fate, wrap=wrap)
+        assert told
+        assert told[0] < 5
+        assert sum(isinstance(event, SessionRenewed) for event in fate.seen) >= 1
+
+
+async def test_a_mount_that_em_no_longer_has_is_one_loss_and_is_made_again(estate: Estate, tmp_path: Path) -> None:
+    wanted = {"fs01": {"D:\\": "D:"}}
+    never = threading.Event()
+    fault = Fault("mount_get", 2, Status(404))
+    async with house(estate, tmp_path, fault, wanted=wanted, keep_alive=0.1) as home:
+        fate = Fate()
+        ended = await live(home, fate, wrap=slow(lambda name: (name == "Data/x.txt" and never.wait(1)) or None))
+        demand_everything_restored(home, ended)
+        assert report_of(ended).remounts == 1
+        assert [event for event in fate.seen if isinstance(event, FileProblem)] == []
 
 
 @pytest.mark.parametrize("route", ["mounts_list", "mount_post", "task", "mount_get", "browse", "mount_delete"])

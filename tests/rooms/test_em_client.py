@@ -762,6 +762,18 @@ async def test_what_is_safe_to_repeat_is_repeated_with_jitter(em, replies, naps)
         assert client.time.naps == naps
 
 
+async def test_over_time_no_more_requests_are_sent_than_the_cap_allows_whoever_sends_them(em):
+    async with em(requests_per_second=2) as (client, server):
+        server.on("GET", "/api/tasks/task-1", say(200, TASK))
+        begun = client.time.monotonic()
+        for _ in range(5):
+            await client.task("/api/tasks/task-1", 1)
+        await together(5, lambda: client.task("/api/tasks/task-1", 1))
+        assert len(server.calls("GET", "/api/tasks")) == 10
+        # A burst of one second's worth, of which the logon has taken one; then one in half a second.
+        assert client.time.monotonic() - begun >= 9 * 0.5
+
+
 async def test_a_lost_connection_is_no_reason_to_give_up_a_request_that_is_safe_to_repeat(em):
     async with em() as (client, server):
         # aiohttp by itself asks once more when a kept connection breaks; the rest is ours.
