@@ -18,7 +18,7 @@ from orchestrator.core.events import Notice, SweepEnded
 from orchestrator.core.job import Compare, Verify
 from orchestrator.core.ledger import LeaseRow, RunRow, RunState
 from orchestrator.core.plan import Plan, comparing, plan_from_json, plan_to_json
-from orchestrator.core.report import LeftMount, left_mount
+from orchestrator.core.report import LeftMount, left_mount, reported
 from orchestrator.drilling import Finished, finish_drill
 from orchestrator.engine.books import Books
 from orchestrator.engine.calls import Calls
@@ -243,10 +243,12 @@ async def _finish(app: App, books: Books, ending: Ending) -> Finished:
     """The report, told even when its files cannot be written."""
     try:
         report = await books.ask(write_artefacts, app.journal, app.config, ending.row.id)
+        app.listen(reported(report, now()))
         await _tell_written(app, books, ending.row.id, files_anew(report))
         return Finished(report, ending.error)
     except StateUnusable as error:
         report = await books.ask(read_report, app.journal, app.config, ending.row.id)
+        app.listen(reported(report, now()))
         return Finished(replace(report, files={}), ending.error or error)
 
 

@@ -106,6 +106,7 @@ UNAUDITED: frozenset[type] = frozenset(
         events.FilesDone,
         events.BytesCopied,
         events.FileProblem,
+        events.RunReported,
         events.Notice,
         events.RequestAnswered,
         events.WatcherReady,

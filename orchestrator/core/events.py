@@ -50,6 +50,7 @@ __all__ = [
     "RequestAnswered",
     "RunEnded",
     "RunPruned",
+    "RunReported",
     "RunStarted",
     "ScheduleMissed",
     "SessionRenewed",
@@ -126,7 +127,8 @@ class FilesScanned:
 class FilesDone:
     """A batch of outcomes was written to the journal. `totals` is what it adds, so that the sum over a run, in one
     process, is what the report says; a verdict that gives way to another is below zero. `passed` are its bytes of any
-    verdict, `seconds` is how long copying its restored files took, all of them together."""
+    verdict, `seconds` is how long copying its restored files took, all of them together. `solved` are the problems told
+    of earlier that are none any more: (verdict, reason, files)."""
 
     at: datetime
     run: str
@@ -134,6 +136,7 @@ class FilesDone:
     totals: Totals
     passed: int
     seconds: float = 0.0
+    solved: tuple[tuple[str, str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +257,23 @@ class RunEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class RunReported:
+    """The totals of a run's report beside those that `RunEnded` tells. `groups` by state, `problems` by reason; a run
+    that goes on is reported again, as a whole."""
+
+    at: datetime
+    run: str
+    job: str
+    groups: tuple[tuple[str, int], ...]
+    problems: tuple[tuple[str, int], ...]
+    mounts_opened: int
+    mounts_deleted: int
+    mounts_left: int
+    sessions: int
+    remounts: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReportWritten:
     """A file that a run leaves was written. `kind` is its key in the report's `files`, `digest` its SHA-256 in hex."""
 
@@ -310,6 +330,7 @@ Event = (
     | Stopping
     | Notice
     | RunEnded
+    | RunReported
     | ReportWritten
     | SweepEnded
     | RunPruned

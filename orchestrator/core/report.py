@@ -8,6 +8,7 @@ from datetime import datetime
 
 from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.errors import ExitCode, worst
+from orchestrator.core.events import RunReported
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, Totals
 from orchestrator.core.lifecycle import OPEN_STATES, LeaseState
 from orchestrator.core.plan import MountGroup, Plan
@@ -153,6 +154,22 @@ def make_report(
         checksum=run.checksum,
         verify=plan.verify.value,
         files=files or {},
+    )
+
+
+def reported(report: Report, at: datetime) -> RunReported:
+    """The event that tells the totals of a report."""
+    return RunReported(
+        at=at,
+        run=report.run,
+        job=report.job,
+        groups=tuple(sorted(Counter(group.state for group in report.groups).items())),
+        problems=tuple(report.problems_by_reason.items()),
+        mounts_opened=report.mounts_opened,
+        mounts_deleted=report.mounts_deleted,
+        mounts_left=len(report.mounts_left),
+        sessions=report.sessions,
+        remounts=report.remounts,
     )
 
 

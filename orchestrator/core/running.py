@@ -8,6 +8,7 @@ from orchestrator.core.events import (
     DeadlineInDanger,
     Event,
     FileProblem,
+    FilesDone,
     GroupEnded,
     GroupStarted,
     MountDeleted,
@@ -70,6 +71,9 @@ class Running:
                 self.mounts.pop(href, None)
             case FileProblem():
                 self._problem(event)
+            case FilesDone(solved=solved):
+                for _, reason, files in solved:
+                    self._reasons[reason] -= files
         self._moved = event.at
 
     def _end(self, event: GroupEnded) -> None:
@@ -94,7 +98,7 @@ class Running:
             ended=event.at,
             exit_code=event.exit_code,
             totals=event.totals,
-            problems=tuple(self._reasons.most_common()),
+            problems=tuple((+self._reasons).most_common()),
             mounts_left=event.mounts_left,
             line=self.line,
         )
@@ -140,7 +144,7 @@ class Running:
             mounts_left=tally.mounts_left,
             problems=tuple(
                 ProblemsNow(reason, count, tuple(self._examples[reason]))
-                for reason, count in self._reasons.most_common()
+                for reason, count in (+self._reasons).most_common()
             ),
         )
 

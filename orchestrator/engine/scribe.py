@@ -17,7 +17,7 @@ from anyio import (
 )
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from orchestrator.core.counting import Before, change
+from orchestrator.core.counting import PROBLEMS, Before, change, news, slug_of, solved
 from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.errors import FileError
 from orchestrator.core.events import FileProblem, FilesDone, Notice
@@ -35,8 +35,6 @@ Outbox = MemoryObjectSendStream[Handed]
 
 Written = dict[str, Totals]
 """What this process has added to the totals of each group, as far as it is in the journal."""
-
-PROBLEMS = frozenset({Verdict.REFUSED, Verdict.FAILED})
 
 FLUSH_WITHIN = 30.0
 """Seconds that a flush of the destination gets after the second request to stop."""
@@ -132,17 +130,18 @@ class Scribe:
         for outcome, was in zip(batch, before, strict=True):
             by_group.setdefault(outcome.group, []).append((outcome, was))
         for group, pairs in by_group.items():
-            totals = change([one for one, _ in pairs], [was for _, was in pairs])
+            outcomes, befores = [one for one, _ in pairs], [was for _, was in pairs]
+            totals, over = change(outcomes, befores), solved(outcomes, befores)
             passed = sum(one.size for one, was in pairs if was is None)
             seconds = sum(one.seconds for one, _ in pairs if one.verdict is Verdict.RESTORED)
             self._written[group] = self._written.get(group, Totals()) + totals
             self._totals = self._totals + totals
-            if totals != Totals() or passed:
-                self._emit(FilesDone(now, self._run, group, totals, passed, seconds))
+            if totals != Totals() or passed or over:
+                self._emit(FilesDone(now, self._run, group, totals, passed, seconds, over))
         for one, was in zip(batch, before, strict=True):
-            if one.verdict in PROBLEMS and (was is None or was[0] is Verdict.SKIPPED):
-                reason = one.reason.slug if one.reason else ""
-                self._emit(FileProblem(now, self._run, one.group, one.guest_path, one.verdict, reason, one.message))
+            if news(one, was):
+                slug = slug_of(one)
+                self._emit(FileProblem(now, self._run, one.group, one.guest_path, one.verdict, slug, one.message))
 
 
 def _unproved(outcome: Outcome, error: FileError) -> Outcome:

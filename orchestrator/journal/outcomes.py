@@ -21,8 +21,8 @@ class Outcomes:
         rows = [from_outcome(key, outcome) for outcome in outcomes]
         with self._store.batch() as batch:
             known = {
-                (load_text(group), load_text(path)): (Verdict(verdict), size)
-                for group, path, verdict, size in batch.known("written", rows)
+                (load_text(group), load_text(path)): (Verdict(verdict), size, reason or "")
+                for group, path, verdict, size, reason in batch.known("written", rows)
             }
             batch.write("record", rows)
         return befores(known, outcomes)

@@ -105,7 +105,7 @@ WHERE outcomes.verdict <> 'restored' OR excluded.verdict = 'restored';
 -- name: written
 -- What is known of files. CROSS JOIN, so that each of them is looked up and the outcomes are not read through.
 WITH asked (run, group_id, guest_path) AS (VALUES (:run, :group, :guest_path))
-SELECT outcomes.group_id, outcomes.guest_path, outcomes.verdict, outcomes.size
+SELECT outcomes.group_id, outcomes.guest_path, outcomes.verdict, outcomes.size, outcomes.reason
 FROM asked CROSS JOIN outcomes
     ON outcomes.run = asked.run AND outcomes.group_id = asked.group_id AND outcomes.guest_path = asked.guest_path;
 

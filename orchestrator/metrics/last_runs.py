@@ -9,8 +9,9 @@ from prometheus_client import Gauge, Metric
 from orchestrator.core.drops import DrillRow
 from orchestrator.core.entries import Verdict
 from orchestrator.core.errors import ExitCode
-from orchestrator.core.events import DrillEnded, Event, JobNotStarted, RunEnded, RunStarted
+from orchestrator.core.events import DrillEnded, Event, JobNotStarted, RunEnded, RunReported, RunStarted
 from orchestrator.core.ledger import RunRow, Totals
+from orchestrator.metrics.last_reports import LastReports
 from orchestrator.metrics.series import PREFIX, Maker
 
 JOBS_KEPT = 200
@@ -38,6 +39,7 @@ class LastRuns:
         self._took = gauge("last_run_duration_seconds", "Time from the beginning of the last run until its end.")
         self._files = lasting.gauge("last_run_files", "Files of the last run.", "job_name", "verdict")
         self._bytes = gauge("last_run_restored_bytes", "Bytes that the last run restored.")
+        self._reports = LastReports(lasting)
         self._drill = gauge("last_drill_timestamp_seconds", "When the last restore drill of the job ended.")
         self._drill_took = gauge("last_drill_duration_seconds", "Time to restore in the last drill, not verifying.")
         self._drill_code = gauge("last_drill_exit_code", "Exit code of the last drill.")
@@ -67,11 +69,15 @@ class LastRuns:
     def recall_files(self, metrics: Iterable[Metric]) -> None:
         """`metrics` are those of an earlier text file: what it says of the files of jobs that are known stays true."""
         for name, labels, value in (sample[:3] for metric in metrics for sample in metric.samples):
-            job, verdict = labels.get("job_name"), labels.get("verdict")
-            if job in self._jobs and name == f"{PREFIX}_last_run_files" and verdict in _VERDICTS:
+            job, verdict = labels.get("job_name", ""), labels.get("verdict")
+            if job not in self._jobs:
+                continue
+            if name == f"{PREFIX}_last_run_files" and verdict in _VERDICTS:
                 self._files.labels(job, verdict).set(value)
-            elif job in self._jobs and name == f"{PREFIX}_last_run_restored_bytes":
+            elif name == f"{PREFIX}_last_run_restored_bytes":
                 self._bytes.labels(job).set(value)
+            else:
+                self._reports.recall(job, name, labels, value)
 
     def add(self, event: Event) -> None:
         match event:
@@ -81,6 +87,9 @@ class LastRuns:
                     self._begun[job] = run, at
             case RunEnded(run=run) if run in self._running:
                 self._end_run(self._running.pop(run), event)
+            case RunReported():
+                self._keep(event.job)
+                self._reports.show(event)
             case JobNotStarted(job=job, exit_code=code) if job:
                 self._keep(job)
                 self._code.labels(job).set(code)
@@ -125,6 +134,7 @@ class LastRuns:
     def _forget(self, job: str) -> None:
         del self._jobs[job]
         self._begun.pop(job, None)
+        self._reports.forget(job)
         for gauge in self._gauges:
             with suppress(KeyError):
                 gauge.remove(job)

@@ -25,7 +25,10 @@ _Mount = tuple[str, str]
 
 
 class Mounts:
-    """A fold over the events of mounts. A mount of a dead process is never open here; it is left until it is swept."""
+    """A fold over the events of mounts. A mount of a dead process is never open here; it is left until it is swept.
+
+    What this process has opened it has deleted, lost or left behind, each mount one of them: one that is lost with its
+    session counts as lost whatever is proved of it later, and only `mounts_left` tells that it may still be there."""
 
     def __init__(self, passing: Maker, lasting: Maker) -> None:
         server = "backup_server"
@@ -33,7 +36,9 @@ class Mounts:
         self._opened = passing.counter("mounts_opened_total", "Mounts made.", server)
         self._deleted = passing.counter("mounts_deleted_total", "Mounts deleted, swept ones too.", server)
         self._lost = passing.counter("mounts_lost_total", "Mounts lost because their session ended.", server)
-        self._behind = passing.counter("mounts_left_behind_total", "Mounts that could not be deleted.", server)
+        self._behind = passing.counter(
+            "mounts_left_behind_total", "Mounts that were not lost and could not be deleted.", server
+        )
         self._swept = passing.counter("mounts_swept_total", "Mounts of dead runs that a sweep has cleared.")
         self._making = passing.histogram(
             "mount_duration_seconds", "Time from asking for a mount until it is ready.", server, buckets=MAKING
@@ -43,6 +48,7 @@ class Mounts:
         )
         self._left = lasting.gauge("mounts_left", "Mounts that may still be open although nobody holds them.")
         self._held: dict[_Mount, str] = {}
+        self._gone: set[_Mount] = set()
         self._abandoned: set[_Mount] = set()
 
     def recall(self, leases: Iterable[LeaseRow]) -> None:
@@ -66,9 +72,11 @@ class Mounts:
                     self._abandon((run, href), False)
             case MountGone(run=run, href=href):
                 self._lost.labels(self._let_go((run, href)) or UNKNOWN).inc()
+                self._gone.add((run, href))
             case MountLeft(run=run, backup_server=server, href=href):
-                self._behind.labels(server).inc()
                 self._let_go((run, href))
+                if (run, href) not in self._gone:  # else it has been counted as lost
+                    self._behind.labels(server).inc()
                 self._abandon((run, href), True)
             case SweepEnded(cleared=cleared, left=left):
                 self._swept.inc(len(cleared))
@@ -76,6 +84,7 @@ class Mounts:
             case RunEnded(run=run):
                 for mount in [one for one in self._held if one[0] == run]:
                     self._let_go(mount)
+                self._gone = {one for one in self._gone if one[0] != run}
             case _:
                 pass
 

@@ -32,6 +32,7 @@ from orchestrator.core.events import (
     RequestAnswered,
     RunEnded,
     RunPruned,
+    RunReported,
     RunStarted,
     ScheduleMissed,
     SessionRenewed,
@@ -95,6 +96,8 @@ def _headline(event: Event) -> tuple[Level, str]:
             return "info", "run resumed" if resumed else "run started"
         case RunEnded(exit_code=code):
             return "info" if code == 0 else "warning", "run ended"
+        case RunReported():
+            return "debug", "run reported"
         case GroupStarted() | MountOpened() | FilesLocated() | MountDeleted() | GroupEnded():
             return _group_headline(event)
         case FilesScanned():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.core.counting import change
+from orchestrator.core.counting import change, slug_of
 from orchestrator.core.entries import Verdict
 from orchestrator.core.errors import RunUnknown
 from orchestrator.core.ledger import GroupState, Totals
@@ -55,7 +55,7 @@ def test_what_stood_before_is_told_and_the_changes_add_up_to_the_totals(
     told += [make_outcome(group="g2", verdict=second)]
     batches = [told] if together else [[one] for one in told]
     before = [was for batch in batches for was in journal.record("r1", batch)]
-    assert before == [None, (first, 7), None]
+    assert before == [None, (first, 7, slug_of(told[0])), None]
     of_g1 = change(told[:2], before[:2])
     assert journal.totals("r1")["g1"] == of_g1
 
@@ -64,7 +64,8 @@ def test_of_many_files_each_has_what_stood_before_it(journal: Ledger) -> None:
     journal.begin(make_run())
     many = [make_outcome(f"\udc80{number:04d}", Verdict.SKIPPED, size=number) for number in range(200)]
     assert journal.record("r1", many[:150]) == [None] * 150
-    assert journal.record("r1", many) == [(Verdict.SKIPPED, number) for number in range(150)] + [None] * 50
+    known = [(Verdict.SKIPPED, number, slug_of(many[number])) for number in range(150)]
+    assert journal.record("r1", many) == known + [None] * 50
 
 
 def test_a_file_that_is_restored_again_is_told_of_as_it_is_now(journal: Ledger) -> None:

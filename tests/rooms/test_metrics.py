@@ -37,6 +37,7 @@ from orchestrator.core.events import (
     QueuePaused,
     RequestAnswered,
     RunEnded,
+    RunReported,
     RunStarted,
     ScheduleMissed,
     SessionRenewed,
@@ -82,6 +83,22 @@ def done(totals: Totals, passed: int = 0, seconds: float = 0.0, name: str = "g",
 
 def ended(run: str = "r", code: int = 0, seconds: float = 60, totals: Totals = Totals()) -> RunEnded:  # noqa: B008
     return RunEnded(at(seconds), run, code, totals, 0, 0, 0)
+
+
+def problem(path: str = "C:\\a") -> FileProblem:
+    return FileProblem(AT, "r", "g", path, Verdict.FAILED, "locked", "sharing violation")
+
+
+def through(state: str = "done") -> GroupEnded:
+    return GroupEnded(AT, "r", "g", "fs01", state, Totals(), 45.0)
+
+
+def reported(run: str = "r", job: str = "nightly", **more: Any) -> RunReported:
+    usual: dict[str, Any] = {
+        "groups": (("done", 2), ("failed", 1)), "problems": (("locked", 3), ("mount-failed", 1)),
+        "mounts_opened": 4, "mounts_deleted": 3, "mounts_left": 1, "sessions": 2, "remounts": 1,
+    }  # fmt: skip
+    return RunReported(AT, run, job, **{**usual, **more})
 
 
 def measured(*events: Event) -> Metrics:
@@ -199,21 +216,52 @@ def lease(run: str, href: str) -> LeaseRow:
     return LeaseRow(f"lease of {href}", run, "g", "s", point, LeaseState.LEFT, AT, mount_href=href)
 
 
-def test_files_and_bytes_are_counted_by_what_became_of_them() -> None:
-    after = seen(
+def test_files_and_bytes_are_counted_by_what_became_of_them_problems_when_their_group_is_through() -> None:
+    events = (
         started(), group(),
         done(Totals(5, 2, 1, 1, 10 * MIB), 16 * MIB, 0.5), done(Totals(1, 0, 0, 0, MIB), 0, 0.25),
     )  # fmt: skip
+    assert seen(*events).by("files_total", "verdict") == {"restored": 6, "skipped": 2}
+    after = seen(*events, through())
     assert after.by("files_total", "verdict") == {"restored": 6, "skipped": 2, "refused": 1, "failed": 1}
     assert after.sum("restored_bytes_total") == 11 * MIB
     assert after.sum("not_restored_bytes_total") == 6 * MIB
     assert after.sum("copy_seconds_total") == 0.75
 
 
-def test_a_file_that_failed_and_was_then_restored_counts_as_both_because_counters_take_nothing_back() -> None:
-    after = seen(started(), group(), done(Totals(failed=1), 10), done(Totals(restored=1, failed=-1, bytes=10)))
+def test_a_file_that_failed_and_is_restored_in_the_same_run_counts_as_restored_alone() -> None:
+    again = replace(done(Totals(restored=1, failed=-1, bytes=10)), solved=(("failed", "locked", 1),), passed=0)
+    after = seen(started(), group(), done(Totals(failed=2), 30), problem(), problem("C:\\b"), again, through(), ended())
     assert after.by("files_total", "verdict") == {"failed": 1, "restored": 1}
+    assert after.by("file_problems_total", "reason") == {"locked": 1}
     assert after.sum("restored_bytes_total") == 10
+    assert after.sum("not_restored_bytes_total") == 20
+    assert after.sum("files_taken_back_total") == 0
+
+
+def test_what_failed_of_a_run_that_goes_on_in_the_same_process_is_taken_back_where_it_stands_no_more() -> None:
+    first = (started(), group(), done(Totals(3, failed=2, bytes=9)), through(state="stopped"), ended(code=6))
+    earlier = done(Totals(3, bytes=9))  # what failed is tried again, and not told of
+    metrics = measured(*first, started(), earlier, group(), done(Totals(1, failed=1)), through())
+    assert exposed(metrics).by("files_total", "verdict") == {"restored": 4, "failed": 2}
+    metrics.add(ended())
+    after = exposed(metrics)
+    assert after.by("files_total", "verdict") == {"restored": 4, "failed": 2}
+    assert after.by("files_taken_back_total", "verdict") == {"failed": 1}
+
+
+def test_what_is_skipped_at_first_and_restored_by_the_next_entry_is_taken_back() -> None:
+    after = seen(started(), group(), done(Totals(skipped=3)), done(Totals(1, skipped=-1)), through(), ended())
+    assert after.by("files_total", "verdict") == {"skipped": 3, "restored": 1}
+    assert after.by("files_taken_back_total", "verdict") == {"skipped": 1}
+
+
+def test_a_group_that_was_cut_short_is_settled_when_its_run_ends() -> None:
+    events = (started(), group(), through(state="stopped"), done(Totals(failed=1)), problem())
+    assert seen(*events).sum("files_total") == 0
+    after = seen(*events, ended())
+    assert after.by("files_total", "verdict") == {"failed": 1}
+    assert after.by("file_problems_total", "reason") == {"locked": 1}
 
 
 def test_what_an_earlier_process_of_the_run_had_settled_is_not_counted_again() -> None:
@@ -238,8 +286,8 @@ def test_bytes_of_a_large_file_are_told_while_it_is_copied_and_not_once_more_at_
 
 
 def test_problems_are_counted_by_verdict_and_reason() -> None:
-    problem = FileProblem(AT, "r", "g", "C:\\a", Verdict.FAILED, "locked", "sharing violation")
-    after = seen(problem, problem, replace(problem, verdict=Verdict.REFUSED, reason="link"))
+    link = replace(problem(), verdict=Verdict.REFUSED, reason="link")
+    after = seen(started(), group(), problem(), problem("C:\\b"), link, through())
     assert after.sum("file_problems_total", verdict="failed", reason="locked") == 2
     assert after.sum("file_problems_total", verdict="refused", reason="link") == 1
 
@@ -330,6 +378,29 @@ def test_the_last_run_of_each_job_is_told_and_its_last_success_stays() -> None:
     assert after.by("last_run_files", "verdict", **nightly) == {"restored": 4, "failed": 2}
     assert after.sum("last_run_restored_bytes", **nightly) == 400
     assert after.sum("last_run_exit_code", job_name="weekly") == 0
+
+
+def test_every_total_of_the_last_report_of_a_job_is_told_and_replaced_by_the_next() -> None:
+    events = (started(), ended(totals=Totals(7, 1, 0, 3, 70)), reported())
+    after = seen(*events)
+    assert after.by("last_run_problems", "reason") == {"locked": 3, "mount-failed": 1}
+    assert after.by("last_run_groups", "state") == {"done": 2, "failed": 1}
+    assert after.by("last_run_mounts", "state") == {"opened": 4, "deleted": 3, "left": 1}
+    assert (after.sum("last_run_sessions"), after.sum("last_run_remounts")) == (2, 1)
+    clean = reported(groups=(("done", 3),), problems=(), mounts_left=0, mounts_deleted=4)
+    after = seen(*events, started(), ended(), clean)
+    assert not after.has("last_run_problems")
+    assert after.by("last_run_groups", "state") == {"done": 3}
+    assert after.sum("last_run_mounts", state="left") == 0
+
+
+def test_a_mount_that_is_lost_and_then_left_is_lost_once_and_may_still_be_there() -> None:
+    gone = MountGone(AT, "r", "g", "fs01", "/m/1", "401")
+    after = seen(started(), group(), opened(), gone, left(), ended())
+    assert after.sum("mounts_opened_total") == 1
+    assert after.sum("mounts_lost_total") == 1
+    assert after.sum("mounts_left_behind_total") == 0
+    assert (after.sum("mounts_open"), after.sum("mounts_left")) == (0, 1)
 
 
 def test_a_drill_tells_how_long_restoring_took() -> None:
@@ -470,7 +541,7 @@ def test_a_text_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path
 
 def test_the_files_of_other_jobs_are_carried_over_from_the_last_text_file(tmp_path: Path) -> None:
     file = tmp_path / "orchestrator.prom"
-    first = measured(started("r1", "a"), ended("r1", 0, 60, Totals(7, 0, 0, 0, 70)))
+    first = measured(started("r1", "a"), ended("r1", 0, 60, Totals(7, 0, 0, 0, 70)), reported("r1", "a"))
     first.write_textfile(file)
     second = measured()
     second.recall(Remembered(run_rows=[row("r1", "a", 0, 0)]), file)
@@ -479,10 +550,14 @@ def test_the_files_of_other_jobs_are_carried_over_from_the_last_text_file(tmp_pa
     second.write_textfile(file)
     assert exposed(file).sum("last_run_files", job_name="a", verdict="restored") == 7
     assert exposed(file).sum("last_run_restored_bytes", job_name="a") == 70
+    assert exposed(file).by("last_run_problems", "reason", job_name="a") == {"locked": 3, "mount-failed": 1}
+    assert exposed(file).by("last_run_mounts", "state", job_name="a") == {"opened": 4, "deleted": 3, "left": 1}
+    assert exposed(file).sum("last_run_sessions", job_name="a") == 2
     assert exposed(file).sum("last_run_files", job_name="b", verdict="restored") == 1
     third = measured()
     third.recall(Remembered(run_rows=[row("r2", "b", 0, 0)]), file)
     assert not exposed(third).has("last_run_files", job_name="a")
+    assert not exposed(third).has("last_run_problems", job_name="a")
 
 
 @pytest.mark.parametrize(
@@ -493,6 +568,8 @@ def test_the_files_of_other_jobs_are_carried_over_from_the_last_text_file(tmp_pa
         b"no metrics at all {",
         b"orchestrator_last_run_files 1\n",
         b'orchestrator_last_run_files{job_name="a",verdict="odd"} 1\n',
+        b'orchestrator_last_run_problems{job_name="a",reason="odd"} 1\n',
+        b'orchestrator_last_run_problems{job_name="a"} 1\n',
     ],
 )
 def test_a_text_file_that_is_none_is_no_reason_to_fail(tmp_path: Path, content: bytes) -> None:
@@ -501,6 +578,7 @@ def test_a_text_file_that_is_none_is_no_reason_to_fail(tmp_path: Path, content: 
     metrics = measured()
     metrics.recall(Remembered(run_rows=[row("r1", "a", 0, 0)]), file)
     assert not exposed(metrics).has("last_run_files")
+    assert not exposed(metrics).has("last_run_problems")
 
 
 NAMES = st.sampled_from(["", "a", "b", 'Ünï\n"\\', "x" * 300])

@@ -26,6 +26,7 @@ from orchestrator.core.events import (
     MountOpened,
     RequestAnswered,
     RunEnded,
+    RunReported,
     RunStarted,
     ScheduleMissed,
 )
@@ -48,6 +49,7 @@ EVENTS: tuple[Event, ...] = (
     ScheduleMissed(AT, "night", AT, "EM was away"),
     DrillEnded(AT, "r", "night", 1, 8, 4096, 22.0, 0, 0),
 )
+REPORTED = RunReported(AT, "r", "night", (("done", 1),), (("locked", 1),), 1, 1, 0, 1, 0)
 ABBREVIATIONS = re.compile(r"_(s|ms|us|ns|sec|secs|min|mins|b|kb|mb|gb|kib|mib|pct)(_|$)")
 OTHER_UNITS = re.compile(
     r"_(milliseconds|microseconds|minutes|hours|days|kilobytes|megabytes|kibibytes|mebibytes|bits|percent)(_|$)"
@@ -59,7 +61,7 @@ RESERVED = re.compile(r"^(__.*|le|quantile|job|instance|exported_.*)$")
 def scraped(events: tuple[Event, ...] = EVENTS) -> str:
     """A scrape of a process in which a little of everything has happened, a run among it that still goes on."""
     metrics = Metrics("1.2.3", AT)
-    for event in (*events, RunEnded(AT, "r", 0, TOTALS, 1, 1, 0), *events[:3], replace(events[7], run="r")):
+    for event in (*events, RunEnded(AT, "r", 0, TOTALS, 1, 1, 0), REPORTED, *events[:3], replace(events[7], run="r")):
         metrics.add(event)
     return metrics.exposition()[0].decode()
 

@@ -18,6 +18,7 @@ import shutil
 import threading
 import time
 import warnings
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, fields, replace
@@ -30,8 +31,9 @@ import anyio
 from orchestrator import app as roof
 from orchestrator.config import Config
 from orchestrator.core import health
+from orchestrator.core.entries import Verdict
 from orchestrator.core.errors import StoppedEarly, WordsError
-from orchestrator.core.events import Event, FilesDone, Stopping
+from orchestrator.core.events import Event, FilesDone, GroupStarted, MountLeft, MountOpened, RunStarted, Stopping
 from orchestrator.core.job import Job
 from orchestrator.core.ledger import Totals
 from orchestrator.core.paths import safe_component
@@ -46,7 +48,9 @@ from orchestrator.files import Algorithm, LocalSource, LocalTarget
 from orchestrator.files.probing import PARTIAL_SUFFIX
 from orchestrator.files.staging import partial_name
 from orchestrator.journal import open_journal
+from orchestrator.metrics import Metrics
 from orchestrator.simulator import Estate, Fault, Server, Settings, Simulator, serving
+from tests.support.exposed import exposed
 
 QUICK = Settings(task_seconds=0.001, operation_finished_seconds=0.0)
 PASSWORD = "restore"
@@ -594,6 +598,41 @@ def demand_events_agree(fate: Fate, ended: Sequence[roof.Finished]) -> None:
         for group in one.report.groups:
             of_group = (event.totals for event in of_run if isinstance(event, FilesDone) and event.group == group.group)
             assert sum(of_group, Totals()) == group.totals, group.vm
+        demand_metrics_agree(of_run, one.report)
+
+
+def demand_metrics_agree(of_run: Sequence[Event], report: Report) -> None:
+    """What is scraped after a run is what its report says: the counters less what other processes had settled before,
+    the gauges of the last run as they are."""
+    metrics, begun, earlier = Metrics("1", roof.now()), set[str](), Totals()
+    for event in of_run:
+        metrics.add(event)
+        if isinstance(event, GroupStarted):
+            begun.add(event.group)
+        elif isinstance(event, FilesDone) and event.group not in begun:
+            earlier = earlier + event.totals
+    scraped, ours = exposed(metrics), report.totals - earlier
+    for verdict in Verdict:
+        kept = scraped.sum("files_total", verdict=verdict.value)
+        kept -= scraped.sum("files_taken_back_total", verdict=verdict.value)
+        assert kept == getattr(ours, verdict.value), verdict
+        assert scraped.sum("last_run_files", verdict=verdict.value) == getattr(report.totals, verdict.value)
+    assert scraped.sum("restored_bytes_total") == ours.bytes
+    assert scraped.sum("last_run_restored_bytes") == report.totals.bytes
+    assert scraped.by("last_run_problems", "reason") == report.problems_by_reason
+    assert scraped.by("last_run_groups", "state") == Counter(group.state for group in report.groups)
+    mounts = {"opened": report.mounts_opened, "deleted": report.mounts_deleted, "left": len(report.mounts_left)}
+    assert scraped.by("last_run_mounts", "state") == {state: number for state, number in mounts.items() if number}
+    assert scraped.sum("last_run_sessions") == report.sessions
+    assert scraped.sum("last_run_remounts") == report.remounts
+    assert scraped.sum("last_run_exit_code") == report.exit_code
+    if any(isinstance(event, RunStarted) and not event.resumed for event in of_run):
+        assert scraped.by("file_problems_total", "reason") == report.problems_by_reason
+        assert scraped.sum("mounts_opened_total") == report.mounts_opened
+        seen = {event.href for event in of_run if isinstance(event, MountOpened)}
+        unseen = sum(isinstance(event, MountLeft) and event.href not in seen for event in of_run)
+        gone = sum(scraped.sum(f"mounts_{how}_total") for how in ("deleted", "lost", "left_behind"))
+        assert gone - unseen == report.mounts_opened
 
 
 def demand_whole_files(house: House) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from orchestrator.core.counting import Before
+from orchestrator.core.counting import Before, slug_of
 from orchestrator.core.drops import DrillRow, DropRow, DropState, ScheduleRow
 from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.errors import RunUnknown
@@ -80,7 +80,7 @@ class MemoryJournal:
         for outcome in outcomes:
             key = (run, outcome.group, outcome.guest_path)
             known = self.outcome_rows.get(key)
-            found.append((known.verdict, known.size) if known else None)
+            found.append((known.verdict, known.size, slug_of(known)) if known else None)
             if known is None or known.verdict is not Verdict.RESTORED or outcome.verdict is Verdict.RESTORED:
                 self.outcome_rows[key] = outcome
         return found
