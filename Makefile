@@ -55,8 +55,8 @@ service-test: setup systemd-tools ## boot a systemd of its own (as root) and run
 chaos: setup ## the long tests: real kills, random fault scripts, a death at every call (about 20 minutes)
 	$(BIN)/python -m tests.chaos.nightly
 
-mutations: setup ## plant faults in a copy of the package and count the tests that notice
-	$(BIN)/python -m tests.chaos.mutations
+mutations: setup ## plant faults in a copy of the package and count the tests that notice; ONLY=word for some
+	$(BIN)/python -m tests.chaos.mutations $(ONLY)
 
 check: setup ## what a change must pass: style, types, import contracts, fast tests
 	$(BIN)/ruff check orchestrator tests benchmarks

@@ -403,7 +403,7 @@ CASES = (
         "engine/restore.py",
         "known[group.id].state is not GroupState.DONE\n",
         "True\n",
-        ("tests/chaos/test_every_event.py",),
+        ("tests/chaos/test_events_add_up.py::test_what_earlier_processes_did_is_told_first_their_problems_too",),
     ),
     Mutation(
         "nothing is flushed in the mode by batch",

@@ -14,7 +14,7 @@ import pytest
 
 from orchestrator.core.entries import Entry
 from orchestrator.core.errors import FileError
-from orchestrator.core.events import Event, FileProblem, FilesDone, GroupEnded
+from orchestrator.core.events import Event, FileProblem, FilesDone, GroupEnded, MountOpened
 from orchestrator.core.job import Job
 from orchestrator.core.ledger import Totals
 from orchestrator.core.reasons import Reason
@@ -120,6 +120,8 @@ async def test_what_earlier_processes_did_is_told_first_their_problems_too(
         assert first.totals.files > 0
         assert again.events.index("FilesDone") < again.events.index("GroupStarted")
         assert (report.exit_code, report.totals.failed) == (3, 3)
+        opened = sorted(event.vm for event in again.seen if isinstance(event, MountOpened))
+        assert opened == sorted(one.vm for one in stopped.groups if one.state != "done"), "what is done is not mounted"
         assert len(problems(again)) == 2, "what an earlier process has told of and nobody tries again is not told anew"
         demand_whole_files(home)
         demand_nothing_held(home)
