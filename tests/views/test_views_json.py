@@ -58,7 +58,7 @@ def test_a_plan_is_shown_with_the_words_of_the_job_file() -> None:
             FilesDone(START, "r", "g", Totals(1, 0, 0, 0, 9), 9, 0.5),
             '{"event": "files_done", "at": "2026-11-20T22:00:00.000Z", "run": "r", "group": "g", "totals": '
             '{"restored": 1, "skipped": 0, "refused": 0, "failed": 0, "bytes": 9}, "passed": 9, "seconds": 0.5, '
-                '"solved": []}',
+            '"solved": []}',
         ),
     ],
 )
