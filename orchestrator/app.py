@@ -5,7 +5,7 @@ No decision is made here.
 
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 
 import anyio
@@ -28,10 +28,10 @@ from orchestrator.engine.seats import Seats
 from orchestrator.engine.stopping import Stop
 from orchestrator.engine.sweeping import sweep
 from orchestrator.engine.verifying import Verified, verify
-from orchestrator.files import verify_file
 from orchestrator.journal import Journal, is_locked
 from orchestrator.opening import App, Listen, hiring_of, make_notifier, now, opened, reading, stopped_from_outside
 from orchestrator.planning import NamedJob, checked_plan, close, show_plans
+from orchestrator.reaching import make_verifier
 
 __all__ = [
     "App",
@@ -143,9 +143,10 @@ async def verify_run(config: Config, journal: Journal, run: RunRow, tell: Callab
     """Re-read everything that `run` restored."""
     threads = min(config.limits.copies, 4 * (os.cpu_count() or 1))
     algorithm = checksum_of(config, run)
-    return await verify(
-        journal.restored(run.id), lambda path, check: verify_file(path, algorithm, check), threads, tell
-    )
+    with closing(make_verifier(config)) as copies:
+        return await verify(
+            journal.restored(run.id), lambda path, check: copies.verify_file(path, algorithm, check), threads, tell
+        )
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from orchestrator.config_notifications import NotificationSettings, PingSettings
-from orchestrator.config_shares import ShareSettings, without_account
+from orchestrator.config_shares import ShareSettings, TargetSettings, without_account
 from orchestrator.config_web import WebSettings
 from orchestrator.core.errors import ConfigInvalid
 from orchestrator.core.job import Verify
@@ -120,21 +120,6 @@ class LimitSettings(BaseModel):
     failure_rate: float = Field(default=0.5, ge=0, le=1, description="Share of files failed at which the run stops.")
     failure_floor: int = Field(default=1000, ge=1, description="Failed files before failure_rate is looked at.")
     grace: float = Field(default=30, ge=0, description="Seconds that files in flight get after the first stop signal.")
-
-
-class TargetSettings(BaseModel):
-    """Where restores may write."""
-
-    model_config = _STRICT
-    allow: list[str] = Field(min_length=1, description="Every destination must lie below one of these folders.")
-
-    @field_validator("allow")
-    @classmethod
-    def _absolute(cls, roots: list[str]) -> list[str]:
-        for root in roots:
-            if not Path(root).is_absolute() and not root.startswith("\\\\"):
-                raise ValueError(f"{root!r} must be an absolute folder")
-        return roots
 
 
 class CopySettings(BaseModel):
@@ -270,9 +255,10 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _shares_have_accounts(self) -> Self:
-        problem = without_account((share for one in self.backup_servers for share in one.shares), self.shares)
-        if problem is not None:
-            raise ValueError(f"backup_servers.shares: {problem}")
+        shares = [share for one in self.backup_servers for share in one.shares]
+        for key, paths in (("backup_servers.shares", shares), ("targets.allow", self.targets.allow)):
+            if (problem := without_account(paths, self.shares)) is not None:
+                raise ValueError(f"{key}: {problem}")
         return self
 
     @model_validator(mode="after")

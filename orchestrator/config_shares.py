@@ -1,4 +1,4 @@
-r"""The slice of the config that says how shares are reached by UNC path."""
+r"""The slices of the config that say how shares are reached by UNC path, and where restores may write."""
 
 import os
 from collections.abc import Iterable
@@ -55,6 +55,23 @@ class ShareSettings(BaseModel):
         if self.password_credential is not None:
             return f"the credential {self.password_credential}"
         return f"${self.password_env}" if self.password_env else str(self.password_file)
+
+
+class TargetSettings(BaseModel):
+    """Where restores may write."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    allow: list[str] = Field(
+        min_length=1, description="Every destination must lie below one of these folders or UNC paths."
+    )
+
+    @field_validator("allow")
+    @classmethod
+    def _absolute(cls, roots: list[str]) -> list[str]:
+        for root in roots:
+            if not Path(root).is_absolute() and not root.startswith("\\\\"):
+                raise ValueError(f"{root!r} must be an absolute folder")
+        return roots
 
 
 def share_settings(path: str, known: Iterable[ShareSettings]) -> ShareSettings | None:

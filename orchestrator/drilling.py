@@ -3,7 +3,6 @@
 import os
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from orchestrator.artefacts import checksum_of
 from orchestrator.core.drops import DrillRow
@@ -15,7 +14,6 @@ from orchestrator.core.report import Report
 from orchestrator.engine.books import Books
 from orchestrator.engine.drilling import Drilled, prove_and_remove
 from orchestrator.engine.stopping import Stop
-from orchestrator.files import remove_scratch, verify_file
 from orchestrator.journal import open_journal
 from orchestrator.opening import App, now
 
@@ -61,8 +59,8 @@ async def _drilled(app: App, books: Books, stop: Stop, plan: Plan) -> Drilled:
     try:
         return await prove_and_remove(
             journal.restored(plan.run),
-            lambda path, check: verify_file(path, algorithm, check),
-            partial(remove_scratch, Path(plan.scratch)),
+            lambda path, check: app.target.verify_file(path, algorithm, check),
+            partial(app.target.remove_scratch, plan.scratch),
             threads,
             stop,
             plan.scratch,

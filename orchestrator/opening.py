@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -32,8 +33,11 @@ from orchestrator.enterprise_manager import Client, Observer, ssl_context
 from orchestrator.files import Algorithm, LocalTarget
 from orchestrator.journal import Journal, open_journal
 from orchestrator.notify import Means, Notifier, open_notifier
-from orchestrator.reaching import make_source
+from orchestrator.reaching import make_source, make_target
 from orchestrator.working import PROGRAM, Recipe
+
+if TYPE_CHECKING:
+    from orchestrator.files.targets import Targets
 
 Listen = Callable[[Event], None]
 
@@ -55,7 +59,7 @@ class App:
     client: Client
     journal: Journal
     source: Source
-    target: LocalTarget
+    target: "LocalTarget | Targets"
     listen: Listen
     watch: SessionWatch
     services: Sequence[Service] = ()
@@ -177,10 +181,8 @@ def _rooms(config: Config, listen: Listen, services: Sequence[Service], docket: 
         client = make_client(config, watch, listen)
         journal = stack.enter_context(closing(open_journal(config.state.folder)))
         _forget_old_stop_file(config.state.folder, listen)  # under the lock: it is not another process's
-        durable = config.copying.durable == "file"
         source = stack.enter_context(closing(make_source(config)))
-        target = LocalTarget(config.targets.allow, config.copying.checksum, durable=durable, opening=source.open)
-        stack.enter_context(closing(target))
+        target = stack.enter_context(closing(make_target(config, source)))
         yield App(config, client, journal, source, target, listen, watch, services, docket)
 
 

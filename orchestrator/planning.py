@@ -13,14 +13,13 @@ from orchestrator.core.job import Job
 from orchestrator.core.plan import Plan, plan, questions, without
 from orchestrator.core.words import listed
 from orchestrator.engine.books import Books
-from orchestrator.engine.ports import Source
+from orchestrator.engine.ports import Source, Target
 from orchestrator.engine.preflight import preflight
 from orchestrator.engine.restore import LOG_OFF_WITHIN
 from orchestrator.engine.rooms import Rooms
 from orchestrator.enterprise_manager import Client
-from orchestrator.files import LocalTarget
 from orchestrator.opening import App, engine_settings, make_client, reading, stopped_from_outside
-from orchestrator.reaching import make_source
+from orchestrator.reaching import make_source, make_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ async def show_plans(config: Config, jobs: Sequence[NamedJob]) -> list[Plan]:
     """The plans of `jobs`, problems and all; nothing is mounted or written, and no lock is taken."""
     history = _past_seconds(config)
     client = make_client(config)
-    with closing(LocalTarget(config.targets.allow)) as target, closing(make_source(config)) as source:
+    with closing(make_source(config)) as source, closing(make_target(config, source)) as target:
         async with client, stopped_from_outside(_unheard, None) as stop:
             try:
                 with stop.forestalls():
@@ -74,7 +73,7 @@ async def show_plans(config: Config, jobs: Sequence[NamedJob]) -> list[Plan]:
 
 
 async def _shown_plan(
-    client: Client, config: Config, named: NamedJob, history: Mapping[str, float], source: Source, target: LocalTarget
+    client: Client, config: Config, named: NamedJob, history: Mapping[str, float], source: Source, target: Target
 ) -> Plan:
     found = await _find_plan(client, config, named, named.job.name, history)
     checked = await preflight(found, target, source, engine_settings(config))

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from orchestrator.config import Config, read_secret
 from orchestrator.config_shares import BY_SYSTEM, share_settings
-from orchestrator.files import LocalSource
+from orchestrator.files import LocalSource, LocalTarget
 
 if TYPE_CHECKING:
     from orchestrator.files.smb import Reaching, Unc
     from orchestrator.files.sources import Sources
+    from orchestrator.files.targets import Targets
 
 
 def make_source(config: Config) -> "LocalSource | Sources":
@@ -22,6 +23,39 @@ def make_source(config: Config) -> "LocalSource | Sources":
     from orchestrator.files.sources import Sources
 
     return Sources(LocalSource(), SmbSource(_reach(config)))
+
+
+def make_target(config: Config, source: "LocalSource | Sources") -> "LocalTarget | Targets":
+    """What writes the destinations, from what `source` reads. ConfigInvalid for a password that is not there."""
+    allow, durable = config.targets.allow, config.copying.durable
+    unc = [] if BY_SYSTEM else [root for root in allow if root.startswith("\\\\")]
+    local = [root for root in allow if root not in unc]
+    here = LocalTarget(local, config.copying.checksum, durable=durable == "file", opening=source.open)
+    if BY_SYSTEM or not config.shares:
+        return here
+    from orchestrator.files.smb import SmbTarget
+    from orchestrator.files.targets import Targets
+
+    there = SmbTarget(
+        unc,
+        _reach(config),
+        config.copying.checksum,
+        durable=durable == "file",
+        by_batch=durable == "batch",
+        opening=source.open,
+    )
+    return Targets(here, there)
+
+
+def make_verifier(config: Config) -> "LocalTarget | Targets":
+    """What reads copies again, wherever they are. The password of a share is read when the share is: ConfigInvalid."""
+    here = LocalTarget(())
+    if BY_SYSTEM or not config.shares:
+        return here
+    from orchestrator.files.smb import SmbTarget
+    from orchestrator.files.targets import Targets
+
+    return Targets(here, SmbTarget((), lambda unc: _reach(config)(unc)))
 
 
 def _reach(config: Config) -> "Callable[[Unc], Reaching]":

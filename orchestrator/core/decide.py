@@ -52,6 +52,10 @@ TIME_TOLERANCE_NS = 2_000_000_000
 target's own time is whole seconds."""
 
 
+GRAIN_NS = 100
+"""The finest time of NTFS and of every share."""
+
+
 def decide(entry: Entry, found: Found, policy: Conflict, compare: Compare = Compare.TIMES) -> Decision:
     """What to do with `entry` when `found` stands where it belongs.
 
@@ -101,7 +105,7 @@ def _against(entry: Entry, found: Found, policy: Conflict) -> Decided:
 def torn(entry: Entry, found: Found) -> bool:
     """Whether the target is our own copy that a power cut has cut short: nobody else's file has the very nanosecond
     of the backed-up one and fewer bytes."""
-    return found.size < entry.size and found.mtime_ns == entry.mtime_ns and entry.mtime_ns % 1_000_000_000 != 0
+    return found.size < entry.size and _same_instant(entry, found) and entry.mtime_ns % 1_000_000_000 != 0
 
 
 def same_file(entry: Entry, found: Found) -> bool:
@@ -109,4 +113,10 @@ def same_file(entry: Entry, found: Found) -> bool:
     if entry.size != found.size:
         return False
     apart = abs(entry.mtime_ns - found.mtime_ns)
-    return apart == 0 or (found.mtime_ns % 1_000_000_000 == 0 and apart < TIME_TOLERANCE_NS)
+    return _same_instant(entry, found) or (found.mtime_ns % 1_000_000_000 == 0 and apart < TIME_TOLERANCE_NS)
+
+
+def _same_instant(entry: Entry, found: Found) -> bool:
+    """Whether the times are one, as the target keeps it: shares and NTFS keep hundreds of nanoseconds."""
+    apart = entry.mtime_ns - found.mtime_ns
+    return apart == 0 or (0 < apart < GRAIN_NS and found.mtime_ns % GRAIN_NS == 0)

@@ -223,9 +223,21 @@ def _check_name(name: str, windows_rules: bool) -> None:
         raise PathRefused(f"{name!r} holds half a character, which no name here can hold") from None
     if size > NAME_LIMIT_BYTES:
         raise PathRefused(f"the name is longer than {NAME_LIMIT_BYTES} bytes: {name[:40]}...", Reason.TOO_LONG)
-    if not windows_rules:
-        return
+    if windows_rules:
+        check_windows_name(name)
+
+
+def check_windows_name(name: str) -> None:
+    """PathRefused when a name could leave its folder, or is none that Windows and its shares can hold."""
+    if name in ("", ".", ".."):
+        raise PathRefused(f"{name!r} would leave the destination", Reason.OUTSIDE_TARGET)
     if "\\" in name or ":" in name:
         raise PathRefused(f"{name!r} holds a separator or a drive colon", Reason.OUTSIDE_TARGET)
     if _RESERVED.match(name) or name != name.rstrip(" .") or _UNSAFE_IN_COMPONENT.search(name):
         raise PathRefused(f"{name!r} is a name that Windows cannot hold")
+    try:
+        length = len(name.encode("utf-16-le")) // 2
+    except UnicodeEncodeError:
+        raise PathRefused(f"{name!r} holds what is no character, which Windows cannot hold") from None
+    if length > NAME_LIMIT_BYTES:
+        raise PathRefused(f"the name is longer than {NAME_LIMIT_BYTES} characters: {name[:40]}...", Reason.TOO_LONG)

@@ -246,4 +246,6 @@ class Copier:
 
 def full_target(target: TargetPath) -> str:
     """A target path as one text, for people and for the journal."""
+    if target.root.startswith("\\\\"):
+        return "\\".join((target.root.rstrip("\\/"), *target.relative.split("/")))
     return f"{target.root.rstrip('/')}/{target.relative}"

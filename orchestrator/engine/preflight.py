@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import PurePath
+from pathlib import PurePosixPath, PureWindowsPath
 
 from orchestrator.core.errors import FileError, ShareUnreadable
 from orchestrator.core.plan import Plan
@@ -27,7 +27,7 @@ async def preflight(plan: Plan, target: Target, source: Source, settings: Engine
     for destination in plan.destinations:
         try:
             # A thousand machines have folders of their own, mostly in one: when that hangs, it is waited for once.
-            await calls.run(str(PurePath(destination).parent), partial(_check_root, target, destination))
+            await calls.run(_above(destination), partial(_check_root, target, destination))
         except FileError as error:
             checked.destinations[destination] = str(error)
         except TimeoutError as error:
@@ -45,6 +45,11 @@ async def preflight(plan: Plan, target: Target, source: Source, settings: Engine
         except ShareUnreadable as error:
             checked.unreadable_servers[server] = error
     return checked
+
+
+def _above(destination: str) -> str:
+    kind = PurePosixPath if destination.startswith("/") else PureWindowsPath
+    return str(kind(destination).parent)
 
 
 def _check_root(target: Target, destination: str, beat: Beat) -> None:

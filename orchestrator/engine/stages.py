@@ -27,7 +27,15 @@ from orchestrator.engine.stopping import Stop
 from orchestrator.engine.walking import Batch, Walk, Work
 
 TRY_AGAIN = frozenset(
-    {Reason.LOCKED, Reason.VANISHED, Reason.CHANGED, Reason.READ_ERROR, Reason.STALLED, Reason.NO_SPACE}
+    {
+        Reason.LOCKED,
+        Reason.VANISHED,
+        Reason.CHANGED,
+        Reason.READ_ERROR,
+        Reason.WRITE_ERROR,
+        Reason.STALLED,
+        Reason.NO_SPACE,
+    }
 )
 """Failures that may pass: such a file is tried once more after the walk, never on the spot."""
 

@@ -163,9 +163,9 @@ class Walk:
             self._outcomes.append(self._refused(entry, str(guest), Reason.NAME_CLASH, message))
             return
         try:
-            target = target_path(
-                self.selection.destination, self.volume.volume, "/".join((*self.volume.prefix, entry.relative))
-            )
+            destination, relative = self.selection.destination, "/".join((*self.volume.prefix, entry.relative))
+            windows = destination.startswith("\\\\")
+            target = target_path(destination, self.volume.volume, relative, windows_rules=windows)
         except PathRefused as error:
             self._outcomes.append(self._refused(entry, str(guest), error.reason, str(error)))
             return

@@ -29,7 +29,11 @@ def prove_content(
                 check(0)
         finally:
             os.close(descriptor)
-    found = digest.hexdigest()
+    prove_same(entry, expected, digest.hexdigest())
+
+
+def prove_same(entry: Entry, expected: str, found: str) -> None:
+    """FileError with READ_BACK_DIFFERS when the checksum `found` of a copy is not `expected`."""
     if found != expected:
         what = f"{Reason.READ_BACK_DIFFERS.cause}: checksum {found} instead of {expected}"
         raise FileError(reason=Reason.READ_BACK_DIFFERS, guest_path=entry.relative, what=what)

@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from orchestrator.core.entries import NOTHING, Entry, EntryKind, Found, FoundKind, Placed
 from orchestrator.core.errors import FileError
@@ -18,8 +19,10 @@ from orchestrator.files.comparing import same_bytes
 from orchestrator.files.continuing import BLOCK, FROM_SIZE
 from orchestrator.files.copying import taken
 from orchestrator.files.folders import Folder, checked_name, open_root
+from orchestrator.files.manifest import verify_file
 from orchestrator.files.probing import folds_case
 from orchestrator.files.readers import Opening, open_local
+from orchestrator.files.scratch import remove_scratch
 from orchestrator.files.staging import Staging, partial_name
 from orchestrator.files.system import flush_file_system, kind_of
 from orchestrator.files.translate import Side, Translating, file_error
@@ -199,6 +202,14 @@ class LocalTarget:
         """Whether the file system of `root` takes names that differ only in letter case for one. Makes and removes an
         empty file where `root` is or will be; False when that cannot be done, as then nothing can be written."""
         return folds_case(_nearest_existing(root))
+
+    def verify_file(self, path: str, algorithm: Algorithm, check: Callable[[int], None]) -> tuple[int, str]:
+        """(size in bytes, checksum) of a copy, read anew. FileError."""
+        return verify_file(path, algorithm, check)
+
+    def remove_scratch(self, folder: str) -> int:
+        """Remove a drill's folder with all that is in it; the number of files. DrillLeft when something stays."""
+        return remove_scratch(Path(folder))
 
     def flush(self) -> None:
         """Return when everything written below the allowed roots so far would survive a power cut."""

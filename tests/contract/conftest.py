@@ -14,7 +14,7 @@ from orchestrator.files.folders import NamedFolder
 from orchestrator.journal import Journal, open_journal
 from tests.support.disk import put, tree
 from tests.support.fakes import MemoryJournal
-from tests.support.samba import Samba, samba, smb_source
+from tests.support.samba import Samba, samba, smb_source, smb_target
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -39,7 +39,7 @@ class Ground:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Samba]:
     folder = tmp_path_factory.mktemp("server")
-    with samba({"VeeamFLR": folder}) as running:
+    with samba({"VeeamFLR": folder, "restore$": tmp_path_factory.mktemp("restore")}) as running:
         yield running
 
 
@@ -68,20 +68,38 @@ def ground_of(source: Source, root: str, share: Path) -> Ground:
 
 @dataclass(frozen=True)
 class Landing:
-    """A target with its destination, and a place where sources are put. `read` gives what is below the destination."""
+    """A target with its destination `root`, which lies at `disk`, and a place where sources are put. `read` gives what
+    is below the destination; `grain` is what it keeps times to, in nanoseconds. A Samba follows links itself, and shows
+    none."""
 
     target: Target
     root: str
+    disk: Path
     share: Path
-    read: Callable[[], dict[str, bytes | None]]
+    grain: int = 1
+    shows_links: bool = True
+
+    def read(self) -> dict[str, bytes | None]:
+        return tree(self.disk)
+
+    def kept(self, time_ns: int) -> int:
+        return time_ns // self.grain * self.grain
 
 
-@pytest.fixture(params=["held", "named"])
-def landing(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Landing:
-    """The real target over both ways of holding folders: that of POSIX and that of Windows."""
+@pytest.fixture(params=["held", "named", "smb"])
+def landing(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Landing]:
+    """The real targets; the local one over both ways of holding folders, that of POSIX and that of Windows."""
+    if request.param == "smb":
+        server = request.getfixturevalue("server")
+        allowed = server.shares["restore$"] / uuid.uuid4().hex
+        allowed.mkdir()
+        unc = server.unc("restore$", allowed.name)
+        with closing(smb_target(server, [unc])) as target:
+            yield Landing(target, f"{unc}\\fs01", allowed / "fs01", tmp_path / "share", grain=100, shows_links=False)
+        return
     if request.param == "named":
         monkeypatch.setattr("orchestrator.files.target.open_root", NamedFolder.root)
     allowed = tmp_path / "restore"
     allowed.mkdir()
     root = allowed / "fs01"
-    return Landing(LocalTarget([str(allowed)]), str(root), tmp_path / "share", lambda: tree(root))
+    yield Landing(LocalTarget([str(allowed)]), str(root), root, tmp_path / "share")

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.files.smb import Account, Reaching, SmbSource
+from orchestrator.files.smb import Account, Reaching, SmbSource, SmbTarget
 
 PASSWORD = "Reiher3-im-Schilf"
 
@@ -66,6 +66,12 @@ def smb_source(server: Samba, **reaching: Any) -> SmbSource:
     """What reads the server's shares, as who may. `reaching` is laid over how they are reached."""
     account = Account(server.user, PASSWORD, "$SHARE_PASSWORD")
     return SmbSource(lambda unc: Reaching(**{"account": account, "port": server.port, **reaching}))
+
+
+def smb_target(server: Samba, allow: Sequence[str], *, port: int = 0, **more: Any) -> SmbTarget:
+    """What writes to the server's shares, as who may."""
+    reaching = Reaching(Account(server.user, PASSWORD, "$SHARE_PASSWORD"), port or server.port)
+    return SmbTarget(allow, lambda unc: reaching, **more)
 
 
 def free_port() -> int:
@@ -156,13 +162,15 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 class Wire:
-    """A TCP proxy in front of a server. `cut_after` bytes towards the client, each connection is cut, `cuts` times."""
+    """A TCP proxy in front of a server. `cut_after` bytes towards the client, each connection is cut, `cuts` times; or
+    when `cut_when` says so of what is about to be passed on, towards the client or not."""
 
     def __init__(self, port: int) -> None:
         self._to = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self.cut_after: int | None = None
+        self.cut_when: Callable[[bytes, bool], bool] | None = None
         self.cuts = 0
         self.connections = 0
         self.open = True
@@ -200,7 +208,8 @@ class Wire:
         with suppress(OSError):
             while data := source.recv(65536):
                 carried += len(data)
-                if down and self.cuts and self.cut_after is not None and carried > self.cut_after:
+                far_enough = down and self.cut_after is not None and carried > self.cut_after
+                if self.cuts and (far_enough or (self.cut_when is not None and self.cut_when(data, down))):
                     self.cuts -= 1
                     break
                 sink.sendall(data)

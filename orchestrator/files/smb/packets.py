@@ -32,6 +32,8 @@ _CREATED = struct.Struct("<HBBIQQQQQQII16s")
 _DATA = struct.Struct("<HBBIII")
 _OUTPUT = struct.Struct("<HHI")
 _WRITE = struct.Struct("<HHIQ16sIIHHI")
+WRITE_FIXED = _WRITE.size
+"""Bytes of a WRITE before what it writes."""
 _WRITTEN = struct.Struct("<HHI")
 _SET_INFO = struct.Struct("<HBBIHHI16s")
 _QUERY_INFO = struct.Struct("<HBBIHHIII16s")

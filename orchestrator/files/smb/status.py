@@ -18,6 +18,7 @@ BUFFER_TOO_SMALL = 0xC0000023
 PRIVILEGE_MISSING = 0xC0000061
 REFUSED = frozenset({ACCESS_DENIED, PRIVILEGE_MISSING})
 """The account lacks a right or a privilege."""
+CANNOT_DELETE = 0xC0000121
 
 _ERRNO = {
     ACCESS_DENIED: (errno.EACCES, "access denied"),
@@ -46,7 +47,7 @@ _ERRNO = {
     0xC0000102: (errno.EIO, "the file is corrupt at the server"),
     NAME_TAKEN: (errno.EEXIST, "File exists"),
     0xC0000101: (errno.ENOTEMPTY, "the folder is not empty"),
-    0xC0000121: (errno.EACCES, "the server does not let it be replaced or removed"),
+    CANNOT_DELETE: (errno.EACCES, "the server does not let it be replaced or removed"),
     0xC00000A2: (errno.EROFS, "the share is read-only"),
     0xC000007F: (errno.ENOSPC, "the share is full"),
     0xC0000044: (errno.EDQUOT, "the account's quota is used up"),
@@ -67,9 +68,18 @@ _CLOUD = range(0xC000CF00, 0xC000D000)
 class StatusError(OSError):
     """A refusal of the server."""
 
-    def __init__(self, status: int, path: str) -> None:
+    status: int
+
+    def __new__(cls, status: int, path: str) -> "StatusError":
+        # For classes of one's own Python does not choose by the number.
         number, words = _ERRNO.get(status, (errno.EIO, os.strerror(errno.EIO)))
         if status in _CLOUD:
             words = "the content is in the cloud, and not in the backup"
-        super().__init__(number, f"{words} (NTSTATUS 0x{status:08X})", path)
-        self.status = status
+        kind = _MissingError if cls is StatusError and number == errno.ENOENT else cls
+        made = super().__new__(kind, number, f"{words} (NTSTATUS 0x{status:08X})", path)
+        made.status = status
+        return made
+
+
+class _MissingError(StatusError, FileNotFoundError):
+    """What is asked for is not there."""

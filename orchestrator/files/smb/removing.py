@@ -1,0 +1,63 @@
+"""Removing a folder of a share with all that is in it."""
+
+import errno
+import os
+from collections.abc import Sequence
+
+from orchestrator.core.entries import FoundKind
+from orchestrator.files.smb.asking import granted
+from orchestrator.files.smb.folders import listed
+from orchestrator.files.smb.holding import look
+from orchestrator.files.smb.listing import Child
+from orchestrator.files.smb.packets import Request, close, create
+from orchestrator.files.smb.partial import make_writable
+from orchestrator.files.smb.share import Live, Share, join
+from orchestrator.files.smb.status import CANNOT_DELETE
+
+AT_ONCE = 64
+
+_ITSELF, _FOR_BACKUP, _REMOVE_ON_CLOSE = 0x200000, 0x4000, 0x1000
+_REMOVE = 0x00110080
+
+
+def remove_tree(share: Share, folder: str) -> int:
+    """Remove `folder`, a path below the share; the number of files, 0 when it is not there. A link below it is removed
+    and not followed; one in its own place is an error. OSError when something stays."""
+    live = share.live()
+    found = look(live, folder)
+    if found.kind is FoundKind.NOTHING:
+        return 0
+    if found.kind is not FoundKind.FOLDER:
+        raise NotADirectoryError(errno.ENOTDIR, "it is no folder, or a link", folder)
+    return _emptied(live, folder)
+
+
+def _emptied(live: Live, folder: str) -> int:
+    found = listed(live, folder, lambda: None)
+    below = [child for child in found if child.folder and not child.link]
+    others = [child for child in found if not child.folder or child.link]
+    files = sum(_emptied(live, join(folder, child.name)) for child in below)
+    for at in range(0, len(others), AT_ONCE):
+        _remove(live, folder, others[at : at + AT_ONCE])
+    live.connection.wait(exchange := live.connection.ask([_removing(folder), close()]))
+    granted(exchange.answer(0), folder)
+    if look(live, folder).kind is not FoundKind.NOTHING:
+        raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), folder)
+    return files + sum(not child.folder for child in others)
+
+
+def _remove(live: Live, folder: str, children: Sequence[Child]) -> None:
+    asked = [
+        (join(folder, one.name), live.connection.ask([_removing(join(folder, one.name)), close()])) for one in children
+    ]
+    for path, exchange in asked:
+        live.connection.wait(exchange)
+        answer = exchange.answer(0)
+        if answer.status == CANNOT_DELETE and make_writable(live, path, writable=True):
+            live.connection.wait(again := live.connection.ask([_removing(path), close()]))
+            answer = again.answer(0)
+        granted(answer, path)
+
+
+def _removing(path: str) -> Request:
+    return create(path, _REMOVE, _ITSELF | _FOR_BACKUP | _REMOVE_ON_CLOSE)

@@ -1,0 +1,366 @@
+r"""Destinations by UNC path: below the allowed folders of a share, whole or not at all. Fulfils the port Target.
+
+The rules are those of `orchestrator.files.target`. What the server makes of a name that Windows cannot hold is not
+tried: it is refused.
+"""
+
+import dataclasses
+import errno
+import os
+import re
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+
+from orchestrator.core.entries import NOTHING, Entry, EntryKind, Found, FoundKind, Placed
+from orchestrator.core.errors import DrillLeft, FileError
+from orchestrator.core.fidelity import NO_PROPERTIES, Properties
+from orchestrator.core.paths import PathRefused, SourcePath, TargetPath, check_windows_name, fold, lies_below
+from orchestrator.core.reasons import Reason
+from orchestrator.files.checksums import Algorithm
+from orchestrator.files.continuing import BLOCK, FROM_SIZE
+from orchestrator.files.copying import taken
+from orchestrator.files.folders import link_in_path
+from orchestrator.files.probing import PARTIAL_SUFFIX
+from orchestrator.files.readers import Opening, open_local
+from orchestrator.files.smb.asking import granted
+from orchestrator.files.smb.comparing import same_bytes
+from orchestrator.files.smb.facts import ask_room, room, set_times
+from orchestrator.files.smb.holding import HeldFolder, Holding, file_found, look
+from orchestrator.files.smb.packets import Request, close, create, created, flush
+from orchestrator.files.smb.partial import remove_at
+from orchestrator.files.smb.reading import PiecesReader
+from orchestrator.files.smb.removing import remove_tree
+from orchestrator.files.smb.share import Live, Reaching, Share, Shares, Unc, join
+from orchestrator.files.smb.staging import SmbStaging
+from orchestrator.files.smb.verifying import verify_file
+from orchestrator.files.staging import partial_name
+from orchestrator.files.translate import Side, Translating, file_error
+
+_FILE_ONLY, _FOLDER_ONLY, _ITSELF, _FOR_BACKUP, _REMOVE_ON_CLOSE = 0x40, 0x1, 0x200000, 0x4000, 0x1000
+_LOOK, _CHANGE, _ADD, _WRITE, _PROBE = 0x00100080, 0x00100180, 0x00100086, 0x00100002, 0x00110080
+_MAKE = 2
+FLUSHED_AT_ONCE = 64
+"""Files that are under way to the server's disk at once."""
+
+
+class SmbTarget:
+    """Writes below the UNC folders `allow`. Every method may be called in many threads at once.
+
+    `reach` says how the share of a server is reached. The files that were written since the last `flush` are
+    remembered when `by_batch`. What else it is given is how files are staged.
+    """
+
+    def __init__(
+        self,
+        allow: Sequence[str],
+        reach: Callable[[Unc], Reaching],
+        checksum: Algorithm = "blake3",
+        *,
+        durable: bool = False,
+        by_batch: bool = False,
+        continue_from: int = FROM_SIZE,
+        block: int = BLOCK,
+        opening: Opening = open_local,
+    ) -> None:
+        self._allow = tuple(allow)
+        self._shares = Shares(reach)
+        self._staging = SmbStaging(checksum, durable=durable, continue_from=continue_from, block=block, opening=opening)
+        self._by_batch = by_batch
+        self._common = _Common()
+        self._interrupted: set[TargetPath] = set()
+
+    def hashing(self, checksum: Algorithm, *, read_back: bool = False) -> "SmbTarget":
+        """This target for one run, as `LocalTarget.hashing`."""
+        other = object.__new__(SmbTarget)
+        other.__dict__.update(self.__dict__)
+        other._staging = dataclasses.replace(self._staging, checksum=checksum, read_back=read_back)
+        other._interrupted = set()
+        return other
+
+    def close(self) -> None:
+        """Let go of every folder and break off every connection; the target stays usable."""
+        self._common.holding.let_go()
+        self._shares.close()
+
+    def check_root(self, root: str) -> None:
+        """FileError when `root` cannot be a destination: outside the allowed folders, a file or link in the way, not
+        writable, or at a server that cannot be reached. Creates nothing."""
+        with Translating(Side.TARGET, root):
+            share, allowed, names = self._split_root(root)
+            existing = self._nearest(share, allowed, names)
+            share.again(lambda live: _asked(live, existing, _ADD, _FOLDER_ONLY))
+
+    def look(self, path: TargetPath) -> Found:
+        """What stands at `path`; links are not followed, a link is OTHER. FileError when the way there leads through
+        a link or a file."""
+        with Translating(Side.TARGET, path.relative):
+            try:
+                if not path.relative:
+                    self._folder(path.root, "", make=False)
+                    return Found(FoundKind.FOLDER)
+                above, name = _split(path)
+                return self._folder(path.root, above, make=False).look(name)
+            except FileNotFoundError:
+                return NOTHING
+
+    def place(
+        self, source: SourcePath, entry: Entry, target: TargetPath, replace: bool, check: Callable[[int], None]
+    ) -> Placed:
+        """Copy one file as `LocalTarget.place` does. The rights of a copy are those that its folder hands down."""
+        with Translating(Side.TARGET, entry.relative):
+            above, name = _split(target)
+            self._split_root(target.root)
+        if not self._common.claim(target):
+            raise file_error(taken(target.relative), Side.TARGET, entry.relative)
+
+        def enter(gone: HeldFolder | None) -> HeldFolder:
+            if gone is not None:
+                self._common.holding.drop(gone.share)
+            return self._folder(target.root, above, make=True)
+
+        try:
+            if entry.size >= self._staging.continue_from and target not in self._interrupted:
+                # What another run has left may be of another restore point, with the same size and time.
+                self._remove_partial(target)
+            placed = self._staging.staged(source, entry, enter, name, replace, check)
+        except BaseException as error:
+            if isinstance(error, FileError) and error.reason is Reason.EXISTS:
+                self._forget_names(target.root, above)
+            if entry.size >= self._staging.continue_from:
+                self._interrupted.add(target)
+            raise
+        finally:
+            self._common.busy.discard(_key(target))
+        with Translating(Side.TARGET, entry.relative):
+            folder = enter(None)
+            folder.note(name, file_found(entry.size, entry.mtime_ns))
+            if self._by_batch:
+                self._common.unflushed.append((folder.share, folder.at(name)))
+        return placed
+
+    def same_content(self, source: SourcePath, entry: Entry, target: TargetPath, check: Callable[[int], None]) -> bool:
+        """Whether the file at `target` has the very bytes of `entry`. `check` is called with the bytes of each chunk.
+        FileError of the side that cannot be read, or whatever `check` raises."""
+        with Translating(Side.TARGET, entry.relative):
+            folder, found, name = self._standing(target)
+            standing = PiecesReader(folder.share, folder.at(name), Entry(name, EntryKind.FILE, found.size), _no_more)
+        try:
+            reading = self._staging.opening(source, entry)
+            try:
+                return same_bytes(reading, standing, entry, check)
+            finally:
+                reading.close()
+        finally:
+            standing.close()
+
+    def settle_times(self, target: TargetPath, entry: Entry) -> None:
+        """Give the file at `target` the times of `entry`."""
+        with Translating(Side.TARGET, entry.relative):
+            folder, found, name = self._standing(target)
+            times, path = set_times(entry.mtime_ns), folder.at(name)
+            folder.share.again(lambda live: _asked(live, path, _CHANGE, _FILE_ONLY | _ITSELF, times))
+            folder.note(name, file_found(found.size, entry.mtime_ns))
+
+    def forget_interrupted(self) -> None:
+        """A run is over: remove what it has left of large files, and let go of the folders that it wrote to."""
+        for target in self._interrupted:
+            self._remove_partial(target)
+        self._interrupted.clear()
+        self._common.holding.let_go()
+
+    def make_folder(self, target: TargetPath) -> None:
+        """Make a folder and its parents below the root; one that is there is left as it is."""
+        with Translating(Side.TARGET, target.relative):
+            self._folder(target.root, target.relative, make=True)
+
+    def finish_folder(self, target: TargetPath, entry: Entry) -> None:
+        """Set a folder's times to the entry's."""
+        with Translating(Side.TARGET, target.relative):
+            folder = self._folder(target.root, target.relative, make=False)
+            folder.share.again(
+                lambda live: _asked(live, folder.path, _CHANGE, _FOLDER_ONLY | _ITSELF, set_times(entry.mtime_ns))
+            )
+
+    def free_space(self, root: str) -> int:
+        """Bytes free for this account where `root` is or will be; FileError when that cannot be told."""
+        with Translating(Side.TARGET, root):
+            share, allowed, names = self._split_root(root)
+            existing = self._nearest(share, allowed, names)
+            return share.again(lambda live: _room_at(live, existing))
+
+    def folds_case(self, root: str) -> bool:
+        """Whether the share takes names that differ only in letter case for one: tried out with a file that the server
+        itself removes, because what servers say of it is not true of NTFS. False when that cannot be done."""
+        try:
+            share, allowed, names = self._split_root(root)
+            existing = self._nearest(share, allowed, names)
+            return share.again(lambda live: _folds_case(live, existing))
+        except (OSError, FileError):
+            return False
+
+    def flush(self) -> None:
+        """Return when everything written so far would survive a power cut of the server."""
+        unflushed, self._common.unflushed = self._common.unflushed, []
+        for at in range(0, len(unflushed), FLUSHED_AT_ONCE):
+            some = unflushed[at : at + FLUSHED_AT_ONCE]
+            with Translating(Side.TARGET, some[0][1]):
+                _flush(some)
+
+    def verify_file(self, path: str, algorithm: Algorithm, check: Callable[[int], None]) -> tuple[int, str]:
+        """(size in bytes, checksum) of a file by its UNC path, read anew, as `orchestrator.files.verify_file`."""
+        with Translating(Side.SOURCE, path):
+            share, name = self._shares.at(path)
+        return verify_file(share, name, path, algorithm, check)
+
+    def remove_scratch(self, folder: str) -> int:
+        """Remove a folder below the allowed ones with all that is in it; the number of files. A link is removed itself.
+        DrillLeft when something stays."""
+        try:
+            share, allowed, names = self._split_root(folder)
+            self._common.holding.let_go()
+            return remove_tree(share, join(allowed, *names))
+        except (OSError, FileError) as error:
+            cause = error.strerror if isinstance(error, OSError) else None
+            raise DrillLeft(folder=folder, cause=cause or error) from error
+
+    def _standing(self, target: TargetPath) -> tuple[HeldFolder, Found, str]:
+        """(its folder, what the server tells of it now, its name) of a file that stands at `target`. OSError."""
+        above, name = _split(target)
+        folder = self._folder(target.root, above, make=False)
+        found = folder.share.again(lambda live: look(live, folder.at(name)))
+        if found.kind is FoundKind.NOTHING:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+        if found.kind is FoundKind.OTHER:
+            raise link_in_path(name)
+        if found.kind is FoundKind.FOLDER:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+        return folder, found, name
+
+    def _forget_names(self, root: str, above: str) -> None:
+        with suppress(OSError, FileError):
+            self._folder(root, above, make=False).forget()
+
+    def _remove_partial(self, target: TargetPath) -> None:
+        with suppress(OSError, FileError):
+            above, name = _split(target)
+            folder = self._folder(target.root, above, make=False)
+            folder.share.again(lambda live: remove_at(live, folder.at(partial_name(name))))
+
+    def _folder(self, root: str, relative: str, *, make: bool) -> HeldFolder:
+        share, allowed, names = self._split_root(root)
+        below = tuple(_checked(name) for name in relative.split("/")) if relative else ()
+        return self._common.holding.folder(share, allowed, (*names, *below), make=make)
+
+    def _nearest(self, share: Share, allowed: str, names: tuple[str, ...]) -> str:
+        """The nearest existing folder to a destination, as a path below the share; no link below `allowed` is
+        followed."""
+        for count in range(len(names), -1, -1):
+            with suppress(FileNotFoundError):
+                return self._common.holding.folder(share, allowed, names[:count], make=False).path
+        above = allowed.split("\\")
+        while above:
+            above.pop()
+            path = join(*above)
+            if share.again(partial(look, path=path)).kind is not FoundKind.NOTHING:
+                return path
+        return ""
+
+    def _split_root(self, root: str) -> tuple[Share, str, tuple[str, ...]]:
+        """(the share, the longest allowed folder that holds `root` as a path below it, the names from there)."""
+        for allowed in sorted(self._allow, key=len, reverse=True):
+            if lies_below(root, [allowed]):
+                share, path = self._shares.at(allowed)
+                names = _names(root)[len(_names(allowed)) :]
+                return share, path, tuple(map(_checked, names))
+        what = f"it is below none of targets.allow ({', '.join(self._allow)})"
+        raise FileError(reason=Reason.OUTSIDE_TARGET, guest_path=root, what=what)
+
+
+class _Common:
+    """What the targets of several runs have in common."""
+
+    def __init__(self) -> None:
+        self.holding = Holding()
+        self.unflushed: list[tuple[Share, str]] = []
+        self.busy: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
+
+    def claim(self, target: TargetPath) -> bool:
+        """Whether this is the only copy of this process that writes `target`."""
+        key = _key(target)
+        with self._lock:
+            free = key not in self.busy
+            self.busy.add(key)
+        return free
+
+
+def _no_more() -> Properties:
+    """Nothing is asked of a copy beside its bytes."""
+    return NO_PROPERTIES
+
+
+def _key(target: TargetPath) -> tuple[str, str]:
+    return fold(target.root), fold(target.relative)
+
+
+def _names(path: str) -> list[str]:
+    return [name for name in re.split(r"[\\/]", path) if name not in ("", ".")]
+
+
+def _split(path: TargetPath) -> tuple[str, str]:
+    """(the folder below the root, the name in it)."""
+    above, _, name = path.relative.rpartition("/")
+    return above, _checked(name)
+
+
+def _checked(name: str) -> str:
+    """`name`, if it is one that a share can hold and that stays in its folder."""
+    try:
+        check_windows_name(name)
+    except PathRefused as error:
+        raise FileError(reason=error.reason, guest_path=name, what=str(error)) from error
+    return name
+
+
+def _asked(live: Live, path: str, access: int, options: int, *more: Request) -> None:
+    """Open what is at a path, send `more` on, close it. OSError when any of it is refused."""
+    exchange = live.connection.ask([create(path, access, options | _FOR_BACKUP), *more, close()])
+    live.connection.wait(exchange)
+    for place in range(len(more) + 1):
+        granted(exchange.answer(place), path)
+
+
+def _room_at(live: Live, path: str) -> int:
+    exchange = live.connection.ask([create(path, _LOOK, _FOLDER_ONLY | _FOR_BACKUP), ask_room(), close()])
+    live.connection.wait(exchange)
+    granted(exchange.answer(0), path)
+    return room(exchange.answer(1), path)
+
+
+def _folds_case(live: Live, folder: str) -> bool:
+    name = f".case-{os.urandom(8).hex()}{PARTIAL_SUFFIX}"
+    options = _FILE_ONLY | _ITSELF | _REMOVE_ON_CLOSE
+    exchange = live.connection.ask([create(join(folder, name), _PROBE, options, _MAKE)])
+    live.connection.wait(exchange)
+    handle = created(granted(exchange.answer(0), name).message).handle
+    try:
+        return look(live, join(folder, name.upper())).kind is not FoundKind.NOTHING
+    finally:
+        live.connection.ask([close(handle)])
+
+
+def _flush(files: Sequence[tuple[Share, str]]) -> None:
+    """Have files flushed by name, all under way at once. One that somebody has taken away meanwhile needs it no
+    more."""
+    asked = []
+    for share, path in files:
+        live = share.live()
+        chain = create(path, _WRITE, _FILE_ONLY | _ITSELF | _FOR_BACKUP), flush(), close()
+        asked.append((path, live, live.connection.ask(chain)))
+    for path, live, exchange in asked:
+        live.connection.wait(exchange)
+        with suppress(FileNotFoundError):
+            granted(exchange.answer(0), path)
+            granted(exchange.answer(1), path)

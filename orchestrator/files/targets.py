@@ -1,0 +1,76 @@
+"""Destinations wherever they lie: in folders that the system opens, or at a server that is spoken to by UNC path."""
+
+from collections.abc import Callable
+
+from orchestrator.core.entries import Entry, Found, Placed
+from orchestrator.core.paths import SourcePath, TargetPath
+from orchestrator.files.checksums import Algorithm
+from orchestrator.files.smb.target import SmbTarget
+from orchestrator.files.target import LocalTarget
+
+
+class Targets:
+    """Fulfils the port Target for both; the destination's path decides."""
+
+    def __init__(self, local: LocalTarget, smb: SmbTarget) -> None:
+        self._local, self._smb = local, smb
+
+    def hashing(self, checksum: Algorithm, *, read_back: bool = False) -> "Targets":
+        """These targets for one run, as `LocalTarget.hashing`."""
+        return Targets(
+            self._local.hashing(checksum, read_back=read_back), self._smb.hashing(checksum, read_back=read_back)
+        )
+
+    def close(self) -> None:
+        """Let go of every folder and every connection; the targets stay usable."""
+        self._local.close()
+        self._smb.close()
+
+    def check_root(self, root: str) -> None:
+        self._of(root).check_root(root)
+
+    def look(self, path: TargetPath) -> Found:
+        return self._of(path.root).look(path)
+
+    def place(
+        self, source: SourcePath, entry: Entry, target: TargetPath, replace: bool, check: Callable[[int], None]
+    ) -> Placed:
+        return self._of(target.root).place(source, entry, target, replace, check)
+
+    def same_content(self, source: SourcePath, entry: Entry, target: TargetPath, check: Callable[[int], None]) -> bool:
+        return self._of(target.root).same_content(source, entry, target, check)
+
+    def settle_times(self, target: TargetPath, entry: Entry) -> None:
+        self._of(target.root).settle_times(target, entry)
+
+    def forget_interrupted(self) -> None:
+        self._local.forget_interrupted()
+        self._smb.forget_interrupted()
+
+    def make_folder(self, target: TargetPath) -> None:
+        self._of(target.root).make_folder(target)
+
+    def finish_folder(self, target: TargetPath, entry: Entry) -> None:
+        self._of(target.root).finish_folder(target, entry)
+
+    def free_space(self, root: str) -> int:
+        return self._of(root).free_space(root)
+
+    def folds_case(self, root: str) -> bool:
+        return self._of(root).folds_case(root)
+
+    def flush(self) -> None:
+        """Return when everything written so far would survive a power cut."""
+        self._local.flush()
+        self._smb.flush()
+
+    def verify_file(self, path: str, algorithm: Algorithm, check: Callable[[int], None]) -> tuple[int, str]:
+        """(size in bytes, checksum) of a file, read anew; as `orchestrator.files.verify_file`."""
+        return self._of(path).verify_file(path, algorithm, check)
+
+    def remove_scratch(self, folder: str) -> int:
+        """Remove a folder with all that is in it; the number of files. DrillLeft when something stays."""
+        return self._of(folder).remove_scratch(folder)
+
+    def _of(self, root: str) -> LocalTarget | SmbTarget:
+        return self._smb if root.startswith("\\\\") else self._local

@@ -1,0 +1,124 @@
+"""Destinations that are named by UNC path and served by a real Samba."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.flow.test_flow_drills import drill_of
+from tests.flow.test_flow_shares import in_hundreds_of_ns
+from tests.support.flow import Done, Flow, flow, seeded, small
+from tests.support.samba import PASSWORD, Samba, samba, wire
+
+pytestmark = pytest.mark.flow
+ENV = {"SHARE_PASSWORD": PASSWORD}
+
+
+@asynccontextmanager
+async def served(folder: Path, *build: Any, sources: bool = False, **options: str) -> AsyncIterator[tuple[Flow, Samba]]:
+    """A flow whose destination is the share `restore$` of a Samba; with `sources` the mount shares are its too."""
+    async with flow(folder, *build) as em:
+        shares = {"restore$": em.target, **(em.estate.shares if sources else {})}
+        with samba(shares, **{"mangled_names": "no", **options}) as server:
+            configure(em, server, sources=sources)
+            yield em, server
+
+
+def configure(em: Flow, server: Samba, *, sources: bool = False, port: int = 0, **sections: Any) -> None:
+    share = {
+        "path": "\\\\127.0.0.1", "username": server.user, "password_env": "SHARE_PASSWORD",
+        "port": port or server.port,
+    }  # fmt: skip
+    served = {"backup_servers": [{"name": name, "shares": [server.unc(name)]} for name in em.estate.shares]}
+    em.configure(shares=[share], targets={"allow": [server.unc("Restore$")]}, **(served if sources else {}), **sections)
+
+
+async def run(em: Flow, server: Samba, *, password: str = PASSWORD, **defaults: Any) -> Done:
+    job = em.job(**{"to": server.unc("restore$", "{vm}"), **defaults})
+    return await em.run("run", job, env={"SHARE_PASSWORD": password})
+
+
+@pytest.mark.parametrize("sources", [False, True])
+@pytest.mark.parametrize("durable", ["batch", "file"])
+async def test_what_is_restored_to_a_unc_path_is_what_is_in_the_backup(
+    tmp_path: Path, sources: bool, durable: str
+) -> None:
+    async with served(tmp_path, seeded(machines=3, files=150), sources=sources) as (em, server):
+        configure(em, server, sources=sources, copy={"durable": durable})
+        done = await run(em, server)
+        report = em.report()
+        unusable = {one["reason"] for one in report["problems"]}
+        assert (done.code, unusable) in ((0, set()), (3, {"name-unusable"})), done.everything
+        expected, found = in_hundreds_of_ns(em.expected()), in_hundreds_of_ns(em.restored())
+        assert found.items() <= expected.items()
+        assert len(expected) - len(found) == len(report["problems"])
+        em.assert_nothing_left()
+        again = await run(em, server)
+        assert em.report()["totals"]["restored"] == 0
+        verified = await em.run("verify", report["run"], env=ENV)
+        assert verified.code == 0, verified.everything
+        assert PASSWORD not in done.everything + again.everything + verified.everything
+
+
+async def test_verify_finds_what_was_changed_on_the_share(tmp_path: Path) -> None:
+    async with served(tmp_path, small) as (em, server):
+        done = await run(em, server)
+        assert done.code == 0, done.everything
+        (em.target / "fs01" / "C" / "Shares" / "plan.txt").write_bytes(b"newest plan?")
+        (em.target / "fs01" / "C" / "top.txt").unlink()
+        verified = await em.run("--json", "verify", em.report()["run"], env=ENV)
+        assert verified.code == 3
+        told = {one["target_path"]: one["message"] for one in verified.json["differences"]}
+        assert list(told) == [
+            server.unc("restore$", "fs01", "C", "Shares", "plan.txt"),
+            server.unc("restore$", "fs01", "C", "top.txt"),
+        ]
+        assert "No such file" in told[server.unc("restore$", "fs01", "C", "top.txt")]
+
+
+async def test_a_drill_on_a_share_leaves_nothing_there(tmp_path: Path) -> None:
+    async with served(tmp_path, small) as (em, server):
+        configure(em, server, drill={"folder": server.unc("restore$", "drills")})
+        (tmp_path / "drill.toml").write_text(drill_of(em))
+        done = await em.run("--json", "run", "drill.toml", env=ENV)
+        assert done.code == 0, done.everything
+        assert done.json["totals"]["restored"] == 9
+        assert os.listdir(em.target / "drills") == []
+
+
+async def test_plan_tells_of_a_destination_that_cannot_be_reached_before_anything_is_mounted(tmp_path: Path) -> None:
+    async with served(tmp_path, small) as (em, server):
+        done = await run(em, server, password="wrong")
+        assert done.code == 2
+        assert f"refuses the logon of {server.user} (password from $SHARE_PASSWORD)" in done.err
+        with wire(server.port) as dead:
+            dead.close()
+            configure(em, server, port=dead.port)
+        planned = await em.run("plan", em.job(to=server.unc("restore$", "{vm}")), env=ENV)
+        assert planned.code == 2
+        assert f"127.0.0.1 cannot be reached on port {dead.port}" in planned.everything
+        em.assert_untouched()
+
+
+async def test_a_destination_on_a_share_without_an_account_names_the_table_to_add(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        em.configure(targets={"allow": ["\\\\fs02\\restore$\\night"]})
+        done = await em.run("validate", em.job(to="\\\\fs02\\restore$\\night\\{vm}"))
+        assert done.code == 2
+        assert "targets.allow" in done.err
+        assert "add a table [[shares]] with path = '\\\\fs02\\restore$'" in done.err
+
+
+async def test_a_connection_that_is_cut_again_and_again_loses_nothing(tmp_path: Path) -> None:
+    async with served(tmp_path, seeded(machines=2, files=300)) as (em, server):
+        with wire(server.port) as line:
+            configure(em, server, port=line.port)
+            line.cut_after, line.cuts = 60_000, 4
+            done = await run(em, server)
+            assert line.cuts == 0
+            assert done.code == 0, done.everything
+        assert in_hundreds_of_ns(em.restored()) == in_hundreds_of_ns(em.expected())
+        em.assert_nothing_left()
