@@ -19,7 +19,8 @@ from orchestrator.core.security import parse
 from orchestrator.files.readers import Reader
 from orchestrator.files.smb import Account, SmbSource
 from orchestrator.files.smb.putting import Put, put
-from orchestrator.files.smb.share import Live, Shares
+from orchestrator.files.smb.share import Live
+from orchestrator.files.smb.shares import Shares
 from tests.support.disk import put as write
 from tests.support.samba import PASSWORD, Samba, needs_modules, other_account, samba, smb_source
 

@@ -18,7 +18,7 @@ from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.core.reasons import Reason
 from orchestrator.files.smb import Account, Reaching, SmbTarget, partial
 from orchestrator.files.smb.packets import PLAIN, Command, Request, create
-from orchestrator.files.smb.share import Shares
+from orchestrator.files.smb.shares import Shares
 from orchestrator.files.smb.status import OK, SHARING_VIOLATION
 from orchestrator.files.staging import partial_name
 from tests.support.disk import MTIME_NS, entry_of, mounted, put, source_of, tree

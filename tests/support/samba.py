@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,23 +96,29 @@ def needs_modules() -> None:
 
 
 @contextmanager
-def samba(shares: Mapping[str, Path], **options: str) -> Iterator[Samba]:
-    """Run a server. `options` are laid over its [global] section, `_` for a blank.
+def samba(shares: Mapping[str, Path], namespaces: Collection[str] = (), **options: str) -> Iterator[Samba]:
+    """Run a server. `options` are laid over its [global] section, `_` for a blank. In `namespaces`, some of the shares,
+    a symbolic link to `msdfs:server\\share` is a DFS link.
 
     What it keeps for itself lies in a folder with a short name: it makes sockets there, whose paths may not be long.
     """
-    with tempfile.TemporaryDirectory(prefix="smb-") as own, _serving(Path(own), shares, options) as server:
+    with tempfile.TemporaryDirectory(prefix="smb-") as own, _serving(Path(own), shares, namespaces, options) as server:
         yield server
 
 
 @contextmanager
-def _serving(own: Path, shares: Mapping[str, Path], options: Mapping[str, str]) -> Iterator[Samba]:
+def _serving(
+    own: Path, shares: Mapping[str, Path], namespaces: Collection[str], options: Mapping[str, str]
+) -> Iterator[Samba]:
     program, port, user = smbd(), free_port(), getpass.getuser()
     for name in ("lock", "state", "cache", "pid", "ncalrpc"):
         (own / name).mkdir(parents=True)
     more = "\n".join(f"{name.replace('_', ' ')} = {value}" for name, value in options.items())
     conf = own / "smb.conf"
-    sections = [f"[{name}]\npath = {path}\nread only = no\n" for name, path in shares.items()]
+    sections = [
+        f"[{name}]\npath = {path}\nread only = no\nmsdfs root = {'yes' if name in namespaces else 'no'}\n"
+        for name, path in shares.items()
+    ]
     conf.write_text(_CONF.format(port=port, own=own, more=more) + "".join(sections))
     _enrol(conf, user)
     process = subprocess.Popen(

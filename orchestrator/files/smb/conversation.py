@@ -46,6 +46,7 @@ class Standing:
     sign: Sign | None
     sealing: Sealing | None
     largest_write: int = CREDIT_BYTES
+    namespace: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,6 +229,7 @@ def _standing(connection: smbprotocol.connection.Connection, session: Session, t
         sign=sign,
         sealing=sealing,
         largest_write=min(connection.max_write_size, limit),
+        namespace=bool(tree.is_dfs_share),
     )
 
 

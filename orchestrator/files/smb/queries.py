@@ -106,11 +106,11 @@ def set_security(parts: Parts, descriptor: bytes, handle: bytes = SAME_FILE) -> 
 
 
 def get_reparse_point(handle: bytes = SAME_FILE) -> Request:
-    return _control(_GET_REPARSE_POINT, b"", LARGEST_REPARSE, handle)
+    return ioctl(_GET_REPARSE_POINT, b"", LARGEST_REPARSE, handle)
 
 
 def set_reparse_point(content: bytes, handle: bytes = SAME_FILE) -> Request:
-    return _control(_SET_REPARSE_POINT, content, 0, handle)
+    return ioctl(_SET_REPARSE_POINT, content, 0, handle)
 
 
 def controlled(message: memoryview) -> memoryview:
@@ -159,7 +159,8 @@ def file_system(buffer: memoryview) -> VolumeFlag:
     return VolumeFlag(flags & (VolumeFlag.ACLS | VolumeFlag.REPARSE_POINTS | VolumeFlag.NAMED_STREAMS))
 
 
-def _control(code: int, content: bytes, length: int, handle: bytes) -> Request:
+def ioctl(code: int, content: bytes, length: int, handle: bytes) -> Request:
+    """Have a file system do what only it can do: one of the FSCTL codes, its input, room for its answer in bytes."""
     at = HEADER_SIZE + _CONTROL.size
     fixed = _CONTROL.pack(57, 0, code, handle, at, len(content), 0, 0, 0, length, 1, 0)
     return Request(Command.IOCTL, fixed + (content or b"\0"), charge_of(max(length, len(content))))

@@ -66,18 +66,21 @@ class Live(NamedTuple):
     server: int
     largest_write: int = CREDIT_BYTES
     session: int = 0
+    namespace: bool = False
+    """Whether the share is one of a DFS namespace."""
 
 
 class Share:
     """Every method may be called in many threads at once."""
 
     def __init__(self, server: str, name: str, reaching: Reaching) -> None:
-        self._server, self._name, self._reaching = server, name, reaching
+        self._server, self._name, self.reaching = server, name, reaching
         self._slots: list[Live | None] = [None] * reaching.connections
         self._turn = count()
         self._own = threading.local()
         self._opening = threading.Lock()
         self._failure: tuple[float, OSError] | None = None
+        self._namespace: bool | None = None
 
     def live(self) -> Live:
         """The calling thread's connection, made if there is none or it is broken. OSError."""
@@ -90,6 +93,18 @@ class Share:
             if live is None or live.connection.broken is not None:
                 live = self._slots[slot] = self._open(live.session if live is not None else 0)
         return live
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is known to be no share of a DFS namespace."""
+        return self._namespace is False
+
+    @property
+    def namespace(self) -> bool:
+        """Whether it is a share of a DFS namespace; asked once. OSError."""
+        if self._namespace is None:
+            self._namespace = self.live().namespace
+        return self._namespace
 
     def again(self, work: Callable[[Live], Result]) -> Result:
         """What `work` returns; done a second time on a new connection when the first breaks."""
@@ -115,7 +130,7 @@ class Share:
             until, error = self._failure
             if time.monotonic() < until:
                 raise OSError(error.errno, error.strerror)
-        reaching = self._reaching
+        reaching = self.reaching
         try:
             sock, conversation = log_on(
                 self._server,
@@ -142,34 +157,5 @@ def _live(connection: Connection, conversation: Conversation) -> Live:
         int.from_bytes(standing.server[:7], "big"),
         standing.largest_write,
         standing.session,
+        standing.namespace,
     )
-
-
-class Shares:
-    """The shares that have been spoken to. `reach` says how the share of a server is reached; OSError where nothing is
-    known."""
-
-    def __init__(self, reach: Callable[[Unc], Reaching]) -> None:
-        self._reach = reach
-        self._shares: dict[tuple[str, str], Share] = {}
-        self._lock = threading.Lock()
-
-    def close(self) -> None:
-        """Break off every connection; the shares stay usable."""
-        with self._lock:
-            shares, self._shares = self._shares, {}
-        for share in shares.values():
-            share.close()
-
-    def at(self, root: str, relative: str = "") -> tuple[Share, str]:
-        """(the share, the path below it) of a path. OSError when the config does not say how it is reached."""
-        unc = parse_unc(root)
-        if unc is None:
-            raise FileNotFoundError(f"{root} is no UNC path")
-        key = unc.server.casefold(), unc.share.casefold()
-        share = self._shares.get(key)
-        if share is None:
-            reaching = self._reach(unc)
-            with self._lock:
-                share = self._shares.setdefault(key, Share(unc.server, unc.share, reaching))
-        return share, join(unc.below, *relative.split("/"))

@@ -21,7 +21,8 @@ from orchestrator.files.smb.listing import Child, is_folder, nanoseconds
 from orchestrator.files.smb.packets import close, created, open_any
 from orchestrator.files.smb.properties import Abilities, abilities_of, link_at, properties_at
 from orchestrator.files.smb.reading import WHOLE, Asked, PiecesReader, Tell, WholeReader
-from orchestrator.files.smb.share import Live, Reaching, Share, Shares, Unc, join
+from orchestrator.files.smb.share import Live, Reaching, Share, Unc, join
+from orchestrator.files.smb.shares import Shares
 from orchestrator.files.smb.walk import entry_of, walk
 from orchestrator.files.translate import Side, Translating
 from orchestrator.files.walk import Beat, unheard

@@ -18,6 +18,7 @@ BUFFER_TOO_SMALL = 0xC0000023
 PRIVILEGE_MISSING = 0xC0000061
 REFUSED = frozenset({ACCESS_DENIED, PRIVILEGE_MISSING})
 """The account lacks a right or a privilege."""
+NO_SUCH_SHARE = 0xC00000CC
 CANNOT_DELETE = 0xC0000121
 
 _ERRNO = {
@@ -35,7 +36,8 @@ _ERRNO = {
     0xC0000106: (errno.ENAMETOOLONG, "the name is too long for the server"),
     0x8000002D: (errno.ELOOP, "a symbolic link is on the way"),
     0xC0000280: (errno.ELOOP, "a symbolic link leads in a circle"),
-    0xC00000CC: (errno.ENOENT, "the server has no such share"),
+    NO_SUCH_SHARE: (errno.ENOENT, "the server has no such share"),
+    0xC0000257: (errno.ELOOP, "a link of a DFS namespace"),
     0xC00000C9: (errno.ENOTCONN, "the share has been taken away"),
     0xC0000203: (errno.ENOTCONN, "the server has ended the session"),
     0xC000035C: (errno.ENOTCONN, "the server has ended the session for want of a fresh ticket"),

@@ -32,7 +32,8 @@ from orchestrator.files.smb.packets import Request, close, create, created, flus
 from orchestrator.files.smb.partial import remove_at
 from orchestrator.files.smb.reading import PiecesReader
 from orchestrator.files.smb.removing import remove_tree
-from orchestrator.files.smb.share import Live, Reaching, Share, Shares, Unc, join
+from orchestrator.files.smb.share import Live, Reaching, Share, Unc, join
+from orchestrator.files.smb.shares import Shares
 from orchestrator.files.smb.staging import SmbStaging
 from orchestrator.files.smb.verifying import verify_file
 from orchestrator.files.staging import partial_name
@@ -271,9 +272,12 @@ class SmbTarget:
         """(the share, the longest allowed folder that holds `root` as a path below it, the names from there)."""
         for allowed in sorted(self._allow, key=len, reverse=True):
             if lies_below(root, [allowed]):
-                share, path = self._shares.at(allowed)
-                names = _names(root)[len(_names(allowed)) :]
-                return share, path, tuple(map(_checked, names))
+                below = [_checked(name) for name in _names(root)[len(_names(allowed)) :]]
+                share, path = self._shares.at("\\\\" + join(*_names(root)))
+                # Below a DFS link in `root` there are fewer names than below `allowed`.
+                names = path.split("\\") if path else []
+                first = max(0, len(names) - len(below))
+                return share, join(*names[:first]), tuple(names[first:])
         what = f"it is below none of targets.allow ({', '.join(self._allow)})"
         raise FileError(reason=Reason.OUTSIDE_TARGET, guest_path=root, what=what)
 
