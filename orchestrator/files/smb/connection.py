@@ -22,7 +22,7 @@ DEAD_AFTER = 60.0
 """Seconds of silence while something is under way after which the connection counts as broken."""
 BUFFER = 256 << 10
 """Bytes taken from the socket at once. Longer frames are received into memory of their own."""
-SPARE = 16
+SPARE = 32
 """Long frames whose memory is kept for others."""
 _LOOK = 250
 """Milliseconds."""
@@ -103,8 +103,20 @@ class Connection:
         memory = message.obj
         if isinstance(memory, bytearray) and len(self._buffer) // 2 < len(memory) == len(message) + TAIL:
             with self._lock:
-                if len(self._spare) < SPARE:
-                    self._spare.append(memory)
+                self._keep(memory)
+
+    def _keep(self, memory: bytearray) -> None:
+        if len(self._spare) >= SPARE:
+            del self._spare[0]  # of a size that is asked for no more
+        self._spare.append(memory)
+
+    def _memory(self, size: int) -> bytearray:
+        """Memory of `size` bytes, if it is for something long one that was used before."""
+        if size > len(self._buffer) // 2:
+            for place in reversed(range(len(self._spare))):
+                if len(self._spare[place]) == size:
+                    return self._spare.pop(place)
+        return bytearray(size)
 
     def close(self) -> None:
         """Break off whatever is under way."""
@@ -154,9 +166,9 @@ class Connection:
                 self._long_end += count
                 if self._long_end == len(self._long) - TAIL:
                     frame, self._long = self._long, None
-                    self._conversation.hear(frame, self._long_end)
-                    if self._conversation.standing.sealing and len(self._spare) < SPARE:
-                        self._spare.append(frame)  # what it held has been decrypted into other memory
+                    self._conversation.hear(frame, self._long_end, self._memory)
+                    if self._conversation.standing.sealing:
+                        self._keep(frame)  # what it held has been decrypted into other memory
             else:
                 self._end += count
                 self._take_frames()
@@ -188,8 +200,7 @@ class Connection:
                 continue
             if last - self._begin > len(view) // 2:
                 size = length + TAIL
-                spare = bool(self._spare) and len(self._spare[-1]) == size
-                self._long, self._long_end = self._spare.pop() if spare else bytearray(size), self._end - first
+                self._long, self._long_end = self._memory(size), self._end - first
                 self._long[: self._long_end] = view[first : self._end]
                 self._begin = self._end = 0
                 return

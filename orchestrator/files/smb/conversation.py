@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.files.smb.guarding import Sealing, Sign, prove
+from orchestrator.files.smb.guarding import Memory, Sealing, Sign, prove
 from orchestrator.files.smb.packets import (
     CREDIT_BYTES,
     FLAG_ANSWER,
@@ -146,12 +146,12 @@ class Conversation:
             frame = standing.sealing.seal(frame)
         return len(frame).to_bytes(4, "big") + frame
 
-    def hear(self, frame: bytearray, length: int | None = None) -> None:
-        """Take in one frame, the first `length` bytes of `frame` or all of it. BadAnswer for one that is not what a
-        server may send."""
+    def hear(self, frame: bytearray, length: int | None = None, memory: Memory = bytearray) -> None:
+        """Take in one frame, the first `length` bytes of `frame` or all of it, decrypted into what `memory` gives.
+        BadAnswer for one that is not what a server may send."""
         length = len(frame) if length is None else length
         sealing = self.standing.sealing
-        view = sealing.unseal(frame, length) if sealing else memoryview(frame)[:length]
+        view = sealing.unseal(frame, length, memory) if sealing else memoryview(frame)[:length]
         while True:
             if len(view) < HEADER_SIZE or view[:4] != PLAIN:
                 raise BadAnswer("a message has no SMB2 header")

@@ -22,6 +22,11 @@ TAIL = 16
 Sign = Callable[[bytes | bytearray | memoryview, int, bool], bytes]
 """The signature of a message whose signature field is zero: message, message id, whether it is an answer."""
 
+Memory = Callable[[int], bytearray]
+"""Gives memory of so many bytes, whatever is in it."""
+
+_Into = Callable[[bytes, memoryview, bytes, memoryview], int]
+
 
 class Signing(IntEnum):
     HMAC_SHA256 = 0
@@ -69,6 +74,8 @@ class Sealing:
         self._nonce = 12 if kind is AESGCM else 11
         self._session = session
         self._sending, self._receiving = kind(sending), kind(receiving)
+        # Newer versions of the library decrypt into memory that is there.
+        self._decrypt_into: _Into | None = getattr(self._receiving, "decrypt_into", None)
 
     def seal(self, messages: bytes) -> bytes:
         """One transform message that holds `messages`."""
@@ -77,9 +84,10 @@ class Sealing:
         sealed = self._sending.encrypt(nonce, messages, told)
         return b"".join((SEALED, sealed[-16:], told, sealed[:-16]))
 
-    def unseal(self, frame: bytearray, length: int) -> memoryview:
+    def unseal(self, frame: bytearray, length: int, memory: Memory = bytearray) -> memoryview:
         """What a transform message of `length` bytes holds; BadAnswer when it was not sealed for this session. The room
-        behind it in `frame` is written to; it is made where there is none."""
+        behind it in `frame` is written to; it is made where there is none. `memory` gives what the rest goes into: TAIL
+        bytes more than that, as a frame that holds it in the clear would have."""
         if length <= _TRANSFORM_SIZE or frame[:4] != SEALED:
             raise BadAnswer("a message is not encrypted, or cut short")
         told = bytes(frame[20:_TRANSFORM_SIZE])
@@ -89,7 +97,11 @@ class Sealing:
         frame[length : length + TAIL] = frame[4:20]
         sealed = memoryview(frame)[_TRANSFORM_SIZE : length + TAIL]
         try:
-            plain = self._receiving.decrypt(told[: self._nonce], sealed, told)
+            if self._decrypt_into is None:
+                return memoryview(self._receiving.decrypt(told[: self._nonce], sealed, told))
+            size = len(sealed) - TAIL
+            plain = memoryview(memory(size + TAIL))[:size]
+            self._decrypt_into(told[: self._nonce], sealed, told, plain)
         except InvalidTag as error:
             raise BadAnswer("it cannot be decrypted; something between here and the server has changed it") from error
-        return memoryview(plain)
+        return plain
