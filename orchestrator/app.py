@@ -67,9 +67,9 @@ async def run_jobs(
                 run = await books.ask(new_run, app.journal, named.job.name, [one.run for one in plans])
                 one = await checked_plan(app, rooms, books, named, run, keep_going)
                 plans.append(comparing(one, compare) if compare else one)
-        finished = []
+        finished, seats = [], Seats(rooms.settings, rooms.emit, rooms.clock)
         for named, one in zip(jobs, plans, strict=True):
-            finished.append(await run_plan(app, rooms, books, stop, named.content, one))
+            finished.append(await run_plan(app, rooms, books, stop, named.content, one, seats))
         return finished
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from orchestrator.config_limits import LimitSettings, checked_rate
 from orchestrator.config_notifications import NotificationSettings, PingSettings
 from orchestrator.config_shares import ShareSettings, TargetSettings, without_account
 from orchestrator.config_web import WebSettings
@@ -94,32 +95,13 @@ class BackupServerSettings(BaseModel):
     name: str = Field(min_length=1, description='As EM names it; "*" is the default entry.')
     shares: list[str] = Field(min_length=1, description=r"Candidates, in order, that correspond to C:\VeeamFLR.")
     max_mounts: int = Field(default=4, ge=1, description="Mounts open at once on this backup server.")
+    bandwidth: str = Field(default="none", description="Most that is copied of this backup server: 20 MB/s, or none.")
     volumes: dict[str, str] = Field(default_factory=dict, description='Overrides, such as "C:" = "Volume2".')
 
-
-class LimitSettings(BaseModel):
-    """How much at once, and how long at most. Durations in seconds."""
-
-    model_config = _STRICT
-    mounts: int = Field(default=20, ge=1, description="Mounts open at once, over all backup servers.")
-    copies: int = Field(default=16, ge=1, le=512, description="Files in flight.")
-    mount_timeout: float = Field(default=900, gt=0, description="Seconds a mount may take to be ready.")
-    folder_timeout: float = Field(default=60, gt=0, description="Seconds its folder may take to appear on the share.")
-    unmount_timeout: float = Field(default=600, gt=0, description="Seconds spent on deleting one mount.")
-    poll_interval: float = Field(
-        default=1.0, gt=0, description="Seconds before a task of EM is looked at again, at first."
-    )
-    stall_timeout: float = Field(
-        default=300,
-        gt=0,
-        description="Seconds without any progress after which a file, a listing or another call to a share or a "
-        "destination is given up.",
-    )
-    reserve_mib: int = Field(default=256, ge=0, description="MiB kept free at a destination; below, copying pauses.")
-    space_wait: float = Field(default=1800, ge=0, description="Seconds to wait for room before the run stops.")
-    failure_rate: float = Field(default=0.5, ge=0, le=1, description="Share of files failed at which the run stops.")
-    failure_floor: int = Field(default=1000, ge=1, description="Failed files before failure_rate is looked at.")
-    grace: float = Field(default=30, ge=0, description="Seconds that files in flight get after the first stop signal.")
+    @field_validator("bandwidth")
+    @classmethod
+    def _is_bandwidth(cls, text: str) -> str:
+        return checked_rate(text)
 
 
 class CopySettings(BaseModel):

@@ -23,6 +23,7 @@ from orchestrator.config import BackupServerSettings, Config, read_password
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Event, Notice, RequestAnswered
 from orchestrator.core.limits import Limits
+from orchestrator.core.rates import Bandwidths, rate_of
 from orchestrator.engine.beside import Service, in_thread
 from orchestrator.engine.hiring import Hiring
 from orchestrator.engine.ports import Source
@@ -126,6 +127,7 @@ def engine_settings(config: Config) -> EngineSettings:
         ),
         reach=lambda name: _reach(config.backup_server(name)),
         copies=limits.copies,
+        bandwidths=_bandwidths(config),
         processes=_processes(config),
         mount_timeout=limits.mount_timeout,
         folder_timeout=limits.folder_timeout,
@@ -140,6 +142,12 @@ def engine_settings(config: Config) -> EngineSettings:
         failure_rate=limits.failure_rate,
         failure_floor=limits.failure_floor,
     )
+
+
+def _bandwidths(config: Config) -> Bandwidths:
+    rates = {server.name.casefold(): rate_of(server.bandwidth) for server in config.backup_servers}
+    names = tuple(server.name for server in config.backup_servers if server.name != "*")
+    return Bandwidths(config.limits.timetable, rates, rates.get("*"), names)
 
 
 def _reach(server: BackupServerSettings | None) -> Reach | None:

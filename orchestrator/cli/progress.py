@@ -23,17 +23,20 @@ from orchestrator.core.events import (
     FileProblem,
     GroupEnded,
     GroupStarted,
+    LimitChanged,
     MountDeleted,
     MountGone,
     MountLeft,
     MountOpened,
     Notice,
     RunEnded,
+    RunPaused,
     RunStarted,
     SessionRenewed,
     Stopping,
 )
 from orchestrator.core.tally import GroupTally, Tally
+from orchestrator.views.limits import change_line
 from orchestrator.views.log import progress_line
 from orchestrator.views.units import count, duration, rate, size, visible
 
@@ -112,6 +115,8 @@ class Headlines:
                 return f"logged on to Enterprise Manager again: {cause}"
             case Stopping(how=how):
                 return "stopping: " + ("files in flight are finished" if how == "drain" else "at once")
+            case LimitChanged() | RunPaused():
+                return change_line(event)
             case Notice(message=message):
                 return message
             case GroupEnded(vm=vm, state=state, message=message) if state != "done":
@@ -291,7 +296,8 @@ def _summary(tally: Tally, now: datetime) -> list[RenderableType]:
     left = tally.eta(now)
     totals = tally.totals
     bad = totals.refused + totals.failed
-    ran = duration((now - tally.started).total_seconds()) if tally.started else "-"
+    ran = "paused, " if tally.paused else ""
+    ran += duration((now - tally.started).total_seconds()) if tally.started else "-"
     first = (
         f"{tally.ended}/{tally.planned} restore points   {tally.files_done:,}/{tally.files_found:,} files   "
         f"{size(tally.bytes_done)}/{size(tally.bytes_found)}   {rate(bytes_rate)}, {files_rate:,.0f} files/s"
@@ -299,6 +305,8 @@ def _summary(tally: Tally, now: datetime) -> list[RenderableType]:
     second = f"running {ran}   to go {duration(left) if left is not None else 'unknown'}   "
     second += f"mounts open {tally.mounts_open}"
     lines: list[RenderableType] = [Text(first, style="bold"), Text(second)]
+    if tally.bandwidth:
+        lines.append(Text(f"bandwidth limited to {tally.bandwidth}", style="dim"))
     if bad:
         lines.append(Text(f"{count(bad, 'file')} refused or failed", style="yellow"))
     if tally.mounts_left:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import anyio
 
-from orchestrator.config import LimitSettings
+from orchestrator.config_limits import LimitSettings
 from orchestrator.core.events import (
     Event,
     GroupEnded,
@@ -26,6 +26,7 @@ from orchestrator.core.events import (
     QueuePaused,
     RequestAnswered,
     RunEnded,
+    RunPaused,
     RunStarted,
     Stopping,
     WatcherReady,
@@ -53,6 +54,7 @@ class _Run:
     job: str
     groups: int
     ended: int = 0
+    paused: bool = False
 
 
 @dataclass(slots=True)
@@ -91,8 +93,14 @@ class Standing:
                 self.drops.discard(drop)
             case QueuePaused(paused=paused):
                 self.paused = paused
+            case RunPaused(run=run, paused=paused) if run in self.runs:
+                self.runs[run].paused = paused
+            case Stopping(run=run) if run in self.runs:
+                self.runs[run].paused = False
             case Stopping(how=how, run=""):
                 self.stopping = how
+                for one in self.runs.values():
+                    one.paused = False
             case _:
                 pass
 
@@ -118,7 +126,9 @@ class Standing:
             return ""
         what = next(iter(runs)).job if len(runs) == 1 else count(len(runs), "job")
         done, planned = sum(run.ended for run in runs), sum(run.groups for run in runs)
-        return f"restoring {visible(what)}, {min(done, planned)} of {count(planned, 'restore point')} through"
+        held = sum(run.paused for run in runs)
+        what = visible(what) + (f" ({'paused' if len(runs) == 1 else f'{held} paused'})" if held else "")
+        return f"restoring {what}, {min(done, planned)} of {count(planned, 'restore point')} through"
 
 
 class Service:
@@ -160,7 +170,8 @@ class Service:
         """A sign of life, if there is life: a run without an event for too long is hung. Asks for more time while a
         stop still has mounts to delete; each of them has a deadline of its own."""
         words = self._news()
-        if self._standing.runs and self._clock() - self._moved > self._still:
+        at_work = any(not run.paused for run in self._standing.runs.values())
+        if at_work and self._clock() - self._moved > self._still:
             self._tell(words)
             return
         if self._watchdog is not None:

@@ -42,6 +42,8 @@ class What(Enum):
     MOUNT_GONE = "mount_gone"
     SESSION_RENEWED = "session_renewed"
     STOPPING = "stopping"
+    LIMIT_CHANGED = "limit_changed"
+    RUN_PAUSED = "run_paused"
     SWEEP_ENDED = "sweep_ended"
     RUN_PRUNED = "run_pruned"
     SCHEDULE_MISSED = "schedule_missed"
@@ -86,6 +88,8 @@ AUDITED: Mapping[type, tuple[What, tuple[str, ...]]] = {
     events.MountGone: (What.MOUNT_GONE, ("run", "group", "vm", "href", "cause")),
     events.SessionRenewed: (What.SESSION_RENEWED, ("generation", "cause")),
     events.Stopping: (What.STOPPING, ("how", "run")),
+    events.LimitChanged: (What.LIMIT_CHANGED, ("what", "value", "before", "cause", "run", "backup_server")),
+    events.RunPaused: (What.RUN_PAUSED, ("run", "paused")),
     events.SweepEnded: (What.SWEEP_ENDED, ("cleared", "left")),
     events.RunPruned: (What.RUN_PRUNED, ("run", "job")),
     events.ScheduleMissed: (What.SCHEDULE_MISSED, ("job", "due", "cause")),
@@ -116,7 +120,13 @@ UNAUDITED: frozenset[type] = frozenset(
 )
 """Which are not: progress, what the manifest and the report tell file by file, and what changes nothing."""
 
-_WHO: Mapping[type, str] = {events.JobTaken: "owner", events.JobRejected: "owner", events.OperatorActed: "who"}
+_WHO: Mapping[type, str] = {
+    events.JobTaken: "owner",
+    events.JobRejected: "owner",
+    events.OperatorActed: "who",
+    events.LimitChanged: "who",
+    events.RunPaused: "who",
+}
 
 
 def audit_entry(event: Event) -> AuditEntry | None:

@@ -18,6 +18,7 @@ from orchestrator.core.events import (
     JobEnded,
     JobNotStarted,
     JobRejected,
+    LimitChanged,
     MountDeleted,
     MountGone,
     MountLeft,
@@ -26,6 +27,7 @@ from orchestrator.core.events import (
     QueuePaused,
     RequestAnswered,
     RunEnded,
+    RunPaused,
     RunStarted,
     ScheduleMissed,
     SessionRenewed,
@@ -34,6 +36,7 @@ from orchestrator.core.events import (
     WatcherReady,
 )
 from orchestrator.core.ledger import GroupState
+from orchestrator.core.limiting import BY_HAND
 from orchestrator.core.running import Running
 from orchestrator.core.snapshot import Ended, LeftBehind, Outlook, Snapshot
 
@@ -54,6 +57,8 @@ _NOTEWORTHY = (
     MountLeft,
     SessionRenewed,
     Stopping,
+    LimitChanged,
+    RunPaused,
     Notice,
     JobRejected,
     JobNotStarted,
@@ -89,6 +94,7 @@ class Board:
         self._stopping = ""
         self._missed: deque[ScheduleMissed] = deque(maxlen=MISSED_KEPT)
         self._renewals = 0
+        self._limits: dict[tuple[str, str, str], LimitChanged] = {}
         self._recent: deque[Event] = deque(maxlen=RECENT)
 
     def add(self, event: Event) -> None:
@@ -118,6 +124,8 @@ class Board:
                 self._renewals += 1
             case Stopping(how=how, run=""):
                 self._stopping = how
+            case LimitChanged():
+                self._limits[event.what, event.run, event.backup_server] = event
             case ScheduleMissed():
                 self._missed.append(event)
             case DrillEnded(run=run, differences=differences):
@@ -132,6 +140,7 @@ class Board:
                 pass
 
     def _end(self, event: RunEnded) -> None:
+        self._limits = {key: limit for key, limit in self._limits.items() if limit.run != event.run}
         run = self._runs.pop(event.run, None)
         if run is not None:
             self._remember(run.ended(event))
@@ -196,6 +205,7 @@ class Board:
             missed=tuple(one for one in reversed(self._missed) if now - one.at < MISSED_FOR),
             session_renewals=self._renewals,
             recent=tuple(reversed(self._recent)),
+            limits=tuple(one for one in self._limits.values() if one.value != "none" or one.cause == BY_HAND),
         )
 
 

@@ -39,6 +39,7 @@ __all__ = [
     "JobNotStarted",
     "JobRejected",
     "JobTaken",
+    "LimitChanged",
     "MountDeleted",
     "MountGone",
     "MountLeft",
@@ -49,6 +50,7 @@ __all__ = [
     "ReportWritten",
     "RequestAnswered",
     "RunEnded",
+    "RunPaused",
     "RunPruned",
     "RunReported",
     "RunStarted",
@@ -236,6 +238,32 @@ class Stopping:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitChanged:
+    """From now on a limit is `value`; it was `before`, or nothing has been told of it yet. `what` is `bandwidth`,
+    `mounts` or `copies`: of one run, of one backup server, or else of all. `cause` is what made it so (`config`,
+    `timetable`, `job`, `by hand`), `who` the peer as the system knows it, when somebody did."""
+
+    at: datetime
+    what: str
+    value: str
+    before: str
+    cause: str
+    run: str = ""
+    backup_server: str = ""
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunPaused:
+    """One run is paused: it copies nothing more. Or goes on. `who` asked for it, as the system knows the peer."""
+
+    at: datetime
+    run: str
+    paused: bool
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something a person should know that changes no outcome."""
 
@@ -328,6 +356,8 @@ Event = (
     | GroupEnded
     | SessionRenewed
     | Stopping
+    | LimitChanged
+    | RunPaused
     | Notice
     | RunEnded
     | RunReported

@@ -20,6 +20,7 @@ from orchestrator.core.errors import JobInvalid, JobUnreadable
 from orchestrator.core.fidelity import LinkPolicy, Metadata, OwnerPolicy, Wishes, ids_of
 from orchestrator.core.naming import RENAME_PATTERN, check_pattern
 from orchestrator.core.paths import GuestPath, PathRefused, parse_guest_path
+from orchestrator.core.rates import rate_of
 from orchestrator.core.schedule import Schedule
 from orchestrator.core.select import Selector
 from orchestrator.core.windows import Window, Windows
@@ -180,6 +181,7 @@ class Job(BaseModel):
         description="Hours in which mounts may be open, such as 22:00-06:00 or Mon-Fri 22:00-06:00.",
     )
     priority: int = Field(default=0, ge=-100, le=100, strict=True, description="Higher begins first; -100 to 100.")
+    bandwidth: str = Field(default="none", description="Most that a run of this job reads: 20 MB/s, or none.")
     again: bool = Field(
         default=False, strict=True, description="Run although a job with the same content has been run before."
     )
@@ -202,6 +204,12 @@ class Job(BaseModel):
     def _is_a_zone(cls, time_zone: str) -> str:
         zone_of(time_zone)
         return time_zone
+
+    @field_validator("bandwidth")
+    @classmethod
+    def _is_bandwidth(cls, bandwidth: str) -> str:
+        rate_of(bandwidth)
+        return bandwidth
 
     @field_validator("windows")
     @classmethod

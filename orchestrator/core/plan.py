@@ -16,6 +16,7 @@ from orchestrator.core.fidelity import BASIC, Wishes
 from orchestrator.core.job import Compare, Conflict, Job, Restore, Verify
 from orchestrator.core.naming import RENAME_PATTERN
 from orchestrator.core.paths import GuestPath, PathRefused, components, expand_destination, lies_below
+from orchestrator.core.rates import Rate, rate_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ class Plan:
     problems: tuple[PlanProblem, ...] = field(default=())
     scratch: str = ""
     verify: Verify = Verify.STREAM
+    bandwidth: Rate = None
+    """Most bytes a second that the run reads."""
 
     @property
     def destinations(self) -> tuple[str, ...]:
@@ -127,7 +130,7 @@ def plan(
     groups = _drop(groups, lambda group, selection: (group.id, selection) in clashes)
     groups.sort(key=lambda group: (-group.weight, group.vm, group.point.uid, group.id))
     numbered = tuple(replace(group, id=f"g{number:04d}") for number, group in enumerate(groups, 1))
-    return Plan(run, job.name, numbered, tuple(dict.fromkeys(problems)))
+    return Plan(run, job.name, numbered, tuple(dict.fromkeys(problems)), bandwidth=rate_of(job.bandwidth))
 
 
 def _points(

@@ -11,6 +11,7 @@ from orchestrator.core.events import (
     FilesDone,
     GroupEnded,
     GroupStarted,
+    LimitChanged,
     MountDeleted,
     MountGone,
     MountOpened,
@@ -56,6 +57,8 @@ class Running:
         match event:
             case Stopping(how=how):
                 self._stopping = how
+                return
+            case LimitChanged():
                 return
             case DeadlineInDanger():
                 self._danger = event
@@ -135,6 +138,7 @@ class Running:
             eta_seconds=eta,
             moved=self._moved,
             stopping=self._stopping,
+            paused=tally.paused,
             deadline=deadline,
             forecast=forecast,
             late=deadline is not None and forecast is not None and forecast > deadline,

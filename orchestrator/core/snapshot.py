@@ -6,7 +6,7 @@ Instants are UTC, sizes bytes, durations seconds.
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from orchestrator.core.events import Event, ScheduleMissed
+from orchestrator.core.events import Event, LimitChanged, ScheduleMissed
 from orchestrator.core.ledger import Totals
 
 
@@ -55,8 +55,8 @@ class RunNow:
 
     `groups` are those at work, `ended_groups` the last few that failed or ended, newest first; the others are only
     counted. `progress` is 0 to 1, by restore points. `eta_seconds` is None while it cannot be said. `moved` is when
-    anything last went on. `stopping` is empty, `drain` or `cancel`. `forecast` is when the run ends as things go,
-    `late` whether that is after its deadline.
+    anything last went on. `stopping` is empty, `drain` or `cancel`. While `paused` nothing is copied. `forecast` is
+    when the run ends as things go, `late` whether that is after its deadline.
     """
 
     run: str
@@ -80,6 +80,7 @@ class RunNow:
     eta_seconds: float | None
     moved: datetime
     stopping: str
+    paused: bool
     deadline: datetime | None
     forecast: datetime | None
     late: bool
@@ -171,6 +172,7 @@ class Ended:
 class Snapshot:
     """Everything at one instant. `changes` counts what has happened since the process began, `since`.
 
+    `limits` are those of the bandwidth that are in force, and what was changed by hand, each as it was last told.
     `runs` and `mounts` are oldest first, `history`, `missed` and `recent` newest first.
     """
 
@@ -186,3 +188,4 @@ class Snapshot:
     missed: tuple[ScheduleMissed, ...] = ()
     session_renewals: int = 0
     recent: tuple[Event, ...] = ()
+    limits: tuple[LimitChanged, ...] = ()

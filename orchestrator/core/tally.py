@@ -11,13 +11,16 @@ from orchestrator.core.events import (
     FilesScanned,
     GroupEnded,
     GroupStarted,
+    LimitChanged,
     MountDeleted,
     MountGone,
     MountLeft,
     MountOpened,
     RunEnded,
+    RunPaused,
     RunStarted,
     SessionRenewed,
+    Stopping,
 )
 from orchestrator.core.ledger import Totals
 
@@ -57,6 +60,8 @@ class Tally:
     renewals: int = 0
     started: datetime | None = None
     exit_code: int | None = None
+    paused: bool = False
+    bandwidth: str = ""
     totals: Totals = field(default_factory=Totals)
     files_found: int = 0
     bytes_found: int = 0
@@ -90,6 +95,12 @@ class Tally:
                 self.renewals += 1
             case RunEnded(exit_code=code):
                 self.exit_code = code
+            case RunPaused(paused=paused):
+                self.paused = paused
+            case Stopping():
+                self.paused = False
+            case LimitChanged(what="bandwidth", value=value, run="", backup_server=""):
+                self.bandwidth = "" if value == "none" else value
             case FilesScanned() | FilesDone() | BytesCopied() | GroupEnded():
                 self._add_work(event)
             case _:
@@ -187,6 +198,8 @@ class Tally:
         as the mean of those whose walk is complete; a group that has ended is not waited for, however it ended. None
         before the first walk is complete or while nothing moves.
         """
+        if self.paused:
+            return None
         complete = [group for group in self.groups.values() if group.scanned]
         files_rate, bytes_rate = self.rate(now)
         if not complete or files_rate <= 0:

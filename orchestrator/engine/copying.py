@@ -1,8 +1,9 @@
 """Deciding and copying, batch by batch, in threads. What has been done is never lost: a batch that is cut short
 hands over the outcomes it has."""
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -18,6 +19,7 @@ from orchestrator.core.naming import renamed
 from orchestrator.core.paths import PathRefused, SourcePath, TargetPath
 from orchestrator.core.plan import Selection
 from orchestrator.core.reasons import Reason
+from orchestrator.engine.allowance import UNLIMITED, Allowance, Gate
 from orchestrator.engine.calls import hangs
 from orchestrator.engine.ports import Beat, Checkpoint, Source
 from orchestrator.engine.ports_standing import Destination
@@ -26,6 +28,12 @@ from orchestrator.engine.walking import Batch, Terms, Work
 
 REPORT_BYTES = 8 << 20
 """Inside a large file progress is told once for this many bytes."""
+
+TELL_EVERY = 10.0
+"""Seconds after which a thread that waits for bandwidth tells of what it has copied, however little."""
+
+OWED = 128 << 10
+"""Bytes that a thread copies before it asks leave for them: a thousand small files are not a thousand questions."""
 
 LOST_SOURCE = frozenset({Reason.VANISHED, Reason.READ_ERROR})
 """Reasons that may be the whole mount going away and not one file; then the volume folder is looked at."""
@@ -46,7 +54,11 @@ class Copier:
         created: datetime,
         tell: Callable[[int], None],
         stopping: Callable[[], bool],
+        gives_way: Callable[[], bool] = lambda: False,
+        allowance: Allowance = UNLIMITED,
+        gate: Gate | None = None,
     ) -> None:
+        """`gives_way` says whether a thread is to give its place up, after the file that it is copying."""
         self._source = source
         self._target = target
         self._group = group
@@ -54,6 +66,9 @@ class Copier:
         self._created = created
         self._tell = tell
         self._stopping = stopping
+        self._gives_way = gives_way
+        self._allowance = allowance
+        self._gate = gate or Gate()
 
     @property
     def terms(self) -> Terms:
@@ -65,6 +80,17 @@ class Copier:
         """Whether the run is to end between two files."""
         return self._stopping()
 
+    def stays_here(self, size: int) -> bool:
+        """Whether a batch of so many bytes is done in this process, file by file: it is to give way, or it is more than
+        goes at once over a line that is limited."""
+        return self._gives_way() or size > self._allowance.ahead
+
+    def pay(self, outcomes: Sequence[Outcome], pulse: Progress) -> None:
+        """Wait until what another process has restored may have been. Raises Abandoned."""
+        if self._allowance.ahead != math.inf:
+            size = sum(one.size for one in outcomes if one.verdict is Verdict.RESTORED)
+            self._allowance.take(size, pulse.check)
+
     def perform(self, batch: Batch, done: list[Outcome], pulse: Progress) -> None:
         """Deal with a batch; each outcome goes into `done` as soon as it is final, and `pulse` tells how it goes.
 
@@ -72,29 +98,52 @@ class Copier:
         two files when the run is being stopped.
         """
         try:
-            self._perform(batch, done, pulse)
+            toll = Toll(self._allowance, self._gate, pulse, self._tell)
+            self._perform(batch, done, pulse, toll)
+            toll.pay()
         finally:
             pulse.over = True
 
-    def _perform(self, batch: Batch, done: list[Outcome], pulse: Progress) -> None:
+    def _perform(self, batch: Batch, done: list[Outcome], pulse: Progress, toll: "Toll") -> None:
         done.extend(batch.outcomes)
-        wanted = batch.selection
-        self._source.expect(
-            batch.volume.folder.root,
-            (work.entry for work in batch.works if self._is_read(work, wanted)),
-            wanted.wishes.reads_properties,
-        )
-        for work in batch.works:
+        wanted, expected = batch.selection, 0
+        for number, work in enumerate(batch.works):
+            if number == expected:
+                expected += self._expect(batch, number)
             pulse.check()
             if self._stopping():
                 return
-            outcome = self._one(work, wanted, pulse)
+            if self._gives_way():
+                pulse.gave_way = True
+                return
+            outcome = self._one(work, wanted, toll)
             if outcome is not None:
                 if outcome.reason in LOST_SOURCE and self._mount_is_gone(batch):
                     where = batch.volume.folder.root
                     raise MountLost(vm=self._vm, cause=f"its files are no longer on the share ({where})")
                 done.append(outcome)
             pulse.reached += 1
+
+    def _expect(self, batch: Batch, start: int) -> int:
+        """Tell the share which of the batch's files come next; of how many entries that holds."""
+        ahead, wanted = self._ahead(batch.works[start:]), batch.selection
+        self._source.expect(
+            batch.volume.folder.root,
+            (work.entry for work in ahead if self._is_read(work, wanted)),
+            wanted.wishes.reads_properties,
+        )
+        return len(ahead)
+
+    def _ahead(self, works: Sequence[Work]) -> Sequence[Work]:
+        """The first of `works` that the share may be asked for at once: all, unless the bandwidth is limited."""
+        left = self._allowance.ahead
+        if left == math.inf:
+            return works
+        for number, work in enumerate(works):
+            left -= work.entry.size
+            if left < 0:
+                return works[: max(number, 1)]
+        return works
 
     def _is_read(self, work: Work, wanted: Selection) -> bool:
         """Whether a file is going to be read where its name says, as far as can be told before its turn."""
@@ -126,45 +175,45 @@ class Copier:
         """The volume folder that a batch is of, if it is there. Blocks."""
         return self._source.look(SourcePath(batch.volume.folder.root, ""), beat)
 
-    def _one(self, work: Work, wanted: Selection, pulse: Progress) -> Outcome | None:
+    def _one(self, work: Work, wanted: Selection, toll: "Toll") -> Outcome | None:
         """The outcome of one entry; None for a folder, which is not counted unless it fails."""
         try:
             if work.entry.kind is EntryKind.FOLDER:
                 self._target.make_folder(work.target)
                 return None
-            return self._file(work, wanted, pulse)
+            return self._file(work, wanted, toll)
         except FileError as error:
             return self._outcome(work, Verdict.FAILED, error.reason, str(error.facts.get("what", error)))
 
-    def _file(self, work: Work, wanted: Selection, pulse: Progress) -> Outcome:
+    def _file(self, work: Work, wanted: Selection, toll: "Toll") -> Outcome:
         try:
-            return self._decided(work, wanted, pulse)
+            return self._decided(work, wanted, toll)
         except FileError as error:
             # Somebody has put a file there since the look: it is decided anew, by what stands there now.
             if error.reason is not Reason.EXISTS or self._target.look(work.target).kind is FoundKind.NOTHING:
                 raise
-            return self._decided(work, wanted, pulse)
+            return self._decided(work, wanted, toll)
 
-    def _decided(self, work: Work, wanted: Selection, pulse: Progress) -> Outcome:
+    def _decided(self, work: Work, wanted: Selection, toll: "Toll") -> Outcome:
         decision = decide(work.entry, self._target.look(work.target), wanted.on_conflict, wanted.compare)
         if isinstance(decision, Examine):
-            if self._is_the_same(work, pulse):
+            if self._is_the_same(work, toll):
                 return self._same(work, decision.settle)
             decision = decision.other
         match decision:
             case Copy(replace=overwrite):
-                return self._copy(work, overwrite, pulse)
+                return self._copy(work, overwrite, toll)
             case Renamed():
-                return self._beside(work, wanted, pulse)
+                return self._beside(work, wanted, toll)
             case Skip(reason):
                 return self._outcome(work, Verdict.SKIPPED, reason, reason.cause)
             case Refuse(reason):
                 verdict = Verdict.FAILED if work.entry.kind is EntryKind.UNREADABLE else Verdict.REFUSED
                 return self._outcome(work, verdict, reason, work.entry.message or reason.cause)
 
-    def _is_the_same(self, work: Work, pulse: Progress) -> bool:
+    def _is_the_same(self, work: Work, toll: "Toll") -> bool:
         """Whether the file at the target has the content of the backed-up one."""
-        return self._target.same_content(work.source, work.entry, work.target, self._progress(0, pulse))
+        return self._target.same_content(work.source, work.entry, work.target, toll.of(work.entry.size, tells=False))
 
     def _same(self, work: Work, settle: bool) -> Outcome:
         """The content is there already; with `settle` only the time of the file is not yet the backup's."""
@@ -173,14 +222,12 @@ class Copier:
         message = "the same content is there; its time was set" if settle else Reason.UNCHANGED.cause
         return self._outcome(work, Verdict.SKIPPED, Reason.UNCHANGED, message)
 
-    def _copy(self, work: Work, overwrite: bool, pulse: Progress) -> Outcome:
+    def _copy(self, work: Work, overwrite: bool, toll: "Toll") -> Outcome:
         begun = time.monotonic()
-        placed = self._target.place(
-            work.source, work.entry, work.target, overwrite, self._progress(work.entry.size, pulse)
-        )
+        placed = self._target.place(work.source, work.entry, work.target, overwrite, toll.of(work.entry.size))
         return self._outcome(work, Verdict.RESTORED, None, "", placed, time.monotonic() - begun)
 
-    def _beside(self, work: Work, wanted: Selection, pulse: Progress) -> Outcome:
+    def _beside(self, work: Work, wanted: Selection, toll: "Toll") -> Outcome:
         """Copy under the first free name beside the existing file, unless an earlier run has already done so."""
         name_of = partial(renamed, work.target, wanted.rename_pattern, self._vm, self._created)
         for attempt in range(RENAMES):
@@ -190,32 +237,17 @@ class Copier:
                 return self._outcome(work, Verdict.REFUSED, error.reason, f"no name for a copy beside it: {error}")
             found = self._target.look(beside.target)
             if found.kind is FoundKind.NOTHING:
-                return self._copy(beside, False, pulse)
-            if found.kind is FoundKind.FILE and self._is_own_copy(beside, found, wanted.compare, pulse):
+                return self._copy(beside, False, toll)
+            if found.kind is FoundKind.FILE and self._is_own_copy(beside, found, wanted.compare, toll):
                 return self._outcome(beside, Verdict.SKIPPED, Reason.UNCHANGED, Reason.UNCHANGED.cause)
         name = PurePosixPath(work.target.relative).name
         return self._outcome(work, Verdict.REFUSED, Reason.EXISTS, f"{RENAMES} copies of {name} are there already")
 
-    def _is_own_copy(self, beside: Work, found: Found, compare: Compare, pulse: Progress) -> bool:
+    def _is_own_copy(self, beside: Work, found: Found, compare: Compare, toll: "Toll") -> bool:
         """Whether a file beside the existing one is the backed-up file, put there by an earlier run."""
         if compare is Compare.CONTENT:
-            return found.size == beside.entry.size and self._is_the_same(beside, pulse)
+            return found.size == beside.entry.size and self._is_the_same(beside, toll)
         return same_file(beside.entry, found)
-
-    def _progress(self, size: int, pulse: Progress) -> Checkpoint:
-        if size < REPORT_BYTES:
-            return pulse.check
-        pending = 0
-
-        def check(copied: int) -> None:
-            nonlocal pending
-            pulse.check()
-            pending += copied
-            if pending >= REPORT_BYTES:
-                from_thread.run_sync(self._tell, pending)
-                pending = 0
-
-        return check
 
     def stalled(self, work: Work, seconds: float) -> Outcome:
         """The outcome of a file whose reading or writing did not move."""
@@ -242,6 +274,58 @@ class Copier:
             message=message,
             seconds=seconds,
         )
+
+
+class Toll:
+    """What one batch pays for its bytes, and tells of them. `tell` takes bytes, on the event loop."""
+
+    def __init__(self, allowance: Allowance, gate: Gate, pulse: Progress, tell: Callable[[int], None]) -> None:
+        self._allowance = allowance
+        self._gate = gate
+        self._pulse = pulse
+        self._tell = tell
+        self._owed = self._untold = 0
+        self._told = time.monotonic()
+
+    def of(self, size: int, *, tells: bool = True) -> Checkpoint:
+        """The checkpoint of a file of `size` bytes. While the run is paused it holds a large file that is not complete.
+        What is only compared `tells` of no progress."""
+        large = size >= REPORT_BYTES
+        if not large and self._allowance.ahead == math.inf:
+            return self._pulse.check
+        tells, left = tells and large, size
+        if large:
+            self._untold = 0
+
+        def check(copied: int) -> None:
+            nonlocal left
+            self._pulse.check()
+            self._owed += copied
+            self._untold += copied
+            left -= copied
+            if self._owed >= OWED:
+                self.pay()
+            if tells and self._untold >= REPORT_BYTES:
+                self._tell_now()
+            if left > 0 and self._gate.closed:
+                self._gate.wait(self._still)
+
+        return check
+
+    def pay(self) -> None:
+        """Wait until what was copied may have been. Raises Abandoned."""
+        owed, self._owed = self._owed, 0
+        self._allowance.take(owed, self._still)
+
+    def _still(self) -> None:
+        """Called while it waits: that is no stall, and what is under way is told of now and then."""
+        self._pulse.check()
+        if self._untold and time.monotonic() - self._told >= TELL_EVERY:
+            self._tell_now()
+
+    def _tell_now(self) -> None:
+        from_thread.run_sync(self._tell, self._untold)
+        self._untold, self._told = 0, time.monotonic()
 
 
 def full_target(target: TargetPath) -> str:

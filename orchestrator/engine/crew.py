@@ -174,7 +174,7 @@ class Crew:
 
     def _by(self, lane: _Lane, copier: Copier, batch: Batch, done: list[Outcome], pulse: Progress) -> int | None:
         """Have a batch done. None when it is done, else how many of its entries are: its process died."""
-        patience = math.inf
+        patience, begun = math.inf, len(done)
         pulse.beat()
         try:
             lane.connection.send_bytes(pack_batch(copier.terms, batch))
@@ -189,6 +189,7 @@ class Crew:
                     if report.over:
                         self._free.put(lane)
                         self._raise(report, copier, pulse)
+                        copier.pay(done[begun:], pulse)
                         return None
         except (_Gone, OSError):
             self._replace(lane.worker)
@@ -206,7 +207,7 @@ class Crew:
 
     def _lane(self, copier: Copier, batch: Batch, pulse: Progress) -> _Lane | None:
         """A free place for `batch`, waited for; None when it is to be done here."""
-        if self._hiring is None or copier.stopping or not _suits(batch):
+        if self._hiring is None or copier.stopping or not _suits(batch) or copier.stays_here(batch.bytes):
             return None
         with self._lock:
             self._files += len(batch.works)

@@ -6,6 +6,7 @@ from enum import Enum
 from anyio import create_task_group
 
 from orchestrator.core.plan import MountGroup
+from orchestrator.engine.controls import RunControl
 from orchestrator.engine.seats import Seats
 from orchestrator.engine.stopping import Stop
 
@@ -27,8 +28,9 @@ class EmbeddedDispatcher:
     """Starts the groups of one run in plan order, as many at once as the seats allow, until none is left or a stop is
     asked for."""
 
-    def __init__(self, seats: Seats, stop: Stop, priority: int = 0) -> None:
+    def __init__(self, seats: Seats, stop: Stop, control: RunControl, priority: int = 0) -> None:
         self._seats = seats
+        self._control = control
         self._stop = stop
         self._running = 0
         self._again: set[str] = set()
@@ -39,6 +41,12 @@ class EmbeddedDispatcher:
     def waiting(self) -> Sequence[MountGroup]:
         """The groups that have no seat yet; none when no more are to be begun."""
         return () if self._stop.draining else self._waiting
+
+    @property
+    def room(self) -> bool:
+        """Whether the run is not paused and has fewer mounts than it may have."""
+        most = self._control.mounts
+        return not self._control.paused and (most is None or self._running < most)
 
     async def dispatch(self, groups: Sequence[MountGroup], work: Work) -> None:
         """Run `work` for each group."""

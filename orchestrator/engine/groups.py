@@ -29,6 +29,7 @@ from orchestrator.core.reasons import Reason
 from orchestrator.core.select import Selector
 from orchestrator.engine.books import Books
 from orchestrator.engine.calls import Calls
+from orchestrator.engine.controls import RunControl
 from orchestrator.engine.dispatching import Turn
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.leases import Lease, Leases
@@ -82,6 +83,7 @@ class GroupRunner:
         watch: SessionWatch,
         locator: Locator,
         seats: Seats,
+        control: RunControl,
         written: Written,
     ) -> None:
         self._written = written
@@ -93,7 +95,8 @@ class GroupRunner:
         self._locator = locator
         self._seats = seats
         self._leases = Leases(rooms, books, run)
-        self._stages = Stages(rooms, run, stop, seats)
+        self._control = control
+        self._stages = Stages(rooms, run, stop, seats, control)
         self._calls = Calls(rooms.settings.stall)
 
     async def close(self) -> None:
@@ -173,6 +176,7 @@ class GroupRunner:
         while True:
             before, course.mounted, course.complete, course.unfinished = self._files(group), False, False, []
             try:
+                await self._control.not_paused()
                 await self._once(course, outbox)
                 return course.undone
             except (MountLost, SessionEnded) as error:

@@ -25,6 +25,7 @@ class Progress:
     last: float | None = None
     reached: int = 0
     over: bool = False
+    gave_way: bool = False
     abandoned: bool = False
 
     def beat(self) -> None:

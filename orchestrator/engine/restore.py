@@ -13,6 +13,7 @@ from orchestrator.core.plan import MountGroup, Plan, Selection
 from orchestrator.core.report import exit_code_of
 from orchestrator.core.select import Selector
 from orchestrator.engine.books import Books
+from orchestrator.engine.controls import Controls, RunControl
 from orchestrator.engine.dispatching import EmbeddedDispatcher, Turn
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.groups import GroupRunner
@@ -57,18 +58,18 @@ async def run_job(
     rooms.emit(RunStarted(rooms.clock(), row.id, row.job, len(plan.groups), resumed, done))
     await _announce_earlier(row, rooms, books)
     seats = seats or Seats(rooms.settings, rooms.emit, rooms.clock)
-    dispatcher = EmbeddedDispatcher(seats, stop, priority)
     written: Written = {}
-    runner = GroupRunner(rooms, books, row.id, stop, watch, locator, seats, written)
     error: OrchestratorError | None = None
-    with one_error():
+    with one_error(), seats.controls.of(plan) as control:
+        dispatcher = EmbeddedDispatcher(seats, stop, control, priority)
+        runner = GroupRunner(rooms, books, row.id, stop, watch, locator, seats, control, written)
         async with create_task_group() as witness:
             outbox, inbox = create_memory_object_stream[Handed](rooms.settings.copies * 2)
             scribe = Scribe(rooms, books, row.id, stop, written)
             witness.start_soon(scribe.write, inbox)
             async with outbox:
                 try:
-                    error = await _work(groups, rooms, dispatcher, runner, outbox, stop)
+                    error = await _work(groups, rooms, dispatcher, runner, outbox, stop, seats.controls, control)
                 finally:
                     await runner.close()
     await _settle_lost(row, rooms, books, locator, stop)
@@ -101,6 +102,8 @@ async def _work(
     runner: GroupRunner,
     outbox: Outbox,
     stop: Stop,
+    controls: Controls,
+    control: RunControl,
 ) -> OrchestratorError | None:
     """Do the work; None, or what ended the process's part in it. A stop is no error."""
     try:
@@ -109,6 +112,9 @@ async def _work(
                 with stop.governs(work.cancel_scope):
                     work.start_soon(keep_alive, rooms.session, rooms.settings.keep_alive, rooms.emit, rooms.clock)
                     work.start_soon(stop.enforce_grace, rooms.settings.grace)
+                    work.start_soon(_let_go_on_stop, stop, controls, control)
+                    if rooms.settings.bandwidths.timetable.lines:
+                        work.start_soon(controls.keep_time)
                     await dispatcher.dispatch(groups, lambda group, turn: _restore(group, turn, runner, outbox))
                     work.cancel_scope.cancel()
     except OrchestratorError as error:
@@ -116,6 +122,11 @@ async def _work(
             raise
         return error
     return None
+
+
+async def _let_go_on_stop(stop: Stop, controls: Controls, control: RunControl) -> None:
+    await stop.requested()
+    controls.let_go(control)
 
 
 async def _restore(group: MountGroup, turn: Turn, runner: GroupRunner, outbox: Outbox) -> bool:

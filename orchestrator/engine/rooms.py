@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.core.limits import Limits
+from orchestrator.core.rates import Bandwidths
 from orchestrator.engine.hiring import Hiring
 from orchestrator.engine.ports import (
     Browser,
@@ -37,6 +38,7 @@ class EngineSettings:
     limits: Limits
     reach: Callable[[str], Reach | None]
     copies: int = 16
+    bandwidths: Bandwidths = field(default_factory=Bandwidths)
     processes: int = 0
     mount_timeout: float = 900.0
     folder_timeout: float = 60.0

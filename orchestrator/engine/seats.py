@@ -1,4 +1,4 @@
-"""Places for mounts, and how each backup server is doing: what all runs of one process share."""
+"""Places for mounts, how each backup server is doing, and the limits: what all runs of one process share."""
 
 import threading
 from collections.abc import Sequence
@@ -11,6 +11,8 @@ from orchestrator.core.events import Notice
 from orchestrator.core.health import Circuit, Health, failed, mounted, next_change
 from orchestrator.core.limits import next_group
 from orchestrator.core.plan import MountGroup
+from orchestrator.engine.allowance import Bandwidth
+from orchestrator.engine.controls import Controls
 from orchestrator.engine.ports import Clock, Emit
 from orchestrator.engine.rooms import EngineSettings
 
@@ -19,7 +21,8 @@ WALKERS = range(4, 17)
 
 
 class Waiting(Protocol):
-    """A run with groups that wait for a place. Higher `priority` is served first."""
+    """A run with groups that wait for a place. Higher `priority` is served first. Without `room` it may begin none just
+    now, whatever places are free."""
 
     @property
     def waiting(self) -> Sequence[MountGroup]: ...
@@ -27,11 +30,14 @@ class Waiting(Protocol):
     @property
     def priority(self) -> int: ...
 
+    @property
+    def room(self) -> bool: ...
+
 
 class Seats:
     """One for each process. Limits hold over all its runs, and so does what is known of a backup server."""
 
-    def __init__(self, settings: EngineSettings, emit: Emit, clock: Clock) -> None:
+    def __init__(self, settings: EngineSettings, emit: Emit, clock: Clock, bandwidth: Bandwidth | None = None) -> None:
         self._limits = settings.limits
         self._emit = emit
         self._clock = clock
@@ -41,7 +47,7 @@ class Seats:
         self._changed = Event()
         self.paused = False
         self.processes = threading.Semaphore(settings.processes)
-        self.copying = CapacityLimiter(settings.copies)
+        self.controls = Controls(settings, emit, clock, self.stir, bandwidth or Bandwidth())
         self.walking = CapacityLimiter(min(max(settings.limits.mounts, WALKERS[0]), WALKERS[-1]))
 
     def enter(self, run: Waiting) -> None:
@@ -125,8 +131,9 @@ class Seats:
         given_up = {name for name in servers if self.given_up(name)}
         if given_up:
             return next(group for group in waiting if group.point.backup_server in given_up)
-        if self.paused:
+        if self.paused or not run.room:
             return None
         now = current_time()
         allowed = {name: self._of(name).mounts(self._limits.of_server(name), now) for name in servers}
-        return next_group(waiting, self._taken, replace(self._limits, per_server=allowed))
+        limits = replace(self._limits, mounts=self.controls.mounts, per_server=allowed)
+        return next_group(waiting, self._taken, limits)

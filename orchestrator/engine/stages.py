@@ -1,10 +1,12 @@
 """The stream of one group: walker, copiers and hand-over, joined by a bounded stream, stage after stage."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Protocol
 
 from anyio import CapacityLimiter, create_memory_object_stream, create_task_group, move_on_after, sleep, to_thread
+from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from orchestrator.core.entries import EntryKind, Outcome, Verdict
@@ -13,6 +15,7 @@ from orchestrator.core.events import BytesCopied, FilesScanned, Notice
 from orchestrator.core.plan import MountGroup
 from orchestrator.core.reasons import Reason
 from orchestrator.engine.calls import Calls
+from orchestrator.engine.controls import Controls, RunControl
 from orchestrator.engine.copying import Copier
 from orchestrator.engine.crew import Crew
 from orchestrator.engine.finishing import Folders
@@ -58,13 +61,15 @@ class Ledgered(Protocol):
 
 
 class Stages:
-    """Runs the stages of a group. The limits on threads are shared by all groups of all runs."""
+    """Runs the stages of a group. The limits on threads are shared by all groups of all runs; `control` has those of
+    this run."""
 
-    def __init__(self, rooms: Rooms, run: str, stop: Stop, seats: Seats) -> None:
+    def __init__(self, rooms: Rooms, run: str, stop: Stop, seats: Seats, control: RunControl) -> None:
         self._rooms = rooms
         self._run = run
         self._stop = stop
-        self._copying = seats.copying
+        self._controls = seats.controls
+        self._control = control
         self._space = SpaceGuard(rooms, stop)
         self._walking = seats.walking
         self._calls = Calls(rooms.settings.stall)
@@ -84,12 +89,16 @@ class Stages:
             self._rooms.source, self._rooms.target, group.id, group.vm, group.point.created,
             lambda count: self._rooms.emit(BytesCopied(self._rooms.clock(), self._run, group.id, count)),
             lambda: self._stop.draining,
+            lambda: self._controls.gives_way(self._control),
+            self._controls.bandwidth.of(self._run, group.point.backup_server.casefold()),
+            self._control.gate,
         )  # fmt: skip
         count = _Count(course, lambda files, size, complete: self._scanned(group, files, size, complete))
         for walks in stages:
             stage = _Stage(
-                copier, course, outbox, self._copying, self._space, self._calls, self._crew, self._rooms.settings
-            )
+                copier, course, outbox, self._controls, self._control, self._space, self._calls, self._crew,
+                self._rooms.settings,
+            )  # fmt: skip
             await self._stage(stage, walks, count)
             if self._stop.draining:
                 return False
@@ -100,17 +109,16 @@ class Stages:
         self._rooms.emit(FilesScanned(self._rooms.clock(), self._run, group.id, files, size, complete))
 
     async def _stage(self, stage: "_Stage", walks: Sequence[Walk], count: "_Count") -> None:
-        send, receive = create_memory_object_stream[Batch](stage.width)
+        send, receive = create_memory_object_stream[Batch](self._controls.copies)
         with one_error():
             async with create_task_group() as watched:
                 watched.start_soon(stage.watch)
-                async with create_task_group() as tasks:
-                    async with receive:
-                        for _ in range(stage.width):
-                            tasks.start_soon(stage.copy, receive.clone())
+                async with create_task_group() as tasks, receive, create_task_group() as widening:
+                    widening.start_soon(stage.copy_wide, tasks, receive)
                     async with send:
                         for walk in walks:
                             await self._walk(walk, send, stage, count)
+                    widening.cancel_scope.cancel()
                 await stage.again()
                 watched.cancel_scope.cancel()
         if not self._stop.draining:
@@ -119,7 +127,8 @@ class Stages:
     async def _finish_folders(self, stage: "_Stage") -> None:
         vm = stage.course.group.vm
         try:
-            await self._calls.run(f"folders of {vm}", partial(stage.finish_folders, self._rooms), self._copying)
+            finish = partial(stage.finish_folders, self._rooms)
+            await self._calls.run(f"folders of {vm}", finish, self._controls.copying)
         except TimeoutError as error:
             told = f"{vm}: not every folder got its time back: {error.strerror}"
             self._rooms.emit(Notice(self._rooms.clock(), told))
@@ -172,7 +181,8 @@ class _Stage:
         copier: Copier,
         course: Ledgered,
         outbox: Outbox,
-        threads: CapacityLimiter,
+        controls: Controls,
+        control: RunControl,
         space: SpaceGuard,
         calls: Calls,
         crew: Crew,
@@ -181,15 +191,25 @@ class _Stage:
         self._copier = copier
         self.course = course
         self._outbox = outbox
-        self._threads = threads
+        self._controls = controls
+        self._control = control
+        self._threads = CapacityLimiter(math.inf)  # what holds are the places
         self._space = space
         self._calls = calls
         self._crew = crew
         self._stall = settings.stall
         self._pulses: set[Pulse] = set()
-        self.width = settings.copies
         self.folders = Folders()
         self._put_off: list[tuple[Batch, Work]] = []
+
+    async def copy_wide(self, copiers: TaskGroup, receive: MemoryObjectReceiveStream[Batch]) -> None:
+        """Start as many copiers as may copy at once, and more when more may."""
+        width = 0
+        while True:
+            for _ in range(width, self._controls.copies):
+                copiers.start_soon(self.copy, receive.clone())
+            width = max(width, self._controls.copies)
+            await self._controls.widened()
 
     async def copy(self, receive: MemoryObjectReceiveStream[Batch]) -> None:
         """Deal with batches until there are no more."""
@@ -211,34 +231,33 @@ class _Stage:
                 pulse.give_up_if_stalled(self._stall)
 
     async def _perform(self, batch: Batch, last: bool) -> None:
-        """One batch, and what is left of it when a file stalled."""
+        """One batch, and what is left of it when a file stalled, or when its thread gave way."""
         rest: Batch | None = batch
         while rest is not None:
+            await self._control.not_paused()
             needed = partial(self._copier.needed, rest)
             if not await self._space.room_for(rest.selection.destination, rest.bytes, needed):
                 return
             rest = await self._in_thread(rest, last)
 
     async def _in_thread(self, batch: Batch, last: bool) -> Batch | None:
-        """Deal with a batch in a thread; what is left of it when a file stalled. What the thread has done is handed
-        over however this ends."""
+        """Deal with a batch in a thread; what is left of it when a file stalled or the thread gave way. What the thread
+        has done is handed over however this ends."""
         done: list[Outcome] = []
         pulse = Pulse()
         self._pulses.add(pulse)
         try:
             with pulse.scope:
-                await to_thread.run_sync(
-                    self._crew.perform,
-                    self._copier,
-                    batch,
-                    done,
-                    pulse,
-                    limiter=self._threads,
-                    abandon_on_cancel=True,
-                )
+                async with self._control.copies, self._controls.copying:
+                    with self._controls.at_work(self._control):
+                        perform = partial(self._crew.perform, self._copier, batch, done, pulse)
+                        await to_thread.run_sync(perform, limiter=self._threads, abandon_on_cancel=True)
         finally:
             pulse.abandoned = True
             self._pulses.discard(pulse)
+            if not pulse.over:  # it may wait for bandwidth, or for the end of a pause
+                self._controls.bandwidth.wake()
+                self._control.gate.wake()
             await self._until_over(pulse)
             reached, outcomes = pulse.reached, list(done)  # in this order: the thread may end its file just now
             if pulse.stalled and not pulse.over and reached < len(batch.works):
@@ -246,9 +265,10 @@ class _Stage:
                 if not outcomes or outcomes[-1].guest_path != work.guest_path:
                     outcomes.append(self._copier.stalled(work, self._stall))
             await hand_over(self._outbox, outcomes if last else self._keep(batch, outcomes))
-        if not pulse.stalled:
+        if not pulse.stalled and not pulse.gave_way:
             return None
-        await self._look_at_volume(batch)
+        if pulse.stalled:
+            await self._look_at_volume(batch)
         left = batch.works[reached:]
         return Batch(batch.selection, batch.volume, left) if left else None
 

@@ -15,6 +15,7 @@ from orchestrator.core.events import Event
 from orchestrator.core.ledger import LeaseRow, RunRow
 from orchestrator.metrics.copies import Copies
 from orchestrator.metrics.last_runs import LastRuns
+from orchestrator.metrics.limits import LimitsInForce
 from orchestrator.metrics.mounts import Mounts
 from orchestrator.metrics.queue import Queue
 from orchestrator.metrics.requests import Requests
@@ -63,7 +64,14 @@ class Metrics:
         self._mounts = Mounts(passing, lasting)
         self._queue = Queue(passing)
         self._last_runs = LastRuns(lasting)
-        self._folds = (self._mounts, Copies(passing), Requests(passing), self._queue, self._last_runs)
+        self._folds = (
+            self._mounts,
+            Copies(passing),
+            Requests(passing),
+            LimitsInForce(passing),
+            self._queue,
+            self._last_runs,
+        )
         self._lasting, self._whole = lasting.registry, _Together(lasting.registry, passing.registry)
         self.series: tuple[Series, ...] = (*lasting.series, *passing.series)
 

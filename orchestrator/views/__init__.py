@@ -17,6 +17,7 @@ from orchestrator.views.json import (
     report_json,
     status_json,
 )
+from orchestrator.views.limits import change_line, limits_text, limits_values
 from orchestrator.views.log import LogLines, log_line, progress_line
 from orchestrator.views.status import Look, status_fragment, status_page
 from orchestrator.views.text import (
@@ -37,6 +38,7 @@ __all__ = [
     "announcement_text",
     "announcement_title",
     "announcement_values",
+    "change_line",
     "count",
     "drills_json",
     "drills_text",
@@ -44,6 +46,8 @@ __all__ = [
     "event_json",
     "event_name",
     "instant",
+    "limits_text",
+    "limits_values",
     "log_line",
     "plan_json_view",
     "plan_text",

@@ -94,8 +94,11 @@ def _of_run(run: RunNow, snapshot: Snapshot) -> Iterator[Alert]:
         late = about((run.forecast - run.deadline).total_seconds())
         text = f"It ends at about {clock(run.forecast, snapshot.at)} as things go, {late} too late."
         yield Alert("bad", f"{job} misses its deadline of {clock(run.deadline, snapshot.at)}", text)
+    if run.paused:
+        title, text = f"{job} is paused", f"Its mounts stay open. Run `orchestrator unpause {clipped(run.run, 80)}`."
+        yield Alert("fair", title, text)
     still = (snapshot.at - run.moved).total_seconds()
-    if run.mounts_open and still >= STALLED_AFTER:
+    if run.mounts_open and not run.paused and still >= STALLED_AFTER:
         tone: Tone = "bad" if still >= STUCK_AFTER else "fair"
         yield Alert(tone, f"{job} stands still", f"Nothing has moved for {about(still)}. Are the mount shares there?")
     if run.groups_failed:

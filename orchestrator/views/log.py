@@ -21,6 +21,7 @@ from orchestrator.core.events import (
     JobNotStarted,
     JobRejected,
     JobTaken,
+    LimitChanged,
     MountDeleted,
     MountGone,
     MountLeft,
@@ -31,6 +32,7 @@ from orchestrator.core.events import (
     ReportWritten,
     RequestAnswered,
     RunEnded,
+    RunPaused,
     RunPruned,
     RunReported,
     RunStarted,
@@ -116,6 +118,10 @@ def _headline(event: Event) -> tuple[Level, str]:
             return "warning", "session renewed"
         case Stopping():
             return "warning", "stopping"
+        case LimitChanged():
+            return "warning" if event.who else "info", "limit changed"
+        case RunPaused(paused=paused):
+            return "warning", "run paused" if paused else "run goes on"
         case Notice(message=message):
             return "info", visible(message)
         case ReportWritten():
@@ -186,6 +192,10 @@ def progress_line(tally: Tally, now: datetime) -> str:
         f"{duration(left)} to go" if left is not None else "time to go unknown",
         f"{count(tally.mounts_open, 'mount')} open",
     ]
+    if tally.paused:
+        parts.insert(0, "paused")
+    if tally.bandwidth:
+        parts.append(f"bandwidth limited to {tally.bandwidth}")
     if bad:
         parts.append(count(bad, "problem"))
     if tally.mounts_left:

@@ -7,12 +7,14 @@ from orchestrator.core.events import (
     GroupEnded,
     JobNotStarted,
     JobRejected,
+    LimitChanged,
     MountGone,
     MountLeft,
     Notice,
     OperatorActed,
     QueuePaused,
     RunEnded,
+    RunPaused,
     RunStarted,
     ScheduleMissed,
     SessionRenewed,
@@ -21,6 +23,7 @@ from orchestrator.core.events import (
     WatcherReady,
 )
 from orchestrator.core.ledger import GroupState
+from orchestrator.views.limits import change_line
 from orchestrator.views.units import count, duration, instant, short_verdict
 
 _ASKED = {
@@ -49,6 +52,8 @@ def told(event: Event) -> str:
             return f"logged on to Enterprise Manager again: {cause}"
         case Stopping(how=how, run=run):
             return f"stopping {run or 'everything'}, {'files in flight are finished' if how == 'drain' else 'at once'}"
+        case LimitChanged() | RunPaused():
+            return change_line(event)
         case Notice(message=message):
             return message
         case OperatorActed(who=who, what=what, run=run):

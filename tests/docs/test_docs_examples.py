@@ -17,7 +17,6 @@ from orchestrator.config import (
     CopySettings,
     DrillSettings,
     EnterpriseManagerSettings,
-    LimitSettings,
     MetricsSettings,
     StateSettings,
     TargetSettings,
@@ -25,6 +24,7 @@ from orchestrator.config import (
     WatchSettings,
     load_config,
 )
+from orchestrator.config_limits import LimitSettings
 from orchestrator.config_notifications import NotificationSettings, PingSettings
 from orchestrator.config_shares import ShareSettings
 from orchestrator.config_web import WebSettings

@@ -173,6 +173,7 @@ def test_every_metric_is_on_the_dashboard_or_in_an_alert_or_only_for_looking_up(
         "orchestrator_jobs_ended_total",
         "orchestrator_restored_bytes_total",
         "orchestrator_not_restored_bytes_total",
+        "orchestrator_bandwidth_limit_bytes_per_second",
     }
 
 

@@ -19,13 +19,13 @@ from orchestrator.config import (
     CopySettings,
     DrillSettings,
     EnterpriseManagerSettings,
-    LimitSettings,
     MetricsSettings,
     StateSettings,
     TargetSettings,
     TracingSettings,
     WatchSettings,
 )
+from orchestrator.config_limits import LimitSettings
 from orchestrator.config_notifications import NotificationSettings, PingSettings
 from orchestrator.config_shares import ShareSettings
 from orchestrator.config_web import WebSettings

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli.service import EXTEND_SECONDS, STILL_SECONDS, Service, longest_silence, service_notifier
-from orchestrator.config import LimitSettings
+from orchestrator.config_limits import LimitSettings
 from orchestrator.core.events import (
     BytesCopied,
     Event,

@@ -1,0 +1,59 @@
+"""Limits and pauses in words, for people and for programs."""
+
+from datetime import datetime
+from typing import Any
+
+from orchestrator.core.events import LimitChanged, RunPaused
+from orchestrator.core.limiting import LimitNow, LimitsNow
+from orchestrator.views.units import clock, visible
+
+
+def change_line(event: LimitChanged | RunPaused) -> str:
+    """What has changed, in a line. Names in it are as they are: what shows the line makes them visible."""
+    by = f", by {event.who}" if event.who else ""
+    if isinstance(event, RunPaused):
+        what = "paused: no file is begun, those in flight are held" if event.paused else "goes on"
+        return f"{event.run} {what}{by}"
+    what = _what(event.what, event.run, event.backup_server)
+    if not event.before:
+        return f"{what} is limited to {event.value} ({event.cause})"
+    why = "" if event.who else f" ({event.cause})"
+    return f"{what} is {event.value} from now on, it was {event.before}{by}{why}"
+
+
+def limits_text(found: LimitsNow, now: datetime) -> str:
+    """The limits in force, one on a line, and the runs that are paused."""
+    rows = [(_what_of(one), one.text, _why(one, now)) for one in found.limits]
+    wide = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    lines = [f"{what:<{wide[0]}}  {value:<{wide[1]}}  {why}" for what, value, why in rows]
+    lines += [f"{run.run} {'is paused' if run.paused else 'is going on'}" for run in found.runs]
+    return "\n".join(map(visible, lines))
+
+
+def limits_values(found: LimitsNow) -> dict[str, Any]:
+    """The same as values for JSON: `limits` and `runs`."""
+    limits = [
+        {
+            "what": one.limit.what,
+            "run": one.limit.run,
+            "backup_server": one.limit.backup_server,
+            "value": one.value,
+            "text": one.text,
+            "cause": one.cause,
+            "until": one.until.isoformat() if one.until else None,
+        }
+        for one in found.limits
+    ]
+    return {"limits": limits, "runs": [{"run": one.run, "job": one.job, "paused": one.paused} for one in found.runs]}
+
+
+def _what(what: str, run: str, backup_server: str) -> str:
+    return f"{what} of {run or backup_server}" if run or backup_server else what
+
+
+def _what_of(one: LimitNow) -> str:
+    return _what(one.limit.what, one.limit.run, one.limit.backup_server)
+
+
+def _why(one: LimitNow, now: datetime) -> str:
+    return f"{one.cause}, until {clock(one.until, now)}" if one.until else one.cause
