@@ -29,7 +29,17 @@ from orchestrator.engine.stopping import Stop
 from orchestrator.engine.sweeping import sweep
 from orchestrator.engine.verifying import Verified, verify
 from orchestrator.journal import Journal, is_locked
-from orchestrator.opening import App, Listen, hiring_of, make_notifier, now, opened, reading, stopped_from_outside
+from orchestrator.opening import (
+    App,
+    Listen,
+    hiring_of,
+    make_notifier,
+    now,
+    opened,
+    reading,
+    steered,
+    stopped_from_outside,
+)
 from orchestrator.planning import NamedJob, checked_plan, close, show_plans
 from orchestrator.reaching import make_verifier
 
@@ -60,14 +70,14 @@ async def run_jobs(
     """Run `jobs` one after the other. Every plan is made before the first run begins; after a stop the others are
     only begun, so that `resume` knows of them. `compare` is instead of what the jobs say."""
     rooms = app.rooms()
-    async with announced(app.services, app.listen, now, app.docket), _working(app, rooms) as (books, stop):
+    async with announced(app.services, app.listen, now, app.docket), _working(app, rooms) as (books, stop, seats):
         plans: list[Plan] = []
         with stop.forestalls():
             for named in jobs:
                 run = await books.ask(new_run, app.journal, named.job.name, [one.run for one in plans])
                 one = await checked_plan(app, rooms, books, named, run, keep_going)
                 plans.append(comparing(one, compare) if compare else one)
-        finished, seats = [], Seats(rooms.settings, rooms.emit, rooms.clock)
+        finished = []
         for named, one in zip(jobs, plans, strict=True):
             finished.append(await run_plan(app, rooms, books, stop, named.content, one, seats))
         return finished
@@ -120,8 +130,8 @@ async def resume_run(app: App, run: str | None, compare: Compare | None = None) 
     if compare is not None:
         row = replace(row, plan=plan_to_json(comparing(plan_from_json(row.plan), compare)))
     app.docket.expect([row.job])
-    async with announced(app.services, app.listen, now, app.docket), _working(app, rooms) as (books, stop):
-        return await go_on(app, rooms, books, stop, row)
+    async with announced(app.services, app.listen, now, app.docket), _working(app, rooms) as (books, stop, seats):
+        return await go_on(app, rooms, books, stop, row, seats)
 
 
 async def sweep_mounts(app: App, within: float) -> tuple[list[LeaseRow], list[LeaseRow]]:
@@ -150,14 +160,15 @@ async def verify_run(config: Config, journal: Journal, run: RunRow, tell: Callab
 
 
 @asynccontextmanager
-async def _working(app: App, rooms: Rooms) -> AsyncIterator[tuple[Books, Stop]]:
-    """Signals obeyed, logged on, leftovers swept; logged off at the end unless a mount is left."""
-    books = books_of(rooms)
+async def _working(app: App, rooms: Rooms) -> AsyncIterator[tuple[Books, Stop, Seats]]:
+    """Signals and control socket obeyed, logged on, leftovers swept; logged off at the end unless a mount is left."""
+    books, seats = books_of(rooms), Seats(rooms.settings, rooms.emit, rooms.clock)
     async with (
         stopped_from_outside(app.listen, app.config.state.folder, app.must_stop) as stop,
+        steered(app, seats),
         logged_on(app, rooms, books, stop),
     ):
-        yield books, stop
+        yield books, stop, seats
 
 
 @asynccontextmanager

@@ -28,6 +28,7 @@ from orchestrator.engine.beside import Service, in_thread
 from orchestrator.engine.hiring import Hiring
 from orchestrator.engine.ports import Source
 from orchestrator.engine.rooms import EngineSettings, Reach, Rooms
+from orchestrator.engine.seats import Seats
 from orchestrator.engine.sessions import SessionWatch
 from orchestrator.engine.stopping import Stop, obeying
 from orchestrator.enterprise_manager import Client, Observer, ssl_context
@@ -35,6 +36,7 @@ from orchestrator.files import Algorithm, LocalTarget
 from orchestrator.journal import Journal, open_journal
 from orchestrator.notify import Means, Notifier, open_notifier
 from orchestrator.reaching import make_source, make_target
+from orchestrator.web import ControlSocket, controlled, open_control
 from orchestrator.working import PROGRAM, Recipe
 
 if TYPE_CHECKING:
@@ -66,6 +68,8 @@ class App:
     services: Sequence[Service] = ()
     docket: Docket = field(default_factory=Docket)
     must_stop: Callable[[], bool] | None = None
+    control: ControlSocket | None = None
+    """There for what runs jobs."""
 
     def rooms(self) -> Rooms:
         """Everything the engine is given."""
@@ -179,6 +183,7 @@ def opened(
         except OrchestratorError as error:
             anyio.run(announce_unopened, notifier.services, heard, now, docket, error)
             raise
+        app.control = stack.enter_context(open_control(config.state.folder))  # under the lock
         yield app
 
 
@@ -257,6 +262,16 @@ def keeping(config: Config) -> Iterator[Journal]:
     """The journal for a command that changes it and asks EM nothing. StateLocked while a run is going on."""
     with closing(open_journal(config.state.folder)) as journal:
         yield journal
+
+
+@asynccontextmanager
+async def steered(app: App, seats: Seats) -> AsyncIterator[None]:
+    """While this is open, the control socket changes the limits of `seats` and pauses their runs."""
+    if app.control is None:
+        yield
+        return
+    async with controlled(app.control, seats.controls, lambda text: app.listen(Notice(now(), text))):
+        yield
 
 
 @asynccontextmanager

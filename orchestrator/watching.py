@@ -30,7 +30,7 @@ from orchestrator.engine.stopping import Stop
 from orchestrator.engine.timetable import Timetable
 from orchestrator.inbox import DropFolder
 from orchestrator.journal import Journal, is_locked
-from orchestrator.opening import App, Listen, new_id, now, stopped_from_outside
+from orchestrator.opening import App, Listen, new_id, now, steered, stopped_from_outside
 from orchestrator.planning import NamedJob, checked_plan
 from orchestrator.pruning import prune
 
@@ -80,18 +80,19 @@ class Watch:
         told = announced(app.services, app.listen, now, app.docket)
         stopped = stopped_from_outside(app.listen, app.config.state.folder, app.must_stop)
         async with told, stopped as stop:
-            self._serving = self._built(app, rooms, books, once)
+            seats = Seats(rooms.settings, rooms.emit, rooms.clock)
+            self._serving = self._built(app, rooms, books, seats, once)
             try:
-                await self._serving.serve(stop, beside)
+                async with steered(app, seats):
+                    await self._serving.serve(stop, beside)
             finally:
                 self._serving = None
         left = await books.ask(app.journal.open_leases)
         return ExitCode.MOUNTS_LEFT if left else ExitCode.OK
 
-    def _built(self, app: App, rooms: Rooms, books: Books, once: bool) -> Serving:
+    def _built(self, app: App, rooms: Rooms, books: Books, seats: Seats, once: bool) -> Serving:
         config, journal = app.config, app.journal
         watch, tag = config.watch, _tag(config.state.folder)
-        seats = Seats(rooms.settings, rooms.emit, rooms.clock)
         queue = Queue(watch.runs, rooms.emit, rooms.clock)
         timetable = Timetable(
             journal, journal, self.folder, queue, books, rooms.emit, rooms.clock, timedelta(seconds=watch.misfire_grace)

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import anyio
 import typer
@@ -17,6 +17,7 @@ from orchestrator.artefacts import files_anew, read_report, write_artefacts, wri
 from orchestrator.cli.auditing import audit
 from orchestrator.cli.demo import demonstrate
 from orchestrator.cli.keeping import prune_state, show_drills
+from orchestrator.cli.limiting import in_force, limit
 from orchestrator.cli.listening import listening
 from orchestrator.cli.measuring import measuring
 from orchestrator.cli.notifying import notify_test
@@ -31,6 +32,7 @@ from orchestrator.config import Config
 from orchestrator.core.errors import ExitCode, WordsError, worst
 from orchestrator.core.job import Compare
 from orchestrator.core.ledger import RunRow, RunState
+from orchestrator.core.limiting import LimitsNow
 from orchestrator.core.report import Report
 from orchestrator.journal import Journal
 from orchestrator.views import (
@@ -38,6 +40,7 @@ from orchestrator.views import (
     plan_text,
     report_json,
     report_text,
+    run_limits,
     status_text,
     visible,
 )
@@ -214,8 +217,9 @@ def status(context: typer.Context, run: OptionalRun = None) -> None:
     with roof.reading(config) as journal:
         if run is None:
             runs = journal.runs()
-            values = [_run_values(row) for row in runs]
-            say(json.dumps(values, indent=2) if options.json else standing(config, journal, runs))
+            limits = in_force(config)
+            values = [_run_values(row, limits) for row in runs]
+            say(json.dumps(values, indent=2) if options.json else standing(config, journal, runs, limits))
             return
         if options.json:
             say(report_json(read_report(journal, config, run)))
@@ -292,6 +296,7 @@ cli.command(name="queue")(plainly(queue))
 cli.command(name="pause")(plainly(pause))
 cli.command(name="unpause")(plainly(unpause))
 cli.command(name="stop")(plainly(stop))
+cli.command(name="limit")(plainly(limit))
 cli.command(name="notify-test")(plainly(notify_test))
 cli.add_typer(audit, name="audit")
 cli.command(name="simulate")(plainly(serve_simulator))
@@ -336,8 +341,9 @@ def _listed(texts: Sequence[str]) -> str:
     return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
 
 
-def _run_values(row: RunRow) -> dict[str, str | int | None]:
+def _run_values(row: RunRow, limits: LimitsNow | None) -> dict[str, Any]:
     ended = row.ended.isoformat() if row.ended else None
+    now = {} if limits is None else run_limits(limits, row.id)
     return {
         "run": row.id,
         "job": row.job,
@@ -345,6 +351,7 @@ def _run_values(row: RunRow) -> dict[str, str | int | None]:
         "started": row.started.isoformat(),
         "ended": ended,
         "exit_code": row.exit_code,
+        **now,
     }
 
 

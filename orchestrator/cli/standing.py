@@ -5,16 +5,19 @@ from collections.abc import Sequence
 from orchestrator import app as roof
 from orchestrator.config import Config
 from orchestrator.core.ledger import LeaseRow, RunRow, RunState
+from orchestrator.core.limiting import LimitsNow
 from orchestrator.journal import Journal
-from orchestrator.views import standing_text
+from orchestrator.views import limits_line, standing_text
 
 
-def standing(config: Config, journal: Journal, runs: Sequence[RunRow]) -> str:
+def standing(config: Config, journal: Journal, runs: Sequence[RunRow], limits: LimitsNow | None) -> str:
     """Where everything stands, for people."""
     somebody = roof.is_locked(config.state.folder)
     left = mounts_left(journal, runs, somebody=somebody)
     jobs = len(journal.unfinished_drops())
-    return standing_text(runs, jobs, left, somebody=somebody, paused=journal.paused())
+    text = standing_text(runs, jobs, left, somebody=somebody, paused=journal.paused())
+    more = limits_line(limits) if limits is not None else ""
+    return f"{text}\n{more}\n" if more else text
 
 
 def mounts_left(journal: Journal, runs: Sequence[RunRow], *, somebody: bool) -> list[LeaseRow]:

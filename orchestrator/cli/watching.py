@@ -14,6 +14,7 @@ import typer
 
 from orchestrator import app as roof
 from orchestrator.cli.aside import Aside
+from orchestrator.cli.limiting import pause_run
 from orchestrator.cli.listening import listening
 from orchestrator.cli.measuring import WRITE_EVERY, measuring
 from orchestrator.cli.progress import Headlines, lines_lost
@@ -120,21 +121,38 @@ def queue(context: typer.Context) -> None:
     say(queue_json(lines, paused) if options.json else queue_text(lines, paused))
 
 
-def pause(context: typer.Context) -> None:
+def pause(
+    context: typer.Context,
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="One run; without it, the watcher.")] = None,
+) -> None:
     """Let the watcher begin nothing new: no job, no mount. What is mounted goes on to its end. Kept over restarts.
 
     \b
     orchestrator pause
+    orchestrator pause incident-4711-20261123T031500Z
+
+    With RUN only that run is paused, of a watcher or by hand: it begins no file and no mount, holds large files where
+    they are, and keeps its mounts open. That ends with its process: a run that is resumed is not paused.
     """
+    if run is not None:
+        pause_run(context.obj, run, paused=True)
+        return
     ask(context.obj, "pause", "paused: nothing new begins; `orchestrator unpause` goes on")
 
 
-def unpause(context: typer.Context) -> None:
-    """Let the watcher go on.
+def unpause(
+    context: typer.Context,
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="One run; without it, the watcher.")] = None,
+) -> None:
+    """Let the watcher go on, or one run.
 
     \b
     orchestrator unpause
+    orchestrator unpause incident-4711-20261123T031500Z
     """
+    if run is not None:
+        pause_run(context.obj, run, paused=False)
+        return
     ask(context.obj, "unpause", "goes on")
 
 
@@ -198,12 +216,16 @@ def ask(options: Globals, word: str, answer: str) -> None:
             file.unlink(missing_ok=True)
             raise NobodyListens(
                 what=f"the orchestrator that is running on {folder} does not listen to `{word}`: it is no watcher, or "
-                "it hangs; `orchestrator status` shows what goes on"
+                f"it hangs; `orchestrator status` shows what goes on{_of_one_run(word)}"
             )
     except OSError as cause:
         raise WordsError(what=f"{file}: cannot be written: {cause.strerror}") from cause
     enter_command(config, word)
     say(answer)
+
+
+def _of_one_run(word: str) -> str:
+    return f", and `orchestrator {word} RUN` is for one run" if word in ("pause", "unpause", "stop") else ""
 
 
 def _taken(file: Path) -> bool:

@@ -17,7 +17,7 @@ from orchestrator.views.json import (
     report_json,
     status_json,
 )
-from orchestrator.views.limits import change_line, limits_text, limits_values
+from orchestrator.views.limits import change_line, limits_line, limits_of, limits_text, limits_values, run_limits
 from orchestrator.views.log import LogLines, log_line, progress_line
 from orchestrator.views.status import Look, status_fragment, status_page
 from orchestrator.views.text import (
@@ -46,6 +46,8 @@ __all__ = [
     "event_json",
     "event_name",
     "instant",
+    "limits_line",
+    "limits_of",
     "limits_text",
     "limits_values",
     "log_line",
@@ -60,6 +62,7 @@ __all__ = [
     "report_html",
     "report_json",
     "report_text",
+    "run_limits",
     "runs_text",
     "size",
     "standing_text",

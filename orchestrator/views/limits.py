@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.core.events import LimitChanged, RunPaused
-from orchestrator.core.limiting import LimitNow, LimitsNow
+from orchestrator.core.limiting import BY_HAND, Limit, LimitedRun, LimitNow, LimitsNow
 from orchestrator.views.units import clock, visible
 
 
@@ -30,6 +30,27 @@ def limits_text(found: LimitsNow, now: datetime) -> str:
     return "\n".join(map(visible, lines))
 
 
+def limits_line(found: LimitsNow) -> str:
+    """What of it a person should know who looks at everything: bandwidths, what was changed by hand, paused runs."""
+    limits = [
+        f"{_what_of(one)} {one.text}"
+        for one in found.limits
+        if one.cause == BY_HAND or (one.limit.what == "bandwidth" and one.value is not None)
+    ]
+    lines = [f"Limited: {', '.join(limits)}. `orchestrator limit` shows why."] if limits else []
+    lines += [f"{run.run} is paused; `orchestrator unpause {run.run}` goes on." for run in found.runs if run.paused]
+    return "\n".join(map(visible, lines))
+
+
+def run_limits(found: LimitsNow, run: str) -> dict[str, Any]:
+    """`paused` and `limits` of a run that is going on, as values for JSON; nothing for any other run."""
+    paused = next((one.paused for one in found.runs if one.run == run), None)
+    if paused is None:
+        return {}
+    limits = [one for one in limits_values(found)["limits"] if one["run"] in ("", run)]
+    return {"paused": paused, "limits": limits}
+
+
 def limits_values(found: LimitsNow) -> dict[str, Any]:
     """The same as values for JSON: `limits` and `runs`."""
     limits = [
@@ -45,6 +66,20 @@ def limits_values(found: LimitsNow) -> dict[str, Any]:
         for one in found.limits
     ]
     return {"limits": limits, "runs": [{"run": one.run, "job": one.job, "paused": one.paused} for one in found.runs]}
+
+
+def limits_of(values: Any) -> LimitsNow:
+    """What `limits_values` has made values of."""
+    limits = tuple(
+        LimitNow(
+            Limit(one["what"], one["run"], one["backup_server"]),
+            one["value"],
+            one["cause"],
+            datetime.fromisoformat(one["until"]) if one["until"] else None,
+        )
+        for one in values["limits"]
+    )
+    return LimitsNow(limits, tuple(LimitedRun(one["run"], one["job"], one["paused"]) for one in values["runs"]))
 
 
 def _what(what: str, run: str, backup_server: str) -> str:

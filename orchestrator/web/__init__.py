@@ -1,4 +1,5 @@
-"""The status page: what is going on, for a browser, a wall screen, a monitor, and operators who may act.
+"""The status page: what is going on, for a browser, a wall screen, a monitor, and operators who may act. And the
+control socket, by which the account of orchestrator changes limits and pauses runs.
 
 May touch: the aiohttp server, its own sockets and their files, the certificate and the token, the clock it is given.
 Promises: it only shows snapshots, so that nothing a browser does can hold a run up; read-only unless somebody proves by
@@ -7,8 +8,22 @@ a client that is slow, hostile or gone costs a bounded amount. Refuses: engine a
 beyond what the server does itself, requests to anywhere else, and a token in the clear.
 """
 
+from orchestrator.web.control import CONTROL, ControlSocket, controlled, open_control
 from orchestrator.web.listeners import Listeners, open_listeners
-from orchestrator.web.ports import Actions, Sources
+from orchestrator.web.ports import Actions, Controls, Sources
 from orchestrator.web.server import serving
+from orchestrator.web.sockets import reachable
 
-__all__ = ["Actions", "Listeners", "Sources", "open_listeners", "serving"]
+__all__ = [
+    "CONTROL",
+    "Actions",
+    "ControlSocket",
+    "Controls",
+    "Listeners",
+    "Sources",
+    "controlled",
+    "open_control",
+    "open_listeners",
+    "reachable",
+    "serving",
+]

@@ -10,7 +10,7 @@ import socket
 import ssl
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
 from ipaddress import ip_address
@@ -19,8 +19,8 @@ from pathlib import Path
 from orchestrator.config import read_secret
 from orchestrator.config_web import WebSettings, split_address
 from orchestrator.core.errors import ConfigInvalid
+from orchestrator.web.sockets import BACKLOG, local_socket, reachable
 
-BACKLOG = 64
 TOKEN_AT_LEAST = 16
 """Characters below which a token could be guessed."""
 
@@ -142,25 +142,15 @@ def _listen_local(path: Path) -> Iterator[socket.socket]:
     if not hasattr(socket, "AF_UNIX"):
         raise ConfigInvalid(place="web.socket", problems="this system has no local sockets; use web.listen")
     _remove_stale(path)
-    with socket.socket(socket.AF_UNIX) as listening:
+    with ExitStack() as stack:
         try:
-            listening.bind(str(path))
-            # Nobody can connect before `listen`, so the mode is right before it matters.
-            path.chmod(0o600)
-            ours = path.lstat()
-            listening.listen(BACKLOG)
+            listening = stack.enter_context(local_socket(path))
         except FileNotFoundError as cause:
             hint = f"the folder {path.parent} does not exist; make it (systemd: RuntimeDirectory=)"
             raise ConfigInvalid(place="web.socket", problems=hint) from cause
         except OSError as cause:
             raise ConfigInvalid(place="web.socket", problems=f"{path} cannot be made: {cause}") from cause
-        listening.setblocking(False)
-        try:
-            yield listening
-        finally:
-            with suppress(OSError):
-                if os.path.samestat(path.lstat(), ours):
-                    path.unlink()
+        yield listening
 
 
 def _remove_stale(path: Path) -> None:
@@ -170,9 +160,9 @@ def _remove_stale(path: Path) -> None:
             raise ConfigInvalid(
                 place="web.socket", problems=f"{path} is there and is no socket; move it away, or choose another path"
             )
-        with socket.socket(socket.AF_UNIX) as probe:
+        with socket.socket(socket.AF_UNIX) as probe, reachable(path) as short:
             probe.settimeout(1)
-            probe.connect(str(path))
+            probe.connect(short)
     except FileNotFoundError:
         return
     except ConnectionRefusedError:

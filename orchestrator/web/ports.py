@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from orchestrator.core.events import Event
+from orchestrator.core.limiting import LimitsNow, LimitWish
 from orchestrator.core.snapshot import Snapshot
 
 
@@ -23,6 +24,27 @@ class Actions(Protocol):
     async def sweep(self) -> str:
         """Begin to clear the mounts that were left; what comes of it, in a sentence."""
         ...
+
+
+class Controls(Protocol):
+    """What may be changed while a process works. Returns at once. Raises WordsError for a run that is not going on, and
+    for a backup server that nobody knows."""
+
+    def in_force(self) -> LimitsNow:
+        """The limits, and the runs that are going on."""
+        ...
+
+    def change(self, wish: LimitWish, who: str) -> LimitsNow:
+        """Change limits for `who`; how they are then."""
+        ...
+
+    def pause(self, run: str, paused: bool, who: str) -> bool:
+        """Pause a run, or let it go on; whether that changes anything."""
+        ...
+
+
+Say = Callable[[str], None]
+"""Takes what a person should know, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)

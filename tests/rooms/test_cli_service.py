@@ -25,6 +25,7 @@ from orchestrator.core.events import (
     QueuePaused,
     RequestAnswered,
     RunEnded,
+    RunPaused,
     RunStarted,
     Stopping,
     WatcherReady,
@@ -226,6 +227,22 @@ async def test_the_watchdog_is_petted_at_once_and_then_at_every_turn(manager: Ma
 def test_a_run_that_waits_as_long_as_the_config_allows_is_not_taken_for_hung() -> None:
     assert longest_silence(LimitSettings(space_wait=86_400)) >= 86_400 + STILL_SECONDS
     assert longest_silence(LimitSettings(mount_timeout=7_200, space_wait=0)) >= 7_200 + STILL_SECONDS
+
+
+def test_a_paused_run_is_told_and_is_not_taken_for_hung(manager: Manager) -> None:
+    service = manager.service(WATCHDOG_USEC="30000000")
+    tell(service, run_started())
+    manager.told()
+    service.take(RunPaused(AT, "r1", True, "uid 7"))
+    assert manager.told() == ["STATUS=restoring night (paused), 0 of 3 restore points through"]
+    manager.now += 100 * STILL_SECONDS
+    service.tick()
+    assert "WATCHDOG=1" in manager.told()
+    service.take(RunPaused(AT, "r1", False, "uid 7"))
+    manager.now += 100 * STILL_SECONDS
+    manager.told()
+    service.tick()
+    assert manager.told() == []
 
 
 def test_a_stop_is_told_and_gets_more_time_for_as_long_as_mounts_are_being_deleted(manager: Manager) -> None:

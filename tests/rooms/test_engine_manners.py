@@ -105,6 +105,7 @@ class Waiting:
 
     waiting: Sequence[MountGroup]
     priority: int = 0
+    room: bool = True
 
 
 def seats_of(run: Waiting, per_server: int) -> Seats:

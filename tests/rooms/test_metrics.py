@@ -30,6 +30,7 @@ from orchestrator.core.events import (
     JobNotStarted,
     JobRejected,
     JobTaken,
+    LimitChanged,
     MountDeleted,
     MountGone,
     MountLeft,
@@ -37,6 +38,7 @@ from orchestrator.core.events import (
     QueuePaused,
     RequestAnswered,
     RunEnded,
+    RunPaused,
     RunReported,
     RunStarted,
     ScheduleMissed,
@@ -349,6 +351,21 @@ def test_jobs_and_runs_are_counted_by_exit_code_from_zero_on() -> None:
     assert after.by("runs_ended_total", "exit_code") == {"3": 1}
     assert after.by("jobs_ended_total", "exit_code") == {"3": 1}
     assert (after.sum("jobs_taken_total"), after.sum("jobs_rejected_total")) == (1, 1)
+
+
+def test_limits_of_the_bandwidth_and_paused_runs_are_told_while_they_last() -> None:
+    def limit(value: str, server: str = "") -> LimitChanged:
+        return LimitChanged(AT, "bandwidth", value, "", "by hand", "", server)
+
+    events = [started(), limit("20 MB/s"), limit("5 MB/s", "vbr01"), limit("none", "vbr02"), RunPaused(AT, "r", True)]
+    during = seen(*events)
+    assert during.sum("bandwidth_limit_bytes_per_second", backup_server="") == 20_000_000
+    assert during.sum("bandwidth_limit_bytes_per_second", backup_server="vbr01") == 5_000_000
+    assert during.sum("runs_paused") == 1
+    after = seen(*events, limit("none"), limit("none", "vbr01"), RunPaused(AT, "r", False))
+    assert not after.has("bandwidth_limit_bytes_per_second")
+    assert after.sum("runs_paused") == 0
+    assert seen(*events, ended()).sum("runs_paused") == 0
 
 
 def test_the_pause_missed_schedules_and_dangers_are_told() -> None:

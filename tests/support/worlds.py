@@ -554,6 +554,13 @@ async def pausing(night: Night) -> None:
     await copying(night)
 
 
+@world("line-full")
+async def line_full(night: Night) -> None:
+    hold(night)
+    await watched(night, "begins")
+    await copying(night)
+
+
 @world("job-rejected")
 async def job_rejected(night: Night) -> None:
     text = (night.home / "incident.toml").read_text()

@@ -1,0 +1,156 @@
+"""Limits are changed, and runs paused, while a real process is at work."""
+
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.simulator import Estate
+from tests.support.flow import Command, Flow, flow
+
+pytestmark = pytest.mark.flow
+
+
+def two_machines(folder: Path) -> Estate:
+    """More than goes over a slow line within a test."""
+    estate = Estate.empty(folder)
+    for name in ("fs01", "fs02"):
+        files: dict[str, bytes | None] = {f"Data/{number}.bin": bytes([number]) * 100_000 for number in range(30)}
+        estate.add_machine(name, points=[{"C:": {**files, "Data/large.bin": b"x" * (9 << 20)}}])
+    return estate
+
+
+@pytest.fixture
+async def slow(tmp_path: Path) -> AsyncIterator[Flow]:
+    """A line of 50 kB/s, over which the job would take six minutes."""
+    async with flow(tmp_path, two_machines) as made:
+        made.configure(limits={"bandwidth": "50 kB/s"})
+        yield made
+
+
+def of(shown: Any, what: str, **which: str) -> dict[str, Any]:
+    """The limit that is shown for `what`."""
+    wanted = {"run": "", "backup_server": "", **which}
+    return next(one for one in shown["limits"] if {"what": what, **wanted}.items() <= one.items())
+
+
+async def began(command: Command) -> str:
+    """The run, when it copies."""
+    run = (await command.event("run_started"))["run"]
+    await command.event("files_located")
+    return str(run)
+
+
+async def test_the_limits_of_a_run_by_hand_are_shown_changed_and_reset(slow: Flow) -> None:
+    running = await slow.start("run", slow.job())
+    run = await began(running)
+    shown = (await slow.run("--json", "limit", "--show")).json
+    assert of(shown, "bandwidth") == {
+        "what": "bandwidth", "run": "", "backup_server": "", "value": 50_000, "text": "50 kB/s", "cause": "config",
+        "until": None,
+    }  # fmt: skip
+    assert shown["runs"] == [{"run": run, "job": "job", "paused": False}]
+    told = await slow.run(
+        "limit", "--bandwidth", "60kB/s", "--server", "VBR01=40kB/s", "--mounts", "1", "--copies", "3"
+    )
+    assert "bandwidth           60 kB/s  by hand\n" in told.out
+    assert "bandwidth of vbr01  40 kB/s  by hand\n" in told.out
+    of_run = (await slow.run("--json", "limit", run, "--bandwidth", "30 kB/s")).json
+    assert of(of_run, "bandwidth", run=run)["text"] == "30 kB/s"
+    changed = await running.event("limit_changed", what="copies")
+    assert (changed["before"], changed["value"], changed["cause"]) == ("16", "3", "by hand")
+    assert changed["who"].startswith("uid ")
+    known = (await slow.run("--json", "status")).json[0]
+    assert (known["paused"], of(known, "mounts")["value"]) == (False, 1)
+    assert "Limited: bandwidth 60 kB/s" in (await slow.run("status")).out
+    again = (await slow.run("--json", "limit", "--reset")).json
+    assert {one["cause"] for one in again["limits"]} <= {"config", "job"}
+    await slow.run("limit", "--bandwidth", "none")
+    done = await running.done()
+    assert (done.code, slow.restored()) == (0, slow.expected())
+    assert "bandwidth is none from now on, it was 50 kB/s, by uid" in done.err
+    trail = (await slow.run("--json", "audit", "show", "--run", run)).json
+    by_hand = [one for one in trail if one["what"] == "limit_changed" and one["facts"]["cause"] == "by hand"]
+    assert by_hand
+    assert {one["who"].split()[0] for one in by_hand} == {"uid"}
+    assert not (slow.state / "control").exists()
+
+
+async def test_a_run_by_hand_is_paused_and_goes_on(slow: Flow) -> None:
+    running = await slow.start("run", slow.job())
+    run = await began(running)
+    paused = await slow.run("pause", run)
+    assert (paused.code, paused.out.startswith(f"{run} is paused: no file is begun")) == (0, True)
+    await running.event("run_paused", paused=True)
+    assert (await slow.run("pause", run)).out.startswith(f"{run} is already paused")
+    await slow.run("limit", "--bandwidth", "none")
+    assert (await slow.run("--json", "status")).json[0]["paused"] is True
+    assert f"{run} is paused; `orchestrator unpause {run}` goes on." in (await slow.run("status")).out
+    assert len(slow.simulator.open_mounts()) > 0
+    assert not list(slow.target.rglob("large.bin"))
+    assert (await slow.run("unpause", run)).out == f"{run} goes on\n"
+    done = await running.done()
+    assert (done.code, slow.restored()) == (0, slow.expected())
+    slow.assert_nothing_left()
+
+
+async def test_a_paused_run_is_stopped_and_resumed_without_a_pause(slow: Flow) -> None:
+    slow.configure(limits={"bandwidth": "50 kB/s", "grace": 0.2})
+    running = await slow.start("run", slow.job())
+    run = await began(running)
+    await slow.run("pause", run)
+    assert (await slow.run("stop", run)).code == 0
+    assert (await running.done()).code == 6
+    slow.assert_nothing_left()
+    slow.configure()
+    assert (await slow.run("resume", run)).code == 0
+    assert slow.restored() == slow.expected()
+
+
+async def test_a_run_of_a_watcher_is_paused_and_limited_alone(slow: Flow) -> None:
+    watcher = await slow.start("watch")
+    await watcher.event("watcher_ready")
+    slow.drop((slow.folder / slow.job()).read_text(), "job.toml")
+    run = await began(watcher)
+    assert (await slow.run("pause", run)).code == 0
+    await watcher.event("run_paused", run=run, paused=True)
+    assert (await slow.run("limit", "--bandwidth", "none")).code == 0
+    assert (await slow.run("unpause", run)).code == 0
+    await watcher.event("job_ended")
+    watcher.signal(signal.SIGTERM)
+    assert (await watcher.done()).code == 0
+    assert slow.restored() == slow.expected()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["limit", "--bandwidth", "50Mb/s"], "bandwidth: '50Mb/s' may be meant as bits or as bytes"),
+        (["limit", "--server", "vbr01"], "--server vbr01: write it as NAME=RATE, such as vbr01=20MB/s"),
+        (["limit", "--show", "--reset"], "--show changes nothing"),
+        (["limit", "run-1", "--server", "vbr01=1MB/s"], "leave out the run"),
+        (["limit", "--copies", "0"], "copies: input should be greater than or equal to 1"),
+        (["limit"], "no orchestrator is running on"),
+        (["pause", "run-1"], "no orchestrator is running on"),
+    ],
+)
+async def test_words_that_mean_nothing_are_refused(slow: Flow, words: list[str], told: str) -> None:
+    done = await slow.run(*words)
+    assert (done.code, done.out) == (2, "")
+    assert told in done.err
+
+
+async def test_a_run_and_a_server_that_are_not_there_are_told_with_those_that_are(slow: Flow) -> None:
+    running = await slow.start("run", slow.job())
+    run = await began(running)
+    done = await slow.run("pause", "other")
+    assert (done.code, f"no run other is going on; these are going on: {run}" in done.err) == (2, True)
+    done = await slow.run("limit", "--server", "vbr09=1MB/s")
+    assert (done.code, "'vbr09' is no backup server of the config or of a run; known are vbr01" in done.err) == (
+        2,
+        True,
+    )
+    await slow.run("limit", "--bandwidth", "none")
+    assert (await running.done()).code == 0
