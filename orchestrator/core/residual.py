@@ -15,6 +15,7 @@ from orchestrator.core.job import Compare
 from orchestrator.core.naming import RENAME_PATTERN
 from orchestrator.core.paths import GuestPath, PathRefused, parse_guest_path
 from orchestrator.core.plan import MountGroup, Plan, Selection
+from orchestrator.core.rates import rate_text
 from orchestrator.core.reasons import Reason
 
 NOT_REPEATED = frozenset({Reason.LINK_SKIPPED, Reason.SPECIAL, Reason.NOTHING_MATCHED, Reason.PLAN})
@@ -36,7 +37,8 @@ def residual_job(plan: Plan, problems: Iterable[Outcome]) -> str | None:
         return None
     lines = [f"# What run {plan.run} did not restore. Run it again with: orchestrator run <this file>"]
     lines += [f"# Not repeated here: {count} x {slug}" for slug, count in sorted(left_out.items())]
-    lines += ["", tomli_w.dumps({"name": _name(plan.job)}).rstrip()]
+    top = {"name": _name(plan.job)} | ({} if plan.bandwidth is None else {"bandwidth": rate_text(plan.bandwidth)})
+    lines += ["", tomli_w.dumps(top).rstrip()]
     for key in sorted(entries, key=lambda key: (*key[:3], key[3].slug)):
         group, number, requested, reason = key
         one = groups[group]

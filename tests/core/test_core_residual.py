@@ -1,5 +1,6 @@
 """What a run left undone is a job again."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from orchestrator.core.catalog import GuestOs, RestorePoint
@@ -49,6 +50,12 @@ def test_failed_files_come_back_as_entries_that_name_the_same_restore_point_and_
     assert {entry.restore_point for entry in job.restore} == {POINT.uid}
     assert {entry.os for entry in job.restore} == {GuestOs.WINDOWS}
     assert {entry.on_conflict for entry in job.restore} == {Conflict.OVERWRITE}
+
+
+def test_a_job_that_may_not_take_the_whole_line_leaves_one_that_may_not_either() -> None:
+    plan = replace(plan_of(selection(["C:\\"])), bandwidth=20_000_000)
+    text = residual_job(plan, [problem("C:\\a.docx", Reason.LOCKED)]) or ""
+    assert read_job(text.encode(), "residual.toml").bandwidth == "20 MB/s"
 
 
 def test_each_reason_is_explained_where_its_files_are_listed() -> None:
