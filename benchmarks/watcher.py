@@ -18,6 +18,9 @@ REPEATED, BROKEN = 50, 50
 
 MACHINES = 20
 IDLE_SECONDS = 60.0
+REST_SECONDS = 30.0
+"""After the last answer: by then the watcher has given back what the jobs took."""
+
 ORCHESTRATOR = (sys.executable, "-m", "orchestrator")
 
 
@@ -32,11 +35,18 @@ def watcher(places: Places, quick: bool) -> None:
         dropped = time.perf_counter() - began
         _until_answered(folder, jobs)
         seconds = time.perf_counter() - began
-        after = _resident(process)
+        busy = _resident(process)
+        time.sleep(REST_SECONDS)
+        after, peak = _resident(process), _resident(process, "VmHWM")
     print_table(
         "a watcher that waits for jobs",
         ("", "processor", "resident"),
-        [["idle", f"{idle[0]:.2%}", f"{idle[1]:,} kB"], [f"after {jobs:,} jobs", "", f"{after:,} kB"]],
+        [
+            ["idle", f"{idle[0]:.2%}", f"{idle[1]:,} kB"],
+            [f"as {jobs:,} jobs end", "", f"{busy:,} kB"],
+            [f"idle again, {REST_SECONDS:g} s later", "", f"{after:,} kB"],
+            ["the most at any time", "", f"{peak:,} kB"],
+        ],
     )
     done = len(list((folder / "jobs" / "done").glob("*.reason.txt")))
     rejected = len(list((folder / "jobs" / "failed").glob("*.rejected.txt")))
@@ -110,12 +120,12 @@ def _processor_seconds(process: "subprocess.Popen[bytes]") -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _resident(process: "subprocess.Popen[bytes]") -> int:
-    """Resident memory in kB."""
+def _resident(process: "subprocess.Popen[bytes]", which: str = "VmRSS") -> int:
+    """Resident memory in kB, now or (VmHWM) the most that it has been."""
     for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(f"{which}:"):
             return int(line.split()[1])
-    raise SystemExit("no VmRSS")
+    raise SystemExit(f"no {which}")
 
 
 def _drop(folder: Path, jobs: int) -> None:

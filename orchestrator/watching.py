@@ -23,6 +23,7 @@ from orchestrator.drilling import Finished, finish_drill
 from orchestrator.engine.books import Books
 from orchestrator.engine.intake import Intake, IntakeSettings
 from orchestrator.engine.queueing import Queue
+from orchestrator.engine.resting import Resting
 from orchestrator.engine.rooms import Rooms
 from orchestrator.engine.seats import Seats
 from orchestrator.engine.serving import Ask, Companion, Patience, Ran, Restore, Serving
@@ -33,6 +34,7 @@ from orchestrator.journal import Journal, is_locked
 from orchestrator.opening import App, Listen, new_id, now, steered, stopped_from_outside
 from orchestrator.planning import NamedJob, checked_plan
 from orchestrator.pruning import prune
+from orchestrator.resting import let_go
 
 BESIDE = {"report.json": ".report.json", "report.html": ".report.html", "residual.toml": ".residual.toml"}
 """What is put beside an ended job, of the files in the folder of its run."""
@@ -81,16 +83,17 @@ class Watch:
         stopped = stopped_from_outside(app.listen, app.config.state.folder, app.must_stop)
         async with told, stopped as stop:
             seats = Seats(rooms.settings, rooms.emit, rooms.clock)
-            self._serving = self._built(app, rooms, books, seats, once)
+            resting = Resting(lambda: let_go(app, books))
+            self._serving = self._built(app, rooms, books, seats, once, resting)
             try:
                 async with steered(app, seats):
-                    await self._serving.serve(stop, beside)
+                    await self._serving.serve(stop, [*beside, resting.rest])
             finally:
                 self._serving = None
         left = await books.ask(app.journal.open_leases)
         return ExitCode.MOUNTS_LEFT if left else ExitCode.OK
 
-    def _built(self, app: App, rooms: Rooms, books: Books, seats: Seats, once: bool) -> Serving:
+    def _built(self, app: App, rooms: Rooms, books: Books, seats: Seats, once: bool, resting: Resting) -> Serving:
         config, journal = app.config, app.journal
         watch, tag = config.watch, _tag(config.state.folder)
         queue = Queue(watch.runs, rooms.emit, rooms.clock)
@@ -102,7 +105,7 @@ class Watch:
             IntakeSettings(tag, watch.settle, watch.poll), rooms.emit, rooms.clock, lambda: f"{tag}-{new_id()[:8]}",
             lambda run: _beside(config, run),
         )  # fmt: skip
-        restorer = _Restorer(app, rooms, books, seats)
+        restorer = _Restorer(app, rooms, books, seats, resting)
         return Serving(
             intake, timetable, queue, seats, self.folder, journal, journal, journal, books, restorer.period,
             Patience(watch.retries, watch.retry_after, once), lambda: take_asked(config.state.folder),
@@ -113,17 +116,19 @@ class Watch:
 class _Restorer:
     """Runs the jobs of a watcher, all of them under one logon session and with one set of seats."""
 
-    def __init__(self, app: App, rooms: Rooms, books: Books, seats: Seats) -> None:
+    def __init__(self, app: App, rooms: Rooms, books: Books, seats: Seats, resting: Resting) -> None:
         self._app = app
         self._rooms = rooms
         self._books = books
         self._seats = seats
+        self._resting = resting
 
     @asynccontextmanager
     async def period(self, stop: Stop) -> AsyncIterator[Restore]:
         """Logged on and swept while it is open."""
-        async with logged_on(self._app, self._rooms, self._books, stop):
-            yield self._restore
+        with self._resting.work():
+            async with logged_on(self._app, self._rooms, self._books, stop):
+                yield self._restore
 
     async def _restore(self, row: DropRow, content: bytes, stop: Stop, begun: Callable[[str], Awaitable[None]]) -> Ran:
         app, rooms, books = self._app, self._rooms, self._books

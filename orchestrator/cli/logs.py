@@ -3,9 +3,7 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import structlog
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.app import Listen
 from orchestrator.cli.appending import AppendedFile
@@ -20,10 +18,15 @@ from orchestrator.records import LogSettings
 from orchestrator.views import LogLines
 from orchestrator.views.log import Level
 
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, FilteringBoundLogger
+
 
 def json_lines(write: Callable[[str], None], level: Level) -> Listen:
     """What takes events and writes each that is of `level` or above as one line of JSON, with the time of the event."""
-    log: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+    import structlog  # and rich with it; nothing for who has lines on a terminal only
+
+    log: FilteringBoundLogger = structlog.wrap_logger(
         _Writer(write),
         wrapper_class=structlog.make_filtering_bound_logger(_number(level)),
         processors=[
@@ -52,7 +55,7 @@ class _Writer:
         self.debug = self.info = self.warning = self.error = write
 
 
-def _masked(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def _masked(_: object, __: str, event: "EventDict") -> "EventDict":
     return {key: _mask(value) for key, value in event.items()}
 
 

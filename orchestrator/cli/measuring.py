@@ -26,9 +26,10 @@ CLOSE_WITHIN = 5.0
 
 @dataclass(slots=True)
 class Measures:
-    """What measures. `takers` are handed every event; `metrics.exposition` is what a status page serves."""
+    """What measures. `takers` are handed every event; `metrics.exposition` is what a status page serves: none
+    when nobody would read them."""
 
-    metrics: "Metrics"
+    metrics: "Metrics | None"
     takers: tuple[Listen, ...]
     textfile: Path | None
     recalled: bool = False
@@ -36,32 +37,37 @@ class Measures:
     def recall(self, memory: "Memory") -> None:
         """Begin with what the journal remembers, before the first event. Until then no text file is written: it would
         forget every job that an earlier process has run. StateError when the journal cannot be read."""
-        self.metrics.recall(memory, self.textfile)
+        if self.metrics is not None:
+            self.metrics.recall(memory, self.textfile)
         self.recalled = True
 
 
 @contextmanager
-def measuring(config: Config, *, every: float | None = None) -> Iterator[Measures]:
+def measuring(config: Config, *, every: float | None = None, scraped: bool = False) -> Iterator[Measures]:
     """Measures a command, and writes `metrics.textfile` at its end. With `every`, for a command that stays, the file
-    has all metrics and is written once in so many seconds too. ConfigInvalid when traces are wanted and cannot be."""
-    # Here, because most commands measure nothing.
-    from orchestrator.metrics import Metrics
-
-    metrics = Metrics(orchestrator.__version__, now())
-    takers: list[Listen] = [metrics.add]
+    has all metrics and is written once in so many seconds too. `scraped`: a status page serves them. ConfigInvalid when
+    traces are wanted and cannot be."""
+    metrics = _metrics() if scraped or config.metrics.textfile is not None else None
+    takers: list[Listen] = [metrics.add] if metrics is not None else []
     with ExitStack() as stack:
         if config.tracing.otlp_endpoint is not None:
             traces = open_traces(config.tracing.otlp_endpoint, orchestrator.__version__, tell)
             stack.callback(_in_time, traces.close, "the collector of traces did not take everything")
             takers.append(traces.add)
         measures = Measures(metrics, tuple(takers), config.metrics.textfile)
-        if config.metrics.textfile is not None:
-            stack.enter_context(_written(measures, config.metrics.textfile, every))
+        if metrics is not None and config.metrics.textfile is not None:
+            stack.enter_context(_written(measures, metrics, config.metrics.textfile, every))
         yield measures
 
 
+def _metrics() -> "Metrics":
+    from orchestrator.metrics import Metrics  # most commands measure nothing
+
+    return Metrics(orchestrator.__version__, now())
+
+
 @contextmanager
-def _written(measures: Measures, file: Path, every: float | None) -> Iterator[None]:
+def _written(measures: Measures, metrics: "Metrics", file: Path, every: float | None) -> Iterator[None]:
     """Writes the text file at the end, and once in `every` seconds from a thread of its own."""
     over = threading.Event()
     broken = False
@@ -71,7 +77,7 @@ def _written(measures: Measures, file: Path, every: float | None) -> Iterator[No
         if not measures.recalled:
             return
         try:
-            measures.metrics.write_textfile(file, whole=every is not None)
+            metrics.write_textfile(file, whole=every is not None)
             broken = False
         except OSError as cause:
             if not broken:

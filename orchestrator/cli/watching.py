@@ -40,7 +40,7 @@ from orchestrator.core.events import (
 )
 from orchestrator.core.ledger import RunState
 from orchestrator.engine.serving import Companion
-from orchestrator.showing import opened_page
+from orchestrator.resting import keep_memory_together
 from orchestrator.views import queue_json, queue_text, visible
 from orchestrator.views.units import count, duration, size
 from orchestrator.watching import Watch, queue_of
@@ -73,13 +73,14 @@ def watch(
     Ctrl-C (SIGTERM) once finishes the files in flight, twice gives them up. Either way every mount is deleted, and the
     jobs go on at the next start.
     """
+    keep_memory_together()
     options: Globals = context.obj
     config = options.config()
     service = service_notifier(longest_silence(config.limits))
     record = Recording(options, config, "watch")
     with ExitStack() as stack:
         stack.enter_context(record)
-        measures = stack.enter_context(measuring(config, every=WRITE_EVERY))
+        measures = stack.enter_context(measuring(config, every=WRITE_EVERY, scraped=config.web.wanted))
         taker = None if options.quiet or options.json_log else stack.enter_context(WatchLines(sys.stderr)).add
         listen = stack.enter_context(
             listening(
@@ -99,7 +100,10 @@ def watch(
         measures.recall(app.journal)
         beside: list[Companion] = [service.pet_watchdog] if service else []
         if config.web.wanted:
-            shown = opened_page(config.web, app.journal, watcher, measures.metrics.exposition)
+            from orchestrator.showing import opened_page  # a web server and its templates, which not everybody wants
+
+            exposition = measures.metrics.exposition if measures.metrics is not None else None
+            shown = opened_page(config.web, app.journal, watcher, exposition)
             beside.append(stack.enter_context(shown).serve)
         code = anyio.run(lambda: watcher.serve(app, once=once, beside=beside))
     code = record.settle(code)

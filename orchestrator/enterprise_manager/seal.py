@@ -1,7 +1,7 @@
 """The live token under authenticated encryption, so that a later process can clean up under the same session.
 
-AES-256-GCM under a key that scrypt derives from the EM password; address and user are authenticated with it, so a
-blob opens only for the EM and the account it was made for. Pure: entropy is passed in.
+XChaCha20-Poly1305 (libsodium) under a key that scrypt derives from the EM password; address and user are authenticated
+with it, so a blob opens only for the EM and the account it was made for. Pure: entropy is passed in.
 """
 
 import hashlib
@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 from orchestrator.core.errors import SealBroken
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from nacl.secret import Aead
 
 Entropy = Callable[[int], bytes]
 """So many bytes of cryptographic randomness, such as `secrets.token_bytes`."""
 
 # Magic with version, then log2 n, r, p of scrypt, then salt and nonce.
-_HEAD = struct.Struct(">4sBBB16s12s")
-_MAGIC = b"EMS1"
+_HEAD = struct.Struct(">4sBBB16s24s")
+_MAGIC = b"EMS2"
 _LOG_N, _R, _P = 14, 8, 1
 # A damaged head must not make opening it take all memory.
 _LOG_N_LIMIT, _R_LIMIT, _P_LIMIT = 18, 16, 4
@@ -38,10 +38,10 @@ class Seal:
 
     def seal(self, token: str, session_href: str) -> bytes:
         """Token and session href, readable only to `unseal` under the same password, address and user."""
-        nonce = self._entropy(12)
+        nonce = self._entropy(24)
         head = _HEAD.pack(_MAGIC, _LOG_N, _R, _P, self._salt, nonce)
         secret = json.dumps([token, session_href]).encode()
-        return head + _cipher(self._key).encrypt(nonce, secret, head + self._bound)
+        return head + _cipher(self._key).encrypt(secret, head + self._bound, nonce).ciphertext
 
     def unseal(self, sealed: bytes) -> tuple[str, str]:
         """Token and session href. SealBroken for another password, address or user, and for a damaged blob."""
@@ -51,12 +51,12 @@ class Seal:
         if not (1 <= log_n <= _LOG_N_LIMIT and 1 <= r <= _R_LIMIT and 1 <= p <= _P_LIMIT):
             raise SealBroken(folder="the journal", cause="its key parameters are out of bounds")
         same = (salt, log_n, r, p) == (self._salt, _LOG_N, _R, _P)
-        from cryptography.exceptions import InvalidTag
+        from nacl.exceptions import CryptoError
 
         key = self._key if same else _derive(self._password, salt, log_n, r, p)
         try:
-            secret = _cipher(key).decrypt(nonce, sealed[_HEAD.size :], sealed[: _HEAD.size] + self._bound)
-        except InvalidTag as cause:
+            secret = _cipher(key).decrypt(sealed[_HEAD.size :], sealed[: _HEAD.size] + self._bound, nonce)
+        except CryptoError as cause:
             raise SealBroken(
                 folder="the journal", cause="the password, the address or the user is another, or it is damaged"
             ) from cause
@@ -69,8 +69,8 @@ def _derive(password: bytes, salt: bytes, log_n: int, r: int, p: int) -> bytes:
     return hashlib.scrypt(password, salt=salt, n=n, r=r, p=p, dklen=32, maxmem=256 * n * r + 128 * r * p + (1 << 20))
 
 
-def _cipher(key: bytes) -> "AESGCM":
+def _cipher(key: bytes) -> "Aead":
     """Loaded when the first session is sealed: a watcher that waits for months has none."""
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from nacl.secret import Aead
 
-    return AESGCM(key)
+    return Aead(key)

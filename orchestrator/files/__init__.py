@@ -9,6 +9,7 @@ The part `smb`, for UNC paths, is loaded by who needs it.
 from orchestrator.files.artefacts import sha256_of, write_text_atomically
 from orchestrator.files.bag import making_bag
 from orchestrator.files.checksums import Algorithm, algorithm_named
+from orchestrator.files.copying import free_buffers
 from orchestrator.files.local import LocalSource
 from orchestrator.files.manifest import read_manifest, verify_file, write_manifest
 from orchestrator.files.scratch import remove_scratch
@@ -19,6 +20,7 @@ __all__ = [
     "LocalSource",
     "LocalTarget",
     "algorithm_named",
+    "free_buffers",
     "free_space",
     "making_bag",
     "read_manifest",

@@ -17,8 +17,7 @@ BUFFER = 1 << 20
 
 
 class _Own(threading.local):
-    def __init__(self) -> None:
-        self.buffer = bytearray(BUFFER)
+    buffer: bytearray | None = None
 
 
 _own = _Own()
@@ -26,7 +25,17 @@ _own = _Own()
 
 def own_buffer() -> bytearray:
     """The calling thread's buffer: clearing a new one for every small file would cost more than copying it."""
-    return _own.buffer
+    own = _own
+    if own.buffer is None:
+        own.buffer = bytearray(BUFFER)
+    return own.buffer
+
+
+def free_buffers() -> None:
+    """Let go of the buffers of all threads, which may wait for long until there is something to copy again. One that
+    is being used stays until its copy is over."""
+    global _own
+    _own = _Own()
 
 
 def copy_bytes(

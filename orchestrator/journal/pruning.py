@@ -32,3 +32,7 @@ class Pruning:
         """Give the room of what was deleted back to the disk. For that time as much room again is needed, in the state
         folder and where the system keeps temporary files; StateUnusable when there is none, and nothing is lost."""
         self._store.compact()
+
+    def shrink(self) -> None:
+        """Let go of the memory that only makes the next question faster."""
+        self._store.shrink()

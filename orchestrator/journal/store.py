@@ -19,6 +19,8 @@ FILE = "journal.db"
 PAGE = 500
 """Rows fetched at once when a result is streamed."""
 
+UNSHARED = "its file system cannot share memory between processes; it must be a folder on a local disk"
+
 ROWS_AT_ONCE = 64
 """Rows inserted by one statement. A statement for each row gives up the interpreter's lock for each row, and waits for
 the copying threads to give it back."""
@@ -110,6 +112,11 @@ class Store:
             self._connection.execute("VACUUM")
             self._empty_log()
 
+    def shrink(self) -> None:
+        """Let go of the pages that are cached."""
+        with Translating(self.folder):
+            self._connection.execute("PRAGMA shrink_memory")
+
     def erase(self, query: str, parameters: Parameters) -> None:
         """A deletion after which no byte of what was deleted is left, neither in the database nor in its log."""
         self.write(query, parameters)
@@ -191,7 +198,7 @@ def _connect(folder: Path, read_only: bool) -> sqlite3.Connection:
             check(connection, folder)
         else:
             if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
-                raise StateUnusable(folder=folder, cause="its file system cannot share memory between processes")
+                raise StateUnusable(folder=folder, cause=UNSHARED)
             connection.execute("PRAGMA secure_delete = ON")
             connection.execute("PRAGMA foreign_keys = ON")
             migrate(connection, folder)

@@ -1,21 +1,19 @@
 """From an announcement to the words that go out: the operator's template, or the built-in text."""
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anyio import fail_after
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from orchestrator.core.announce import Announcement, Kind
-from orchestrator.core.errors import ConfigInvalid
 from orchestrator.core.events import Notice
 from orchestrator.notify.means import Means
-from orchestrator.views import announcement_values, duration, size, visible
+from orchestrator.views import announcement_values, visible
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 RENDER_WITHIN = 5.0
 """Seconds that a template may take; one that loops for ever is not used again."""
@@ -40,7 +38,7 @@ class Writer:
     """Writes the letters of one channel. `folder_of` says where the files of a run are, `host` who is writing."""
 
     def __init__(
-        self, channel: str, template: Template | None, folder_of: Callable[[str], str], host: str, means: Means
+        self, channel: str, template: "Template | None", folder_of: Callable[[str], str], host: str, means: Means
     ) -> None:
         self._channel = channel
         self._template = template
@@ -57,7 +55,7 @@ class Writer:
             title, text = await self._rendered(self._template, values) or (title, text)
         return Letter(id_, announcement, title, text, {**values, "title": title, "text": text})
 
-    async def _rendered(self, template: Template, values: dict[str, Any]) -> tuple[str, str] | None:
+    async def _rendered(self, template: "Template", values: dict[str, Any]) -> tuple[str, str] | None:
         try:
             with fail_after(RENDER_WITHIN):
                 made = await self._means.in_thread(lambda: template.render(values))
@@ -77,29 +75,3 @@ class Writer:
     def _tell(self, what: str) -> None:
         text = f"notifications: the template of {self._channel} {what}; the built-in text is sent instead"
         self._means.emit(Notice(self._means.clock(), text))
-
-
-def read_template(file: Path, place: str) -> Template:
-    """The template in `file`; ConfigInvalid says what is wrong, and in which line. It is not rendered here."""
-    try:
-        source = file.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as cause:
-        raise ConfigInvalid(place=place, problems=f"{file} cannot be read: {cause}") from cause
-    environment = _environment()
-    try:
-        tree = environment.parse(source)
-        if unknown := sorted(meta.find_undeclared_variables(tree) - VARIABLES):
-            close = difflib.get_close_matches(unknown[0], VARIABLES, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise ConfigInvalid(place=place, problems=f"{file}: unknown variable {unknown[0]}{hint}")
-        return environment.from_string(source)
-    except TemplateSyntaxError as cause:
-        raise ConfigInvalid(place=place, problems=f"{file}, line {cause.lineno}: {cause.message}") from cause
-    except TemplateError as cause:
-        raise ConfigInvalid(place=place, problems=f"{file}: {cause.message}") from cause
-
-
-def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"size": size, "duration": duration, "visible": visible}
-    return environment

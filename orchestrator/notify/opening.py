@@ -1,6 +1,8 @@
 """From the config to a notifier: every reference followed, every address and template looked at, nothing sent."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator.config import read_secret
 from orchestrator.config_notifications import NotificationSettings, PingSettings, references
@@ -9,12 +11,15 @@ from orchestrator.core.errors import ConfigInvalid
 from orchestrator.notify.apprising import open_service
 from orchestrator.notify.delivery import Channel, Delivery, Wants
 from orchestrator.notify.http import Place, place
-from orchestrator.notify.letters import Writer, read_template
+from orchestrator.notify.letters import Writer
 from orchestrator.notify.means import Means
 from orchestrator.notify.notifier import Notifier
 from orchestrator.notify.ping import PINGED, Heartbeat, Ping
 from orchestrator.notify.webhook import Webhook
 from orchestrator.views import visible
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
 def open_notifier(
@@ -35,7 +40,7 @@ def open_notifier(
     for number, one in enumerate(settings, start=1):
         key = f"notifications[{number}]"
         name = visible(one.name) or key
-        template = read_template(one.template, f"{key}.template") if one.template else None
+        template = _template(one.template, f"{key}.template") if one.template else None
         writer = Writer(name, template, folder_of, host, means)
         wants = Wants(frozenset(map(Kind, one.on)), one.jobs, one.timeout, one.retry_for, one.linger)
         channels.append(Delivery(name, _channel(one, key, host, environment, means), writer, wants, means))
@@ -45,6 +50,12 @@ def open_notifier(
         pings.append(Delivery("ping", Ping(where, means), writer, Wants(PINGED, ping.jobs), means))
     beat = _place(ping, "heartbeat", environment)
     return Notifier(channels, means, pings, Heartbeat(beat, ping.every, means) if beat else None)
+
+
+def _template(file: Path, key: str) -> "Template":
+    from orchestrator.notify.templates import read_template  # most channels are content with the built-in text
+
+    return read_template(file, key)
 
 
 def _channel(

@@ -3,10 +3,11 @@
 May touch: its arguments, and its own templates, read once when they are imported. Promises: the same value gives the
 same text; a hostile file name can neither drive a terminal nor leave its place in a page or a JSON string; times are
 UTC, sizes are bytes or binary units. Refuses: files, clock, network, log, threads, `await`, and every decision.
+`status`, the page, is loaded by who shows it.
 """
 
 from orchestrator.views.announcement import announcement_text, announcement_title, announcement_values
-from orchestrator.views.html import report_html
+from orchestrator.views.html import forget_templates, report_html
 from orchestrator.views.json import (
     drills_json,
     event_json,
@@ -19,7 +20,6 @@ from orchestrator.views.json import (
 )
 from orchestrator.views.limits import change_line, limits_line, limits_of, limits_text, limits_values, run_limits
 from orchestrator.views.log import LogLines, log_line, progress_line
-from orchestrator.views.status import Look, status_fragment, status_page
 from orchestrator.views.text import (
     drills_text,
     plan_text,
@@ -34,7 +34,6 @@ from orchestrator.views.units import count, duration, instant, rate, size, visib
 
 __all__ = [
     "LogLines",
-    "Look",
     "announcement_text",
     "announcement_title",
     "announcement_values",
@@ -45,6 +44,7 @@ __all__ = [
     "duration",
     "event_json",
     "event_name",
+    "forget_templates",
     "instant",
     "limits_line",
     "limits_of",
@@ -66,9 +66,7 @@ __all__ = [
     "runs_text",
     "size",
     "standing_text",
-    "status_fragment",
     "status_json",
-    "status_page",
     "status_text",
     "visible",
 ]

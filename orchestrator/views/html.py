@@ -2,15 +2,16 @@
 
 from functools import cache
 from itertools import groupby
-from typing import NamedTuple
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.core.errors import ExitCode
 from orchestrator.core.ledger import GroupState
 from orchestrator.core.report import Problem, Report
 from orchestrator.views.text import cause_and_action
 from orchestrator.views.units import count, duration, instant, rate, size, verdict, visible
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 EXAMPLES = 50
 """The page shows this many files for each reason; report.json has them all."""
@@ -28,8 +29,10 @@ class _Cause(NamedTuple):
 
 
 @cache
-def _page() -> Template:
-    """Compiled when the first report is written."""
+def _page() -> "Template":
+    """Loaded and compiled when the first report is written."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     environment = Environment(
         loader=PackageLoader("orchestrator.views", ""),
         autoescape=True,
@@ -40,6 +43,11 @@ def _page() -> Template:
     environment.filters |= {"visible": visible, "size": size, "duration": duration, "instant": instant, "rate": rate}
     environment.globals["count"] = count
     return environment.get_template("report.html.j2")
+
+
+def forget_templates() -> None:
+    """Let go of what is compiled; the next report compiles it again."""
+    _page.cache_clear()
 
 
 def report_html(report: Report) -> str:

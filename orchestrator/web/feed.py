@@ -10,7 +10,8 @@ from aiohttp import web
 from anyio import Event, current_time, fail_after, move_on_after
 
 from orchestrator.core.snapshot import Outlook, Snapshot
-from orchestrator.views import Look, status_fragment, status_json
+from orchestrator.views import status_json
+from orchestrator.views.status import Look, status_fragment
 from orchestrator.web.guards import Refused
 
 CLIENTS = 64

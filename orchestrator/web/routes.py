@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from orchestrator.core.events import Notice
-from orchestrator.views import Look, status_page
+from orchestrator.views.status import Look, status_page
 from orchestrator.web.acting import Operators, action_of
 from orchestrator.web.feed import Feed, Picture, Shown
 from orchestrator.web.guards import Peer, Refused, check_host, peer_of

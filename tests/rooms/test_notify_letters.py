@@ -14,8 +14,9 @@ from jinja2 import Template
 from orchestrator.core.announce import Kind
 from orchestrator.core.errors import ConfigInvalid
 from orchestrator.notify import letters
-from orchestrator.notify.letters import Letter, Writer, read_template
+from orchestrator.notify.letters import Letter, Writer
 from orchestrator.notify.samples import sample
+from orchestrator.notify.templates import read_template
 from tests.support.outside import World
 
 AT = datetime(2026, 11, 24, 3, 12, tzinfo=UTC)

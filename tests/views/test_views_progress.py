@@ -7,16 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 from rich.console import Console
 
-from orchestrator.cli.progress import (
-    BARS_SHOWN,
-    LINES_PER_REASON,
-    LINES_WAITING,
-    LiveProgress,
-    NoProgress,
-    PlainProgress,
-    make_progress,
-    screen,
-)
+from orchestrator.cli.bars import BARS_SHOWN, LINES_WAITING, LiveProgress, screen
+from orchestrator.cli.progress import LINES_PER_REASON, NoProgress, PlainProgress, make_progress
 from orchestrator.core.entries import Verdict
 from orchestrator.core.events import (
     BytesCopied,
@@ -246,7 +238,7 @@ class Stuck(io.StringIO):
 
 
 def test_a_paused_terminal_does_not_hold_up_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.cli.progress.CLOSING_SECONDS", 0.05)
+    monkeypatch.setattr("orchestrator.cli.bars.CLOSING_SECONDS", 0.05)
     stream = Stuck()
     progress = LiveProgress(FakeClock(), stream, width=100)
 

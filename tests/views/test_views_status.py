@@ -38,8 +38,9 @@ from orchestrator.core.events import (
 )
 from orchestrator.core.ledger import Totals
 from orchestrator.core.snapshot import Ended, Outlook, Snapshot, Upcoming, Waiting
-from orchestrator.views import Look, status_fragment, status_json, status_page
+from orchestrator.views import status_json
 from orchestrator.views.alerts import alerts, headline
+from orchestrator.views.status import Look, status_fragment, status_page
 from orchestrator.views.told import told
 from orchestrator.views.units import short_verdict
 from tests.support.boards import NOW, ago, busy_board, well_board

@@ -1,0 +1,121 @@
+"""What a watcher that waits for its first job has in memory: it may wait for months, on a small machine beside others.
+
+A library that only a job, a page or a terminal needs is imported where it is needed, in the function that needs it.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LIBRARIES = {
+    "aiohappyeyeballs": "of aiohttp",
+    "aiohttp": "the client of Enterprise Manager; its server is not among it, see below",
+    "aiosignal": "of aiohttp",
+    "annotated_doc": "of typer",
+    "annotated_types": "of pydantic",
+    "anyio": "the event loop's tasks and threads",
+    "attr": "of aiohttp",
+    "blake3": "checksums, named by the config",
+    "cronsim": "schedules of jobs",
+    "frozenlist": "of aiohttp",
+    "idna": "of yarl",
+    "lxml": "answers of Enterprise Manager",
+    "multidict": "of aiohttp",
+    "pathspec": "patterns of jobs",
+    "propcache": "of yarl",
+    "pydantic": "config and jobs",
+    "pydantic_core": "of pydantic",
+    "shellingham": "of typer",
+    "sniffio": "of anyio",
+    "tenacity": "retries of requests",
+    "tomli_w": "residual jobs",
+    "typer": "the command line",
+    "typing_extensions": "of pydantic",
+    "typing_inspection": "of pydantic",
+    "watchfiles": "the drop folder",
+    "yarl": "of aiohttp",
+}
+"""All that an idle watcher may have imported, and what for. What is added here is resident for ever, everywhere."""
+
+UNNEEDED = {
+    "aiohttp.web": "the server: only where a status page is wanted",
+    "concurrent.futures.process": "worker processes: only when something is copied",
+    "multiprocessing.pool": "worker processes: only when something is copied",
+    "orchestrator.cli.bars": "bars, and rich with them: only on a terminal",
+    "orchestrator.files.smb": "only where the config has shares by UNC path",
+    "orchestrator.metrics": "only where somebody reads them",
+    "orchestrator.notify.templates": "only where the config names a template",
+    "orchestrator.simulator": "plays another machine",
+    "orchestrator.showing": "only where a status page is wanted",
+    "orchestrator.tracing.sending": "only where traces are wanted",
+    "orchestrator.views.status": "templates of the page, compiled when they are loaded",
+    "orchestrator.web": "only where a status page is wanted",
+}
+
+SCRIPT = """
+import atexit, json, sys
+atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.__stdout__))
+from orchestrator.cli import main
+main()
+"""
+
+CONFIG = """
+[enterprise_manager]
+url = "https://127.0.0.1:9"
+username = "u"
+password_env = "EM_PASSWORD"
+[[backup_servers]]
+name = "*"
+shares = ["{folder}"]
+[targets]
+allow = ["{folder}/restored"]
+[state]
+folder = "{folder}/state"
+[watch]
+folder = "{folder}/jobs"
+"""
+
+
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """What a watcher has imported that was started, had nothing to do, and ended."""
+    folder = tmp_path_factory.mktemp("idle")
+    config = folder / "config.toml"
+    config.write_text(CONFIG.format(folder=folder))
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, "--config", str(config), "watch", "--once"],
+        env={"EM_PASSWORD": "secret", "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "watching" in done.stderr
+    return set(json.loads(done.stdout))
+
+
+def test_an_idle_watcher_has_imported_no_library_that_is_not_listed_with_its_reason(modules: set[str]) -> None:
+    tops = {name.partition(".")[0] for name in modules if not _is_shim(name)}
+    unlisted = tops - set(sys.stdlib_module_names) - set(LIBRARIES) - {"orchestrator", "__main__", "__mp_main__"}
+    assert not unlisted, "import these where they are needed, or say in LIBRARIES why every idle watcher needs them"
+
+
+@pytest.mark.parametrize("name", sorted(UNNEEDED))
+def test_an_idle_watcher_has_not_imported(name: str, modules: set[str]) -> None:
+    assert name not in modules, UNNEEDED[name]
+
+
+def test_what_must_not_be_imported_is_still_there_under_that_name() -> None:
+    """Else the test above could not fail any more."""
+    for name in UNNEEDED:
+        if name.startswith("orchestrator."):
+            stem = Path(__file__).parents[2].joinpath(*name.split("."))
+            assert stem.is_dir() or stem.with_suffix(".py").is_file(), name
+
+
+def _is_shim(name: str) -> bool:
+    """What an interpreter or an editable installation brings, and no import of ours."""
+    return name.startswith(("__editable__", "_cython_", "_sysconfigdata", "_distutils_hack", "cython_runtime"))
