@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from orchestrator.config import Config
+from orchestrator.core.causes import plain_cause
 from orchestrator.core.errors import StateError, StateUnusable
 from orchestrator.core.events import ReportWritten
 from orchestrator.core.ledger import RunRow
@@ -40,7 +41,7 @@ def keep_job(config: Config, run: str, content: bytes) -> dict[str, str]:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "job.toml").write_bytes(content)
     except OSError as cause:
-        raise StateUnusable(folder=config.state.folder, cause=cause.strerror or cause) from cause
+        raise StateUnusable(folder=config.state.folder, cause=plain_cause(cause)) from cause
     return {"job": str(folder / "job.toml")}
 
 
@@ -83,7 +84,7 @@ def write_artefacts(journal: Journal, config: Config, run: str) -> Report:
             text = residual_job(plan_from_json(journal.run(run).plan), journal.problems(run))
             write_text_atomically(Path(files["residual"]), text or "")
     except OSError as cause:
-        raise StateUnusable(folder=config.state.folder, cause=cause.strerror or cause) from cause
+        raise StateUnusable(folder=config.state.folder, cause=plain_cause(cause)) from cause
     return report
 
 

@@ -64,6 +64,7 @@ async def _drilled(app: App, books: Books, stop: Stop, plan: Plan) -> Drilled:
             threads,
             stop,
             plan.scratch,
+            app.config.limits.stall_timeout,
         )
     finally:
         await books.ask(journal.close)

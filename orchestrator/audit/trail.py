@@ -9,6 +9,7 @@ from pathlib import Path
 from orchestrator.audit.folder import begin_folder, file_for, flush_folder, tail_of, trail_files
 from orchestrator.audit.lock import MODE, WAIT, locked, settle
 from orchestrator.core.audit import AuditEntry, Fact, What
+from orchestrator.core.causes import plain_cause
 from orchestrator.core.chain import Link, Writer, chained, fits, kind_of, read_line, torn_facts
 from orchestrator.core.errors import AuditUnusable
 
@@ -116,4 +117,4 @@ def _translating(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         what = f"{os.path.basename(error.filename)}: " if isinstance(error.filename, str) else ""
-        raise AuditUnusable(folder=folder, cause=f"{what}{error.strerror or error}") from error
+        raise AuditUnusable(folder=folder, cause=f"{what}{plain_cause(error)}") from error

@@ -292,12 +292,12 @@ class StateError(OrchestratorError):
 
 
 class StateLocked(StateError):
-    """The state folder {folder} is in use by another orchestrator ({owner}). Wait for it, stop it, or use another
-    state.folder."""
+    """The state folder {folder} is in use by another orchestrator ({owner}). `orchestrator status` shows what it does.
+    Wait for it, or end it with `orchestrator stop`; if it is a watcher, drop the job into its folder instead."""
 
 
 class StateUnusable(StateError):
-    """The state folder {folder} cannot be used: {cause}. It must be a writable folder on a local disk."""
+    """The state folder {folder} cannot be used: {cause}."""
 
 
 class JournalSilent(StateError):

@@ -69,7 +69,7 @@ class Reason(Enum):
         "stalled",
         "reading or listing made no progress within the time limit",
         "backup admin",
-        "check the mount host, then run the residual job",
+        "check the mount host, then do what the report names as next",
     )
     NAME_UNUSABLE = (
         "name-unusable",
@@ -136,7 +136,7 @@ class Reason(Enum):
         "mount-failed",
         "the restore point could not be mounted or found",
         "backup admin",
-        "see the message; then run the residual job",
+        "see the message; then `orchestrator resume`",
     )
     PLAN = ("plan", "the job entry could not be planned", "operator", "correct the entry")
 

@@ -274,9 +274,11 @@ class Serving:
             wait = EM_RETRY_MOST
         until = self._clock() + wait
         self._queue.hold_off(until)
-        for one in list(self._queue.waiting.values())[:1]:
-            self._emit(JobNotStarted(self._clock(), one.row.id, one.row.job, int(error.exit_code), str(error)))
-        self._emit(Notice(self._clock(), f"tried again at {until:%H:%M:%S} UTC, no job is lost: {error}"))
+        first = next(iter(self._queue.waiting.values()), None)
+        if first is not None:
+            self._emit(JobNotStarted(self._clock(), first.row.id, first.row.job, int(error.exit_code), str(error)))
+        why = "" if first is not None else f": {error}"  # which has just been told of the job
+        self._emit(Notice(self._clock(), f"tried again at {until:%H:%M:%S} UTC, no job is lost{why}"))
 
     async def _run_all(self, restore: Restore, stop: Stop) -> None:
         """Begin jobs as the queue says until none is running and none may begin."""
@@ -353,8 +355,8 @@ class Serving:
         code = worst(ExitCode(report.exit_code or 0), *([error.exit_code] if error else []))
         line = ending_line(report) + (f"; {error}" if error else "")
         if report.state != RunState.FINISHED.value:
-            by = f"stopped by {one.by}, " if one.by else ""
-            line += f"; {by}`orchestrator resume {report.run}` continues"
+            by = f"stopped by {one.by}; " if one.by else ""
+            line += f"; {by}{_goes_on(report.run)}"
         await self._end(one, code, line)
 
     async def _end(self, one: Running, code: ExitCode, line: str) -> None:
@@ -388,3 +390,9 @@ class Serving:
     async def _wake_on_stop(self, stop: Stop) -> None:
         await stop.requested()
         self._queue.stir()
+
+
+def _goes_on(run: str) -> str:
+    """How an answered job goes on. `resume` is refused for as long as this watcher has the state folder."""
+    again = "to go on, drop it again with `again = true`"
+    return f"{again}; or end the watcher, then `orchestrator resume {run}`"

@@ -3,10 +3,12 @@
 Source: page "HTTP Response Codes". Status classes count, reason phrases do not: EM's are unreliable.
 """
 
+import errno
 from collections.abc import Callable
 from typing import TypeVar
 
 import aiohttp
+from yarl import URL
 
 from orchestrator.core.errors import (
     AnswerUnreadable,
@@ -34,17 +36,26 @@ Record = TypeVar("Record")
 
 _UNTRUSTED = (aiohttp.ClientConnectorCertificateError, aiohttp.ServerFingerprintMismatch)
 _CAUSES: tuple[tuple[type[BaseException], str], ...] = (
-    (aiohttp.ClientConnectorDNSError, "its name cannot be resolved"),
-    (aiohttp.ClientConnectorSSLError, "it does not speak TLS there, or no version both sides know"),
-    (aiohttp.ConnectionTimeoutError, "no connection within the time limit"),
-    (aiohttp.ClientConnectorError, "the connection was refused or has no route"),
-    (TimeoutError, "no answer within the time limit"),
-    (aiohttp.ServerDisconnectedError, "the connection broke before the answer"),
-    (aiohttp.ClientPayloadError, "the connection broke within the answer"),
-    (aiohttp.ClientResponseError, "the answer is not HTTP"),
-    (aiohttp.ClientError, "the connection broke"),
-    (OSError, "the connection broke"),
+    (aiohttp.ClientConnectorDNSError, "the name {host} cannot be resolved to an address"),
+    (aiohttp.ClientConnectorSSLError, "{place} does not speak TLS, or no version that both sides know"),
+    (aiohttp.ConnectionTimeoutError, "{place} lets no connection come about within the time limit"),
+    (aiohttp.ClientConnectorError, "there is no connection to {place}"),
+    (TimeoutError, "{place} gives no answer within the time limit"),
+    (aiohttp.ServerDisconnectedError, "{place} broke the connection before the answer"),
+    (aiohttp.ClientPayloadError, "{place} broke the connection within the answer"),
+    (aiohttp.ClientResponseError, "the answer of {place} is not HTTP"),
+    (aiohttp.ClientError, "the connection to {place} broke"),
+    (OSError, "the connection to {place} broke"),
 )
+_SYSTEM_CAUSES = {
+    errno.ECONNREFUSED: "{place} refuses the connection: nothing listens there, or a firewall rejects it",
+    errno.ETIMEDOUT: "{place} lets no connection come about: nothing answers there, or a firewall drops it",
+    errno.EHOSTUNREACH: "there is no route to {host}",
+    errno.ENETUNREACH: "there is no route to {host}",
+    errno.ECONNRESET: "{place} broke the connection",
+    errno.EPIPE: "{place} broke the connection",
+}
+"""For what the system says more exactly than the library."""
 FOREIGN = (aiohttp.ClientError, TimeoutError, OSError)
 """Every class that aiohttp raises for a failed exchange."""
 
@@ -76,12 +87,15 @@ def failure(cause: BaseException, request: Request, url: str, *, sent: bool, fin
         shown = fingerprint or "its SHA-256"
         reason = getattr(cause.certificate_error, "verify_message", "") or "it cannot be verified"
         return CertificateUntrusted(url=url, cause=mask(str(reason)), fingerprint=shown)
-    text = next(words for kind, words in _CAUSES if isinstance(cause, kind))
-    detail = cause.strerror if isinstance(cause, OSError) and cause.strerror else ""
-    text = mask(f"{text} ({detail})" if detail else text)
+    text = mask(_words(cause).format(host=URL(url).host, place=f"{URL(url).host}:{URL(url).port}"))
     if request.makes_mount and sent:
         return OutcomeUnknown(what=request.what, cause=text)
     return EmUnreachable(url=url, cause=text)
+
+
+def _words(cause: BaseException) -> str:
+    said = _SYSTEM_CAUSES.get(cause.errno or 0) if isinstance(cause, OSError) else None
+    return said or next(words for kind, words in _CAUSES if isinstance(cause, kind))
 
 
 def refusal(reply: Reply, request: Request, mask: Mask) -> EmError | None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from orchestrator.core.causes import plain_cause
 from orchestrator.core.errors import StateUnusable
 from orchestrator.files.system import READ_FOLDER, WINDOWS
 
@@ -29,9 +30,7 @@ def sha256_of(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise StateUnusable(
-            folder=path.parent, cause=f"{path.name} cannot be read: {error.strerror or error}"
-        ) from error
+        raise StateUnusable(folder=path.parent, cause=f"{path.name} cannot be read: {plain_cause(error)}") from error
 
 
 @contextmanager
@@ -68,4 +67,4 @@ def _flush_folder(folder: Path) -> None:
 
 
 def _unusable(path: Path, error: OSError) -> StateUnusable:
-    return StateUnusable(folder=path.parent, cause=f"{path.name} cannot be written: {error.strerror or error}")
+    return StateUnusable(folder=path.parent, cause=f"{path.name} cannot be written: {plain_cause(error)}")

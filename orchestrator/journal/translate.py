@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from orchestrator.core.causes import plain_cause
 from orchestrator.core.errors import StateUnusable
 
 _CAUSES = {
@@ -44,7 +45,8 @@ class Translating:
             raise StateUnusable(folder=self._folder, cause=cause_of(error)) from error
         if isinstance(error, OSError):
             what = f"{os.path.basename(error.filename)}: " if isinstance(error.filename, str) else ""
-            raise StateUnusable(folder=self._folder, cause=f"{what}{error.strerror or error}") from error
+            cause = f"{what}{plain_cause(error)}; it must be a writable folder on a local disk"
+            raise StateUnusable(folder=self._folder, cause=cause) from error
 
 
 def cause_of(error: sqlite3.Error) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 LIBRARIES = {
     "aiohappyeyeballs": "of aiohttp",
-    "aiohttp": "the client of Enterprise Manager; its server is not among it, see below",
+    "aiohttp": "the client of Enterprise Manager, and the server of the control socket",
     "aiosignal": "of aiohttp",
     "annotated_doc": "of typer",
     "annotated_types": "of pydantic",
@@ -36,12 +36,12 @@ LIBRARIES = {
     "typing_extensions": "of pydantic",
     "typing_inspection": "of pydantic",
     "watchfiles": "the drop folder",
+    "xxhash": "checksums, named by the config",
     "yarl": "of aiohttp",
 }
 """All that an idle watcher may have imported, and what for. What is added here is resident for ever, everywhere."""
 
 UNNEEDED = {
-    "aiohttp.web": "the server: only where a status page is wanted",
     "concurrent.futures.process": "worker processes: only when something is copied",
     "multiprocessing.pool": "worker processes: only when something is copied",
     "orchestrator.cli.bars": "bars, and rich with them: only on a terminal",
@@ -52,7 +52,7 @@ UNNEEDED = {
     "orchestrator.showing": "only where a status page is wanted",
     "orchestrator.tracing.sending": "only where traces are wanted",
     "orchestrator.views.status": "templates of the page, compiled when they are loaded",
-    "orchestrator.web": "only where a status page is wanted",
+    "orchestrator.web.server": "the page: only where it is wanted",
 }
 
 SCRIPT = """

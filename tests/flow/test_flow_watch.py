@@ -59,6 +59,30 @@ async def test_a_dropped_job_runs_and_ends_beside_its_report(tmp_path: Path) -> 
         em.assert_nothing_left()
 
 
+UNNEEDED = {
+    "cryptography": "an OpenSSL of its own, 7 MB: only for UNC paths",
+    "prometheus_client": "only where somebody reads metrics",
+    "rich": "only on a terminal",
+    "structlog": "only for log lines as JSON",
+}
+"""What a watcher that works does not need, and what an idle one would then hold for ever."""
+
+
+async def test_a_job_leaves_nothing_imported_that_it_did_not_need(tmp_path: Path) -> None:
+    async with flow(tmp_path, small) as em:
+        em.configure(watch=WATCH)
+        (tmp_path / "jobs" / "incoming").mkdir(parents=True)
+        em.drop(job_text(em, "fs01", "night"), "night.toml")
+        watcher = await em.start("watch", "--once", env={"PYTHONPROFILEIMPORTTIME": "1"})
+        done = await watcher.done()
+        assert done.code == 0, done.everything
+        assert "night: done: exit 0" in done.err
+        lines = [line for line in done.err.splitlines() if line.startswith("import time:")]
+        imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+        assert "jinja2" in imported, "the report was rendered, so what follows was measured"
+        assert not imported & set(UNNEEDED), UNNEEDED
+
+
 async def test_what_is_no_job_is_answered_with_the_key_that_is_wrong(tmp_path: Path) -> None:
     async with flow(tmp_path, small) as em:
         em.configure(watch=WATCH)
@@ -154,7 +178,12 @@ async def test_one_run_is_stopped_alone_and_can_be_resumed(tmp_path: Path) -> No
         assert (await em.run("stop", run)).code == 0
         ended = await watcher.event("job_ended", job="long")
         assert (ended["exit_code"], ended["folder"]) == (6, "failed")
-        assert f"`orchestrator resume {run}` continues" in ended["line"]
+        assert (
+            "stopped by an operator; to go on, drop it again with `again = true`; or end the watcher" in ended["line"]
+        )
+        refused = await em.run("resume", run)
+        assert refused.code == 5, "while the watcher lives, it has the state folder"
+        assert f"then `orchestrator resume {run}`" in ended["line"]
         await stopped(watcher)
         em.assert_nothing_left()
         em.configure()

@@ -6,6 +6,7 @@ Enterprise Manager web API; rows that need no exchange are in test_em_wire.py.
 
 import asyncio
 import base64
+import errno
 import functools
 import inspect
 import logging
@@ -14,9 +15,11 @@ import traceback
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
+import aiohttp
 import anyio
 import pytest
 from aiohttp import web
+from aiohttp.client_reqrep import ConnectionKey
 
 from orchestrator.config import EnterpriseManagerSettings
 from orchestrator.core.catalog import FlrState, GuestOs, Listed, MountRoot, Question, RestorePoint, TaskPhase
@@ -37,7 +40,9 @@ from orchestrator.core.errors import (
     SessionEnded,
 )
 from orchestrator.engine import ports
-from orchestrator.enterprise_manager import Client, PastSession, seal, ssl_context, transport
+from orchestrator.enterprise_manager import Client, PastSession, seal, ssl_context, translate, transport
+from orchestrator.enterprise_manager.masking import Mask
+from orchestrator.enterprise_manager.wire.exchange import Request
 from orchestrator.simulator.certificate import identity_in
 
 NS = 'xmlns="http://www.veeam.com/ent/v1.0"'
@@ -606,7 +611,7 @@ async def test_a_mount_that_never_left_this_machine_is_known_not_to_be_made(iden
         async with listening(server, identity.context()) as url:
             client = await stack.enter_async_context(make_client(url, identity, time))
             await client.open()
-        with pytest.raises(EmUnreachable, match="refused"):
+        with pytest.raises(EmUnreachable, match="refuses the connection"):
             await client.request(POINT, None, 1)
         assert server.calls("POST", MOUNTS) == []
 
@@ -801,6 +806,35 @@ async def test_trying_again_ends_within_the_time_allowed(em, reply, raised, naps
             await client.task("/api/tasks/task-1", 1)
         assert client.time.naps == naps
         assert sum(naps) <= 60
+
+
+UNREACHABLE = [
+    pytest.param(OSError(errno.ECONNREFUSED, "Connect call failed ('10.0.0.1', 9398)"),
+                 "em.example.com:9398 refuses the connection: nothing listens there, or a firewall rejects it",
+                 id="refused"),
+    pytest.param(OSError(errno.ETIMEDOUT, "Connect call failed ('10.0.0.1', 9398)"),
+                 "em.example.com:9398 lets no connection come about: nothing answers there, or a firewall drops it",
+                 id="dropped"),
+    pytest.param(OSError(errno.EHOSTUNREACH, "Connect call failed"), "there is no route to em.example.com", id="route"),
+    pytest.param(OSError(errno.ENETUNREACH, "Connect call failed"), "there is no route to em.example.com", id="net"),
+    pytest.param(OSError("Multiple exceptions: [Errno 111] ..."), "there is no connection to em.example.com:9398",
+                 id="several addresses, several causes"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("cause", "words"), UNREACHABLE)
+def test_why_there_is_no_connection_is_said_with_host_and_port_and_not_in_the_words_of_python(cause, words):
+    failed = aiohttp.ClientConnectorError(ConnectionKey("10.0.0.1", 9398, True, True, None, None, None, None), cause)
+    request = Request("GET", "/api", "the API is asked")
+    url = "https://em.example.com:9398"
+    error = translate.failure(failed, request, url, sent=False, fingerprint="", mask=Mask())
+    assert f"{url} cannot be reached: {words}. Check the address" in str(error)
+
+
+async def test_a_name_that_nobody_knows_is_said_to_be_one(identity):
+    async with make_client("https://em.invalid:9398", identity, Time(), retry_for=0.0) as client:
+        with pytest.raises(EmUnreachable, match=r"the name em\.invalid cannot be resolved to an address"):
+            await client.open()
 
 
 async def test_an_answer_that_never_comes_ends_with_the_request_timeout(em):

@@ -1,5 +1,7 @@
 """The end of a drill over real files: what differs is kept, and nothing else."""
 
+import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -10,6 +12,7 @@ from orchestrator.core.entries import Outcome
 from orchestrator.core.errors import DrillLeft, DrillStopped
 from orchestrator.core.events import Event
 from orchestrator.engine.drilling import Drilled, prove_and_remove
+from orchestrator.engine.ports import Beat
 from orchestrator.engine.stopping import Stop
 from orchestrator.files import remove_scratch, verify_file
 from tests.support.ledger_rows import make_outcome
@@ -32,14 +35,17 @@ def a_stop() -> Stop:
     return Stop(told.append, lambda: datetime.now(UTC))
 
 
-async def end_of(folder: Path, rows: list[Outcome], stop: Stop | None = None) -> Drilled:
+async def end_of(
+    folder: Path, rows: list[Outcome], stop: Stop | None = None, remove: Callable[[Beat], int] | None = None
+) -> Drilled:
     return await prove_and_remove(
         iter(rows),
         lambda path, check: verify_file(path, "blake3", check),
-        partial(remove_scratch, folder),
+        remove or partial(remove_scratch, folder),
         2,
         stop or a_stop(),
         str(folder),
+        0.05,
     )
 
 
@@ -67,6 +73,34 @@ async def test_a_stop_while_verifying_removes_nothing(tmp_path: Path) -> None:
     with pytest.raises(DrillStopped, match="run-1"):
         await end_of(folder, rows, stop)
     assert len(list((folder / "fs01").iterdir())) == 3
+
+
+async def test_a_disk_that_hangs_while_the_copies_are_removed_is_left_behind(tmp_path: Path) -> None:
+    folder, answers = tmp_path / "run-1", threading.Event()
+    try:
+        with pytest.raises(DrillLeft, match=r"from \S+run-1: nothing moved for 0.05 s .* some may be gone already"):
+            await end_of(folder, restored(folder), remove=lambda beat: int(answers.wait()))
+    finally:
+        answers.set()
+
+
+async def test_removing_many_copies_may_take_longer_than_a_stall(tmp_path: Path) -> None:
+    folder, slow = tmp_path / "run-1", threading.Event()
+
+    def remove(beat: Beat) -> int:
+        for _ in range(10):
+            slow.wait(0.02)
+            beat()
+        return remove_scratch(folder, beat)
+
+    assert (await end_of(folder, restored(folder), remove=remove)).removed == 3
+
+
+def test_every_entry_that_is_removed_is_a_beat(tmp_path: Path) -> None:
+    restored(tmp_path / "run-1", 5)
+    beats: list[None] = []
+    assert remove_scratch(tmp_path / "run-1", lambda: beats.append(None)) == 5
+    assert len(beats) == 6
 
 
 def test_a_scratch_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:

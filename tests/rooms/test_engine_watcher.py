@@ -1,5 +1,6 @@
 """The watcher in virtual time: schedules, windows, changes of the clocks, pauses, failures, deaths."""
 
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -248,6 +249,8 @@ def test_while_enterprise_manager_is_away_no_job_is_lost_and_the_pauses_grow(tel
     assert set(pauses[4:-1]) == {15}
     assert world.lines("patient")[0].startswith("exit 0")
     assert all(event.exit_code == ExitCode.EM for event in world.told(JobNotStarted))
+    again = [event.message for event in world.told(Notice) if event.message.startswith("tried again")]
+    assert re.fullmatch(r"tried again at [0-9:]{8} UTC, no job is lost", again[0]), "why has just been told of the job"
 
 
 def test_after_a_refused_logon_the_account_is_left_alone_for_a_while(tell: Tell) -> None:

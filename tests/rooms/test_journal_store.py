@@ -85,8 +85,10 @@ def test_a_killed_process_loses_nothing_and_leaves_no_lock(folder: Path) -> None
 
 
 def test_a_second_orchestrator_is_told_who_has_the_folder(journal: Journal, folder: Path) -> None:
-    with pytest.raises(StateLocked, match=rf"process {os.getpid()} on \S+ since 2026-11-20T06:00:00\+00:00"):
+    with pytest.raises(StateLocked, match=rf"process {os.getpid()} on \S+ since 2026-11-20T06:00:00\+00:00") as caught:
         open_journal(folder)
+    assert "end it with `orchestrator stop`" in str(caught.value)
+    assert "state.folder" not in str(caught.value), "another folder would know nothing of the mounts that are open"
 
 
 def test_the_folder_is_free_after_closing_and_closing_twice_is_harmless(journal: Journal, folder: Path) -> None:
@@ -221,8 +223,9 @@ def test_a_damaged_journal_is_named_as_such(journal: Journal, folder: Path) -> N
     raw = bytearray(path.read_bytes())
     raw[4096 * 30 :] = os.urandom(len(raw) - 4096 * 30)
     path.write_bytes(raw)
-    with open_journal(folder) as damaged, pytest.raises(StateUnusable, match="damaged"):
+    with open_journal(folder) as damaged, pytest.raises(StateUnusable, match="damaged") as caught:
         list(damaged.restored("r1"))
+    assert "writable folder" not in str(caught.value), "the folder is well"
 
 
 def test_the_database_of_another_program_is_left_alone(folder: Path) -> None:
@@ -260,7 +263,8 @@ def test_a_database_that_another_program_holds_is_named_as_such(
 
 def test_a_state_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("")
-    with pytest.raises(StateUnusable, match="state: File exists"):
+    words = "cannot be used: state: a file stands where a folder is needed; move it away; it must be a writable folder"
+    with pytest.raises(StateUnusable, match=words):
         open_journal(tmp_path / "state")
     with pytest.raises(StateUnusable):
         open_journal(tmp_path / "state" / "deeper")
