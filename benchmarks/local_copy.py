@@ -1,5 +1,7 @@
-"""Copying from a local or mounted share, against `cp -a` and `rsync -a`, which neither checksum nor keep a journal."""
+"""Copying from a local or mounted share, against `cp -a`, `rsync -a` and `rclone copy`, which keep no journal and take
+no checksums of their own."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -12,13 +14,14 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from benchmarks.engine import Durable, Share, config_of, forget, opened, plan_for, real_share, run_engine
 from benchmarks.measuring import Contestant, Rounds, mib, print_table, side_by_side
-from benchmarks.places import Places, available_memory
+from benchmarks.places import Places, available_memory, find_rclone
 from benchmarks.trees import large_files, small_files
 from orchestrator.core.entries import Outcome
 from orchestrator.core.locate import Volume
 from orchestrator.core.paths import SourcePath
 from orchestrator.core.plan import MountGroup, Plan
 from orchestrator.core.select import Selector
+from orchestrator.engine.controls import RunControl
 from orchestrator.engine.rooms import Rooms
 from orchestrator.engine.scribe import Handed
 from orchestrator.engine.seats import Seats
@@ -27,6 +30,7 @@ from orchestrator.engine.stopping import Stop
 from orchestrator.engine.walking import Walk
 
 COPIES = 16
+PEERS = ("cp -a", "rsync -a", "rclone copy")
 THREADS = (1, 2, 4, 8, 16)
 
 
@@ -72,13 +76,14 @@ def _print(title: str, rounds: Rounds, amount: float, unit: str) -> None:
         [
             name,
             f"{rounds.median(name):.2f}",
+            f"{rounds.busy(name):.2f}",
             f"{amount / rounds.median(name):,.0f}",
-            rounds.ratio(name, "cp -a"),
-            rounds.ratio(name, "rsync -a") if "rsync -a" in rounds.seconds else "not installed",
+            *(rounds.ratio(name, peer) if peer in rounds.seconds else "not installed" for peer in PEERS),
         ]
         for name in rounds.seconds
     ]
-    print_table(title, ("copy", "s (median)", unit, "speed of cp -a = 1", "speed of rsync -a = 1"), rows)
+    head = ("copy", "s (median)", "processor s", unit, *(f"speed of {peer} = 1" for peer in PEERS))
+    print_table(title, head, rows)
 
 
 def _against_peers(tree: Path, place: Path, rounds: int) -> Rounds:
@@ -90,6 +95,9 @@ def _against_peers(tree: Path, place: Path, rounds: int) -> Rounds:
     ]
     if shutil.which("rsync"):
         contestants.insert(1, Contestant("rsync -a", lambda to: _peer(["rsync", "-a", f"{tree}/", str(to)], to)))
+    if (rclone := find_rclone()) is not None:
+        words = [rclone, "copy", "--config", os.devnull, "-q", "--transfers", "16", "--checkers", "16", str(tree)]
+        contestants.insert(2, Contestant("rclone copy", lambda to: _peer([*words, str(to)], to)))
     return side_by_side(contestants, place, rounds)
 
 
@@ -149,9 +157,12 @@ async def _stages(rooms: Rooms, plan: Plan, share: Share) -> None:
         tasks.start_soon(_look_through, inbox, course.problems)
         async with outbox:
             stop = Stop(rooms.emit, rooms.clock)
-            await Stages(rooms, plan.run, stop, Seats(rooms.settings, rooms.emit, rooms.clock)).run(
-                [[walk]], course, outbox
-            )
+            seats = Seats(rooms.settings, rooms.emit, rooms.clock)
+            stages = Stages(rooms, plan.run, stop, seats, RunControl(plan))
+            try:
+                await stages.run([[walk]], course, outbox)
+            finally:
+                await stages.close()
     if course.problems:
         raise SystemExit(f"not everything was copied: {course.problems[:3]}")
 

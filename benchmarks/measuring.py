@@ -5,6 +5,7 @@ the same weather.
 """
 
 import os
+import resource
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -24,12 +25,17 @@ class Contestant:
 
 @dataclass(slots=True)
 class Rounds:
-    """The seconds of each contestant, round by round."""
+    """The seconds of each contestant, round by round: by the clock, and of processor time, its processes together."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    processor: dict[str, list[float]] = field(default_factory=dict)
 
     def median(self, name: str) -> float:
         return statistics.median(self.seconds[name])
+
+    def busy(self, name: str) -> float:
+        """The median of its processor time."""
+        return statistics.median(self.processor[name])
 
     def ratio(self, name: str, reference: str) -> str:
         """How many times as fast as `reference`: the median of the rounds, the smallest and the largest."""
@@ -39,16 +45,22 @@ class Rounds:
 
 def side_by_side(contestants: Sequence[Contestant], below: Path, rounds: int) -> Rounds:
     """Let each run once per round, in the same order. Before each the disk is given time to finish what it holds."""
-    found = Rounds({one.name: [] for one in contestants})
+    found = Rounds({one.name: [] for one in contestants}, {one.name: [] for one in contestants})
     for number in range(rounds):
         for place, one in enumerate(contestants):
             folder = below / f"round-{number}-{place}"
             os.sync()
-            begun = time.perf_counter()
+            begun, busy = time.perf_counter(), _processor_time()
             one.run(folder)
             found.seconds[one.name].append(time.perf_counter() - begun)
+            found.processor[one.name].append(_processor_time() - busy)
             remove(folder)
     return found
+
+
+def _processor_time() -> float:
+    """Seconds of this process, and of those that it has started and that have ended."""
+    return sum(sum(resource.getrusage(whose)[:2]) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
 def print_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,6 +43,11 @@ def places(disk: Path | None) -> Iterator[Places]:
         for folder in (memory, below):
             if folder is not None:
                 remove(folder)
+
+
+def find_rclone() -> str | None:
+    """Where rclone is, beside this interpreter or on the PATH; None when it is not installed."""
+    return shutil.which("rclone", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
 
 
 def remove(folder: Path) -> None:

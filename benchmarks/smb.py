@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.engine import VM
 from benchmarks.measuring import Contestant, Rounds, mib, print_table, side_by_side
-from benchmarks.places import Places, available_memory, remove
+from benchmarks.places import Places, available_memory, find_rclone, remove
 from benchmarks.restoring import PASSWORD as PASSWORD_VARIABLE
 from benchmarks.trees import large_files, small_files
 from tests.support.samba import PASSWORD, Samba, samba
@@ -61,8 +61,7 @@ def smb(places: Places, quick: bool) -> None:
 
 def _rounds(ground: Ground, transfers: tuple[int, ...], delay: float) -> Rounds:
     contestants = [Contestant("orchestrator", lambda to: _ours(ground, to))]
-    rclone = shutil.which("rclone", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    if rclone is not None:
+    if (rclone := find_rclone()) is not None:
         contestants += [_rclone(rclone, ground, number) for number in transfers]
     if shutil.which("smbclient") and not delay:
         contestants.append(Contestant("smbclient", lambda to: _smbclient(ground, to)))
@@ -76,13 +75,16 @@ def _print(title: str, rounds: Rounds, amount: float, unit: str) -> None:
         [
             name,
             f"{rounds.median(name):.2f}",
+            f"{rounds.busy(name):.2f}",
             f"{amount / rounds.median(name):,.0f}",
             rounds.ratio(name, best),
             rounds.ratio(name, "smbclient") if "smbclient" in rounds.seconds else "-",
         ]
         for name in rounds.seconds
     ]
-    print_table(title, ("restore", "s (median)", unit, f"speed of {best} = 1", "speed of smbclient = 1"), rows)
+    print_table(
+        title, ("restore", "s (median)", "processor s", unit, f"speed of {best} = 1", "speed of smbclient = 1"), rows
+    )
 
 
 @contextmanager

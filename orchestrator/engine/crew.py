@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -54,19 +55,17 @@ class _Worker:
 
     def __init__(self, hiring: Hiring) -> None:
         pairs = [socket.socketpair() for _ in range(1 + LANES)]
-        theirs = [pair[1].fileno() for pair in pairs]
-        words = [sys.executable, "-P", "-m", hiring.module, *map(str, theirs)]
+        self.control, *ours = [pair[0] for pair in pairs]
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and program
-                words, pass_fds=theirs, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
-        finally:
-            for pair in pairs:
-                pair[1].close()
-        self.control = pairs[0][0]
-        self.lanes = [_Lane(self, number, Connection(pair[0].detach())) for number, pair in enumerate(pairs[1:])]
+            self._process = _started(hiring.module, [pair[1] for pair in pairs])
+        except OSError:
+            for one in (self.control, *ours):
+                one.close()
+            raise
+        self.lanes = [_Lane(self, number, Connection(one.detach())) for number, one in enumerate(ours)]
         recipe = pickle.dumps(hiring.recipe)
-        self.control.sendall(len(recipe).to_bytes(4, "big") + recipe)
+        with suppress(OSError):  # it has died already, which `ready` tells
+            self.control.sendall(len(recipe).to_bytes(4, "big") + recipe)
         self.control.setblocking(False)
 
     @property
@@ -104,6 +103,18 @@ class _Worker:
             self._process.kill()
             with suppress(subprocess.TimeoutExpired):  # it hangs in the kernel, and ends when that lets it go
                 self._process.wait(LEAVE_WITHIN)
+
+
+def _started(module: str, theirs: Sequence[socket.socket]) -> "subprocess.Popen[bytes]":
+    """A process that runs `module` and has the sockets `theirs`, which are closed here."""
+    numbers = [one.fileno() for one in theirs]
+    words = [sys.executable, "-P", "-m", module, *map(str, numbers)]
+    null = subprocess.DEVNULL
+    try:
+        return subprocess.Popen(words, pass_fds=numbers, stdin=null, stdout=null, stderr=null)  # noqa: S603 - our own
+    finally:
+        for one in theirs:
+            one.close()
 
 
 @dataclass(slots=True, eq=False)

@@ -24,6 +24,9 @@ from orchestrator.working import PROGRAM, Recipe
 from tests.support.batches import batch_of, begun, copier_to
 from tests.support.disk import put, tree
 
+pytestmark = pytest.mark.timeout(90)
+"""On a busy machine a process takes its time to start."""
+
 NAMES = [f"file {number:03d}" for number in range(60)]
 
 
@@ -58,7 +61,7 @@ def hire(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., 
 def ready(crew: Crew, share: Path, root: Path) -> int:
     """Wait until the crew has a process; its number. What is copied meanwhile is removed again."""
     put(share / "early", b"")
-    until = time.monotonic() + 15
+    until = time.monotonic() + 45
     while not crew.processes and time.monotonic() < until:
         perform(crew, batch_of(share, root, ["early"], Conflict.SKIP))
         (root / "early").unlink()
