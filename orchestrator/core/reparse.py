@@ -3,7 +3,6 @@ r"""Reparse points of Windows: what stands at a place where a file system does m
 Source: MS-FSCC 2.1.2 (tags and buffers). Whatever does not keep to it is ValueError, in plain words.
 """
 
-import re
 import struct
 from dataclasses import dataclass
 from enum import Enum
@@ -14,15 +13,13 @@ _SYMLINK, _MOUNT_POINT, _WSL_LINK = 0xA000000C, 0xA0000003, 0xA000001D
 _CLOUD, _CLOUD_MASK = 0x9000001A, 0xFFFF0FFF
 _NAME_SURROGATE = 0x20000000
 _RELATIVE = 1
-_VOLUME = re.compile(r"Volume\{[0-9a-f-]{36}\}\\?", re.IGNORECASE)
 
 
 class PointKind(Enum):
     """What a reparse point is for; the value is said to people."""
 
     SYMLINK = "a symbolic link"
-    JUNCTION = "a junction"
-    VOLUME = "a mounted volume"
+    JUNCTION = "a junction or mounted volume"
     WSL_LINK = "a symbolic link of the Windows Subsystem for Linux"
     OTHER_LINK = "a link of another program"
     WSL_SPECIAL = "a pipe, socket or device of the Windows Subsystem for Linux"
@@ -61,7 +58,7 @@ class ReparsePoint:
 
 
 def kind_of_tag(tag: int) -> PointKind:
-    """What a reparse tag of a listing stands for. Junctions and mounted volumes have one tag and are JUNCTION here."""
+    """What a reparse tag stands for. Junctions and mounted volumes have one tag."""
     found = _KINDS.get(tag)
     if found is not None:
         return found
@@ -84,7 +81,7 @@ def parse_point(data: bytes) -> ReparsePoint:
         return ReparsePoint(tag, kind, target, bool(flags & _RELATIVE))
     if kind is PointKind.JUNCTION:
         target, _ = _target(content, 0)
-        return ReparsePoint(tag, PointKind.VOLUME if _VOLUME.fullmatch(target) else kind, target)
+        return ReparsePoint(tag, kind, target)
     if kind is PointKind.WSL_LINK:
         target = content[4:].decode("utf-8", "surrogateescape")
         if not target or "\0" in target:
@@ -114,7 +111,12 @@ def _target(content: bytes, more: int) -> tuple[str, int]:
     if length % 2 or len(text) < length or not length:
         raise ValueError(f"a link has a name of {length} bytes at {at} of {len(content) - begin}")
     flags = int.from_bytes(content[_NAMES.size : begin], "little")
-    target = text.decode("utf-16-le", "surrogatepass")
+    try:
+        target = text.decode("utf-16-le")
+    except UnicodeDecodeError:
+        raise ValueError("a link leads to a name that holds half a character") from None
+    if "\0" in target:
+        raise ValueError("a link leads to a name that no name can be")
     for prefix, shown in (("\\??\\UNC\\", "\\\\"), ("\\??\\", "")):
         if target.startswith(prefix):
             return shown + target.removeprefix(prefix), flags

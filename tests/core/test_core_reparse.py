@@ -38,7 +38,7 @@ def point(tag: int, content: bytes) -> bytes:
         (junction(r"\??\D:\Old"), PointKind.JUNCTION, r"D:\Old", None),
         (
             junction("\\??\\Volume{c0ffee00-0000-1111-2222-333344445555}\\"),
-            PointKind.VOLUME, "Volume{c0ffee00-0000-1111-2222-333344445555}\\", None,
+            PointKind.JUNCTION, "Volume{c0ffee00-0000-1111-2222-333344445555}\\", None,
         ),
         (point(0xA000001D, b"\2\0\0\0/usr/bin/x"), PointKind.WSL_LINK, "/usr/bin/x", "/usr/bin/x"),
         (point(0xA000001D, b"\2\0\0\0" + "../ä".encode()), PointKind.WSL_LINK, "../ä", "../ä"),
@@ -76,6 +76,8 @@ def test_what_is_no_link_is_known_by_its_tag(tag: int, kind: PointKind) -> None:
         (point(0xA0000003, struct.pack("<HHHH", 2, 4, 0, 0) + b"abcd"), "a name of 4 bytes at 2 of 4"),
         (point(0xA0000003, struct.pack("<HHHH", 0, 3, 0, 0) + b"abcd"), "a name of 3 bytes"),
         (point(0xA000001D, b"\2\0\0\0"), "leads nowhere"),
+        (symlink("half\ud83d", relative=True), "half a character"),
+        (symlink("nul\0x", relative=True), "no name can be"),
     ],
 )
 def test_a_link_that_does_not_fit_together_is_refused_in_words(data: bytes, told: str) -> None:

@@ -20,6 +20,7 @@ from orchestrator.files.smb.folders import Listed
 from orchestrator.files.smb.packets import BadAnswer, Command
 from orchestrator.files.smb.properties import properties_at
 from orchestrator.files.smb.share import Live
+from orchestrator.files.smb.status import StatusError
 from orchestrator.files.smb.walk import walk
 from orchestrator.files.walk import unheard
 from tests.rooms.test_smb_properties import content, scanned
@@ -192,6 +193,32 @@ def test_a_listing_that_goes_on_with_nothing_is_left() -> None:
     live, _ = scripted(OPENED, query(child("a", after=0)), query(child("b", after=0)), query())
     with pytest.raises(BadAnswer):
         list(Listed(live, "").buffers())
+
+
+# Reparse points
+
+
+@pytest.mark.parametrize(
+    ("tag", "attributes", "kind", "told"),
+    [
+        (0xA000000C, 0x400, EntryKind.LINK, "a symbolic link"),
+        (0xA0000003, 0x410, EntryKind.LINK, "a junction or mounted volume"),
+        (0xA000001D, 0x400, EntryKind.LINK, "Windows Subsystem for Linux"),
+        (0x80000024, 0x400, EntryKind.SPECIAL, "a pipe, socket or device"),
+        (0x80000013, 0x400, EntryKind.FILE, ""),
+        (0x9000601A, 0x400, EntryKind.FILE, ""),
+        (0x80000017, 0x400, EntryKind.FILE, ""),
+    ],
+)
+def test_what_stands_for_something_else_is_told_apart(tag: int, attributes: int, kind: EntryKind, told: str) -> None:
+    found = walked(child("it", attributes=attributes, tag=tag, after=0))["it"]
+    assert found.kind is kind
+    assert told in found.message
+
+
+def test_a_placeholder_whose_content_is_elsewhere_says_so() -> None:
+    for status, told in ((0xC000CF00, "in the cloud, and not in the backup"), (0xC0000279, "deduplication")):
+        assert told in str(StatusError(status, "a"))
 
 
 # Descriptors

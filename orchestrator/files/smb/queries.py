@@ -40,7 +40,7 @@ _FILE_SYSTEM = struct.Struct("<IiI")
 
 _FILE, _VOLUME, _SECURITY = 1, 2, 3
 _BASIC_INFORMATION, _STREAM_INFORMATION, _FILE_SYSTEM_ATTRIBUTES = 4, 22, 5
-_GET_REPARSE_POINT, _SET_REPARSE_POINT = 0x000900A8, 0x000900A4
+_GET_REPARSE_POINT = 0x000900A8
 _DATA = ":$DATA"
 
 
@@ -51,10 +51,6 @@ class Parts(IntFlag):
     GROUP = 0x2
     DACL = 0x4
     SACL = 0x8
-    DACL_PROTECTED = 0x80000000
-    SACL_PROTECTED = 0x40000000
-    DACL_UNPROTECTED = 0x20000000
-    SACL_UNPROTECTED = 0x10000000
 
 
 class Basic(NamedTuple):
@@ -71,7 +67,6 @@ class VolumeFlag(IntFlag):
     """What a file system can (MS-FSCC 2.5.1)."""
 
     ACLS = 0x00000008
-    REPARSE_POINTS = 0x00000080
     NAMED_STREAMS = 0x00040000
 
 
@@ -107,10 +102,6 @@ def set_security(parts: Parts, descriptor: bytes, handle: bytes = SAME_FILE) -> 
 
 def get_reparse_point(handle: bytes = SAME_FILE) -> Request:
     return ioctl(_GET_REPARSE_POINT, b"", LARGEST_REPARSE, handle)
-
-
-def set_reparse_point(content: bytes, handle: bytes = SAME_FILE) -> Request:
-    return ioctl(_SET_REPARSE_POINT, content, 0, handle)
 
 
 def controlled(message: memoryview) -> memoryview:
@@ -156,7 +147,7 @@ def file_system(buffer: memoryview) -> VolumeFlag:
     if len(buffer) < _FILE_SYSTEM.size:
         raise BadAnswer(f"the abilities of a file system are {len(buffer)} bytes")
     flags: int = _FILE_SYSTEM.unpack_from(buffer)[0]
-    return VolumeFlag(flags & (VolumeFlag.ACLS | VolumeFlag.REPARSE_POINTS | VolumeFlag.NAMED_STREAMS))
+    return VolumeFlag(flags & (VolumeFlag.ACLS | VolumeFlag.NAMED_STREAMS))
 
 
 def ioctl(code: int, content: bytes, length: int, handle: bytes) -> Request:

@@ -56,7 +56,10 @@ _ERRNO = {
     0xC0000904: (errno.EFBIG, "the file is larger than the server takes"),
     0xC0000906: (errno.EACCES, "an antivirus program at the server refuses the file"),
     0xC0000275: (errno.EINVAL, "it is no link"),
-    0xC0000279: (errno.EIO, "the content was moved to other storage, and is not in the backup"),
+    0xC0000279: (
+        errno.EIO,
+        "the server lacks what reads it: deduplication, or the storage of its content",
+    ),
 }
 
 SESSION_GONE = frozenset({0xC0000203, 0xC000035C, 0xC00000C9})

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from orchestrator.core.entries import Entry, EntryKind
 from orchestrator.core.reasons import Reason
+from orchestrator.core.reparse import PointKind, kind_of_tag
 from orchestrator.files.readings import unreadable
 from orchestrator.files.smb.connection import ConnectionLost
 from orchestrator.files.smb.folders import Listed
@@ -130,13 +131,20 @@ class _Walk:
 def entry_of(relative: str, child: Child) -> Entry:
     """An entry from a listing. Folders and links have size 0."""
     if child.link:
-        return Entry(relative, EntryKind.LINK, 0, child.written_ns)
+        return Entry(relative, EntryKind.LINK, 0, child.written_ns, message=_kind(child))
+    if child.tag and kind_of_tag(child.tag) is PointKind.WSL_SPECIAL:
+        return Entry(relative, EntryKind.SPECIAL, 0, child.written_ns, message=_kind(child))
     if child.folder:
         return Entry(relative, EntryKind.FOLDER, 0, child.written_ns, 0o755)
     if child.size > LARGEST_FILE:
         message = f"the server tells of {child.size} bytes, more than any file holds; {Reason.READ_ERROR.action}"
         return Entry(relative, EntryKind.UNREADABLE, reason=Reason.READ_ERROR, message=message)
     return Entry(relative, EntryKind.FILE, child.size, child.written_ns, 0o444 if child.read_only else 0o644)
+
+
+def _kind(child: Child) -> str:
+    """What a reparse point is, said to a person."""
+    return f"{kind_of_tag(child.tag).value}, not restored as a file"
 
 
 def _unusable(name: str) -> Callable[[str], Entry] | None:
