@@ -4,6 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
+from hypothesis import settings
+
+settings.register_profile("busy machines are no failure", deadline=None)
+settings.load_profile("busy machines are no failure")
 
 
 @pytest.fixture(autouse=True)
