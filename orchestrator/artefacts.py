@@ -11,7 +11,8 @@ from orchestrator.core.errors import StateError, StateUnusable
 from orchestrator.core.events import ReportWritten
 from orchestrator.core.ledger import RunRow
 from orchestrator.core.plan import plan_from_json
-from orchestrator.core.report import Report, make_report
+from orchestrator.core.replaced import Stood
+from orchestrator.core.report import Replacements, Report, make_report
 from orchestrator.core.residual import residual_job
 from orchestrator.files import Algorithm, algorithm_named, sha256_of, write_manifest, write_text_atomically
 from orchestrator.journal import Journal
@@ -103,4 +104,7 @@ def read_report(journal: Journal, config: Config, run: str) -> Report:
     planned, problems = plan_from_json(row.plan), journal.problems(run)
     if residual_job(planned, problems) is not None:
         files["residual"] = str(folder / "residual.toml")
-    return make_report(planned, row, journal.groups(run), journal.leases(run), journal.totals(run), problems, files)
+    replacements = Replacements(journal.stood(run).get(Stood.REPLACED, 0), journal.held(run), journal.undos(run))
+    return make_report(
+        planned, row, journal.groups(run), journal.leases(run), journal.totals(run), problems, files, replacements
+    )

@@ -85,6 +85,7 @@ class App:
             runs=self.journal,
             leases=self.journal,
             outcomes=self.journal,
+            asides=self.journal,
             emit=self.listen,
             clock=now,
             new_id=new_id,

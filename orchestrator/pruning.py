@@ -21,10 +21,12 @@ def prune(
     fails. Blocks.
     """
     runs = journal.runs()
+    holders = journal.holders()
     in_use = {lease.run for lease in journal.open_leases()} | {drop.run for drop in journal.unfinished_drops()}
     removed: list[RunRow] = []
     left: dict[str, str] = {}
-    for run in prunable(runs, in_use, before):
+    held = {run.id for run in prunable(runs, in_use, before)} & holders
+    for run in prunable(runs, in_use | holders, before):
         try:
             if not dry:
                 remove_artefacts(config, run.id)
@@ -38,7 +40,12 @@ def prune(
     if not dry:
         journal.forget_drops(claims)
     note = _compacted(journal) if not dry and (removed or claims) else ""
+    note = "\n".join(filter(None, (note, *map(_held, sorted(held)))))
     return Pruned(tuple(removed), len(claims), len(runs) - len(removed), dry, left, note)
+
+
+def _held(run: str) -> str:
+    return f"kept: {run} holds files that were set aside; `orchestrator undo {run} --discard` removes them for good"
 
 
 def _compacted(journal: Journal) -> str:

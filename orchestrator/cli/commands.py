@@ -27,6 +27,7 @@ from orchestrator.cli.schemas import schema
 from orchestrator.cli.simulating import serve_simulator
 from orchestrator.cli.speaking import Globals, complain, plainly, read_jobs, say, tell
 from orchestrator.cli.standing import standing
+from orchestrator.cli.undoing import undo
 from orchestrator.cli.watching import NobodyListens, ask_to_sweep, pause, queue, stop, unpause, watch
 from orchestrator.config import Config
 from orchestrator.core.errors import ExitCode, WordsError, worst
@@ -288,6 +289,7 @@ def sweep(
         raise typer.Exit(code)
 
 
+cli.command(name="undo")(plainly(undo))
 cli.command(name="schema")(plainly(schema))
 cli.command(name="prune")(plainly(prune_state))
 cli.command(name="drills")(plainly(show_drills))

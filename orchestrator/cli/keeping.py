@@ -45,7 +45,7 @@ def prune_state(
             )
     say(pruned_json(pruned) if options.json else pruned_text(pruned))
     if pruned.note:
-        tell(visible(pruned.note))
+        tell("\n".join(map(visible, pruned.note.splitlines())))
     if pruned.left:
         raise typer.Exit(ExitCode.STATE)
 

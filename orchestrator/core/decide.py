@@ -15,6 +15,11 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAside:
+    """Copy the file, and keep the existing one in the holding folder."""
+
+
+@dataclass(frozen=True, slots=True)
 class Renamed:
     """Copy the file beside the existing one, under another name."""
 
@@ -33,7 +38,7 @@ class Refuse:
     reason: Reason
 
 
-Decided = Copy | Renamed | Skip | Refuse
+Decided = Copy | SetAside | Renamed | Skip | Refuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,8 @@ def _against(entry: Entry, found: Found, policy: Conflict) -> Decided:
             return Copy(replace=True)
         case Conflict.NEWER:
             return Copy(replace=True) if entry.mtime_ns > found.mtime_ns else Skip(Reason.TARGET_NEWER)
+        case Conflict.ASIDE:
+            return SetAside()
         case Conflict.RENAME:
             return Renamed()
 

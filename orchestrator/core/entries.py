@@ -5,6 +5,7 @@ from enum import Enum
 
 from orchestrator.core.fidelity import Fidelity
 from orchestrator.core.reasons import Reason
+from orchestrator.core.replaced import Stood
 
 
 class EntryKind(Enum):
@@ -80,7 +81,8 @@ class Verdict(Enum):
 class Outcome:
     """What became of one file, with its reason. Paths as a person writes them; sizes in bytes, times in nanoseconds.
 
-    `seconds` is how long copying it took; it is told once, and not kept.
+    `seconds` is how long copying it took; it is told once, and not kept. `stood` is what was at the target of a file
+    that was restored.
     """
 
     group: str
@@ -93,4 +95,5 @@ class Outcome:
     reason: Reason | None = None
     message: str = ""
     seconds: float = field(default=0.0, compare=False)
+    stood: Stood = Stood.UNKNOWN
     fidelity: Fidelity = field(default_factory=dict, hash=False)

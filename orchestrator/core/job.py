@@ -35,6 +35,7 @@ class Conflict(Enum):
     OVERWRITE = "overwrite"
     NEWER = "newer"
     CHANGED = "changed"
+    ASIDE = "aside"
     RENAME = "rename"
 
 

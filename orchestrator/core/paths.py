@@ -28,6 +28,10 @@ NAME_LIMIT_BYTES = 255
 """The longest file name in UTF-8 bytes that common POSIX file systems hold (ext4, XFS, Btrfs: NAME_MAX)."""
 
 
+HOLDING = ".orchestrator-aside"
+"""The folder below a destination that keeps what runs have set aside. Nothing is ever restored into it."""
+
+
 class PathRefused(ValueError):
     """A path that cannot be used; `reason` says why in the taxonomy's terms."""
 
@@ -217,6 +221,8 @@ def _check_name(name: str, windows_rules: bool) -> None:
         raise PathRefused(f"{name!r} would leave the destination", Reason.OUTSIDE_TARGET)
     if "\x00" in name or "/" in name:
         raise PathRefused(f"{name!r} holds a character that no name can hold")
+    if len(name) == len(HOLDING) and name.lower() == HOLDING:
+        raise PathRefused(f"{name!r} is the name under which this program keeps files that were set aside")
     try:
         size = len(name.encode("utf-8", "surrogateescape"))
     except UnicodeEncodeError:

@@ -114,6 +114,12 @@ class Reason(Enum):
         "operator",
         "check rights on the destination",
     )
+    NOT_SET_ASIDE = (
+        "not-set-aside",
+        "the file there cannot be moved to the holding folder",
+        "operator",
+        "restore to another folder, or run with rename",
+    )
     NO_SPACE = (
         "no-space",
         "the destination is full or over quota",

@@ -13,6 +13,7 @@ from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, Tot
 from orchestrator.core.lifecycle import OPEN_STATES, LeaseState
 from orchestrator.core.plan import MountGroup, Plan
 from orchestrator.core.reasons import Reason
+from orchestrator.core.replaced import HeldFiles, UndoRow
 
 PROBLEMS_SHOWN = 10_000
 """A report names this many problems; the journal and the residual job hold all of them."""
@@ -106,6 +107,12 @@ class Report:
     """The kind of checksum that was taken of every file; `none` when none was."""
     verify: str = ""
     """How copies were proved."""
+    replaced: int = 0
+    """Restored files that took the place of others which are not kept."""
+    set_aside: tuple[HeldFiles, ...] = ()
+    """Files that were replaced and are kept, by destination."""
+    undos: tuple[UndoRow, ...] = ()
+    """How often the run was undone, oldest first."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Where the run's artefacts are: report, manifest and so on, by kind."""
 
@@ -119,6 +126,15 @@ class Report:
         return f"mounts opened {self.mounts_opened}, deleted {self.mounts_deleted}, left {len(self.mounts_left)}"
 
 
+@dataclass(frozen=True, slots=True)
+class Replacements:
+    """What a run has replaced, and whether that was undone."""
+
+    replaced: int = 0
+    set_aside: Sequence[HeldFiles] = ()
+    undos: Sequence[UndoRow] = ()
+
+
 def make_report(
     plan: Plan,
     run: RunRow,
@@ -127,8 +143,10 @@ def make_report(
     totals: Mapping[str, Totals],
     problems: Sequence[Outcome],
     files: Mapping[str, str] | None = None,
+    replacements: Replacements | None = None,
 ) -> Report:
     """The report of `run` from what the journal holds. `problems` are all there are; not all of them are shown."""
+    found = replacements or Replacements()
     rows = {row.group: row for row in groups}
     vms = {group.id: group.vm for group in plan.groups}
     reasons = Counter({Reason.PLAN.slug: len(plan.problems)}) + Counter(_slug(one) for one in problems)
@@ -153,6 +171,9 @@ def make_report(
         remounts=sum(count - 1 for count in Counter(lease.group for lease in real if lease.mount_href).values()),
         checksum=run.checksum,
         verify=plan.verify.value,
+        replaced=found.replaced,
+        set_aside=tuple(found.set_aside),
+        undos=tuple(found.undos),
         files=files or {},
     )
 

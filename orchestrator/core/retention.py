@@ -22,7 +22,8 @@ class Pruned:
 
 def prunable(runs: Iterable[RunRow], in_use: Set[str], before: datetime) -> list[RunRow]:
     """Of `runs`, newest first, those that finished before a time. Never one that is `in_use` (EM may hold a mount for
-    it, or a dropped job is bound to it), and never the newest finished one of a job."""
+    it, a dropped job is bound to it, or it holds files that were set aside), and never the newest finished one of a
+    job."""
     found, jobs = [], set()
     for run in runs:
         if run.state is not RunState.FINISHED or run.ended is None:

@@ -3,15 +3,16 @@ hands over the outcomes it has."""
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from pathlib import PurePosixPath
 
 from anyio import from_thread
 
-from orchestrator.core.decide import Copy, Examine, Refuse, Renamed, Skip, decide, same_file
+from orchestrator.core.decide import Copy, Examine, Refuse, Renamed, SetAside, Skip, decide, same_file
 from orchestrator.core.entries import Entry, EntryKind, Found, FoundKind, Outcome, Placed, Verdict
 from orchestrator.core.errors import FileError, MountLost
 from orchestrator.core.job import Compare
@@ -19,6 +20,7 @@ from orchestrator.core.naming import renamed
 from orchestrator.core.paths import PathRefused, SourcePath, TargetPath
 from orchestrator.core.plan import Selection
 from orchestrator.core.reasons import Reason
+from orchestrator.core.replaced import Aside, Stood
 from orchestrator.engine.allowance import UNLIMITED, Allowance, Gate
 from orchestrator.engine.calls import hangs
 from orchestrator.engine.ports import Beat, Checkpoint, Source
@@ -38,6 +40,9 @@ OWED = 128 << 10
 LOST_SOURCE = frozenset({Reason.VANISHED, Reason.READ_ERROR})
 """Reasons that may be the whole mount going away and not one file; then the volume folder is looked at."""
 
+READS = Copy | SetAside | Renamed | Examine
+"""Decisions for which the backed-up file is read."""
+
 RENAMES = 1000
 """How many copies of one file may stand beside each other before a rename gives up."""
 
@@ -49,11 +54,10 @@ class Copier:
         self,
         source: Source,
         target: Destination,
-        group: str,
-        vm: str,
-        created: datetime,
+        terms: Terms,
         tell: Callable[[int], None],
         stopping: Callable[[], bool],
+        remember: Callable[[Aside], None],
         gives_way: Callable[[], bool] = lambda: False,
         allowance: Allowance = UNLIMITED,
         gate: Gate | None = None,
@@ -61,19 +65,17 @@ class Copier:
         """`gives_way` says whether a thread is to give its place up, after the file that it is copying."""
         self._source = source
         self._target = target
-        self._group = group
-        self._vm = vm
-        self._created = created
+        self.terms = terms
+        self._group = terms.group
+        self._vm = terms.vm
+        self._created = terms.created
+        self._remember = remember
+        self._made_elsewhere: deque[str] = deque()
         self._tell = tell
         self._stopping = stopping
         self._gives_way = gives_way
         self._allowance = allowance
         self._gate = gate or Gate()
-
-    @property
-    def terms(self) -> Terms:
-        """Whose files are copied, for another process."""
-        return Terms(self._group, self._vm, self._created)
 
     @property
     def stopping(self) -> bool:
@@ -90,6 +92,18 @@ class Copier:
         if self._allowance.ahead != math.inf:
             size = sum(one.size for one in outcomes if one.verdict is Verdict.RESTORED)
             self._allowance.take(size, pulse.check)
+
+    def note_made(self, paths: Sequence[str]) -> None:
+        """Folders that another process has made for this one."""
+        self._made_elsewhere.extend(paths)
+
+    def take_made(self) -> list[str]:
+        """The paths of the folders that were made since the last call."""
+        made = self._target.take_made()
+        with suppress(IndexError):
+            while True:
+                made.append(self._made_elsewhere.popleft())
+        return made
 
     def perform(self, batch: Batch, done: list[Outcome], pulse: Progress) -> None:
         """Deal with a batch; each outcome goes into `done` as soon as it is final, and `pulse` tells how it goes.
@@ -153,7 +167,7 @@ class Copier:
             found = self._target.look(work.target)
         except FileError:
             return False
-        return isinstance(decide(work.entry, found, wanted.on_conflict, wanted.compare), Copy | Renamed | Examine)
+        return isinstance(decide(work.entry, found, wanted.on_conflict, wanted.compare), READS)
 
     def needed(self, batch: Batch, beat: Beat) -> int:
         """Bytes of `batch` that are not at the target already. Blocks."""
@@ -203,6 +217,8 @@ class Copier:
         match decision:
             case Copy(replace=overwrite):
                 return self._copy(work, overwrite, toll)
+            case SetAside():
+                return self._aside(work, toll)
             case Renamed():
                 return self._beside(work, wanted, toll)
             case Skip(reason):
@@ -225,7 +241,17 @@ class Copier:
     def _copy(self, work: Work, overwrite: bool, toll: "Toll") -> Outcome:
         begun = time.monotonic()
         placed = self._target.place(work.source, work.entry, work.target, overwrite, toll.of(work.entry.size))
-        return self._outcome(work, Verdict.RESTORED, None, "", placed, time.monotonic() - begun)
+        stood = Stood.REPLACED if overwrite else Stood.NOTHING
+        return self._restored(work, placed, stood, time.monotonic() - begun)
+
+    def _aside(self, work: Work, toll: "Toll") -> Outcome:
+        begun = time.monotonic()
+        check = toll.of(work.entry.size)
+        placed = self._target.set_aside(work.source, work.entry, work.target, self.terms.run, check, self._remember)
+        return self._restored(work, placed, Stood.ASIDE, time.monotonic() - begun)
+
+    def _restored(self, work: Work, placed: Placed, stood: Stood, seconds: float) -> Outcome:
+        return replace(self._outcome(work, Verdict.RESTORED, None, "", placed, seconds), stood=stood)
 
     def _beside(self, work: Work, wanted: Selection, toll: "Toll") -> Outcome:
         """Copy under the first free name beside the existing file, unless an earlier run has already done so."""

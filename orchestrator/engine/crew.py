@@ -199,6 +199,7 @@ class Crew:
                     done.extend(report.outcomes)
                     if report.over:
                         self._free.put(lane)
+                        copier.note_made(report.made)
                         self._raise(report, copier, pulse)
                         copier.pay(done[begun:], pulse)
                         return None

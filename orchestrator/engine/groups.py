@@ -96,7 +96,7 @@ class GroupRunner:
         self._seats = seats
         self._leases = Leases(rooms, books, run)
         self._control = control
-        self._stages = Stages(rooms, run, stop, seats, control)
+        self._stages = Stages(rooms, books, run, stop, seats, control)
         self._calls = Calls(rooms.settings.stall)
 
     async def close(self) -> None:

@@ -21,7 +21,7 @@ from orchestrator.engine.walking import Batch, Terms, Work
 class Report:
     """How far a batch is. `last` is when its thread last moved, by the monotonic clock that all processes share;
     `reached` counts the entries it is through with. At the end `over`, and `lost` says why the mount is gone, or
-    `failure` what went wrong in a way that nobody foresaw."""
+    `failure` what went wrong in a way that nobody foresaw. `made` are the paths of folders that were made."""
 
     last: float
     reached: int
@@ -29,6 +29,7 @@ class Report:
     over: bool = False
     lost: str = ""
     failure: str = ""
+    made: Sequence[str] = ()
 
 
 def _of(kind: type) -> Callable[[Any], tuple[Any, ...]]:

@@ -19,7 +19,7 @@ from orchestrator.engine.ports import (
     Session,
     Source,
 )
-from orchestrator.engine.ports_standing import Destination
+from orchestrator.engine.ports_standing import AsideLedger, Destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,7 @@ class Rooms:
     runs: RunLedger
     leases: LeaseLedger
     outcomes: OutcomeLedger
+    asides: AsideLedger
     emit: Emit
     clock: Clock
     new_id: Callable[[], str]

@@ -14,6 +14,8 @@ from orchestrator.core.errors import FileError, MountStalled
 from orchestrator.core.events import BytesCopied, FilesScanned, Notice
 from orchestrator.core.plan import MountGroup
 from orchestrator.core.reasons import Reason
+from orchestrator.engine.ahead import Ahead
+from orchestrator.engine.books import Books
 from orchestrator.engine.calls import Calls
 from orchestrator.engine.controls import Controls, RunControl
 from orchestrator.engine.copying import Copier
@@ -22,12 +24,12 @@ from orchestrator.engine.finishing import Folders
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.ports import Beat
 from orchestrator.engine.pulse import Pulse
-from orchestrator.engine.rooms import EngineSettings, Rooms
+from orchestrator.engine.rooms import Rooms
 from orchestrator.engine.scribe import Outbox, hand_over
 from orchestrator.engine.seats import Seats
 from orchestrator.engine.space import SpaceGuard
 from orchestrator.engine.stopping import Stop
-from orchestrator.engine.walking import Batch, Walk, Work
+from orchestrator.engine.walking import Batch, Terms, Walk, Work
 
 TRY_AGAIN = frozenset(
     {
@@ -64,8 +66,9 @@ class Stages:
     """Runs the stages of a group. The limits on threads are shared by all groups of all runs; `control` has those of
     this run."""
 
-    def __init__(self, rooms: Rooms, run: str, stop: Stop, seats: Seats, control: RunControl) -> None:
+    def __init__(self, rooms: Rooms, books: Books, run: str, stop: Stop, seats: Seats, control: RunControl) -> None:
         self._rooms = rooms
+        self._ahead = Ahead(rooms.asides, books, run)
         self._run = run
         self._stop = stop
         self._controls = seats.controls
@@ -86,9 +89,9 @@ class Stages:
         hang as a whole."""
         group = course.group
         copier = Copier(
-            self._rooms.source, self._rooms.target, group.id, group.vm, group.point.created,
+            self._rooms.source, self._rooms.target, Terms(group.id, group.vm, group.point.created, self._run),
             lambda count: self._rooms.emit(BytesCopied(self._rooms.clock(), self._run, group.id, count)),
-            lambda: self._stop.draining,
+            lambda: self._stop.draining, self._ahead.remember,
             lambda: self._controls.gives_way(self._control),
             self._controls.bandwidth.of(self._run, group.point.backup_server.casefold()),
             self._control.gate,
@@ -96,8 +99,8 @@ class Stages:
         count = _Count(course, lambda files, size, complete: self._scanned(group, files, size, complete))
         for walks in stages:
             stage = _Stage(
-                copier, course, outbox, self._controls, self._control, self._space, self._calls, self._crew,
-                self._rooms.settings,
+                self._rooms, copier, course, self._ahead, outbox, self._controls, self._control, self._space,
+                self._calls, self._crew,
             )  # fmt: skip
             await self._stage(stage, walks, count)
             if self._stop.draining:
@@ -178,16 +181,18 @@ class _Stage:
 
     def __init__(
         self,
+        rooms: Rooms,
         copier: Copier,
         course: Ledgered,
+        ahead: Ahead,
         outbox: Outbox,
         controls: Controls,
         control: RunControl,
         space: SpaceGuard,
         calls: Calls,
         crew: Crew,
-        settings: EngineSettings,
     ) -> None:
+        self._ahead = ahead
         self._copier = copier
         self.course = course
         self._outbox = outbox
@@ -197,7 +202,7 @@ class _Stage:
         self._space = space
         self._calls = calls
         self._crew = crew
-        self._stall = settings.stall
+        self._stall = rooms.settings.stall
         self._pulses: set[Pulse] = set()
         self.folders = Folders()
         self._put_off: list[tuple[Batch, Work]] = []
@@ -259,6 +264,7 @@ class _Stage:
                 self._controls.bandwidth.wake()
                 self._control.gate.wake()
             await self._until_over(pulse)
+            await self._ahead.note_made(self._copier.take_made())
             reached, outcomes = pulse.reached, list(done)  # in this order: the thread may end its file just now
             if pulse.stalled and not pulse.over and reached < len(batch.works):
                 work, reached = batch.works[reached], reached + 1

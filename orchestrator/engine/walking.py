@@ -52,11 +52,12 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Whose batch it is: the group, its machine, and the time of its restore point."""
+    """Whose batch it is: the group, its machine, the time of its restore point, and the run."""
 
     group: str
     vm: str
     created: datetime
+    run: str
 
 
 def _unheard() -> None:

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 
 from orchestrator.core.entries import Outcome
 from orchestrator.core.errors import MountLost
+from orchestrator.core.replaced import Aside
 from orchestrator.engine.copying import Copier
 from orchestrator.engine.parcels import Report, pack_report, unpack_batch
 from orchestrator.engine.ports import Source
@@ -69,9 +70,7 @@ class Lane:
             self._done, self._told, self.draining = [], 0, False
             self._progress = progress
         lost = failure = ""
-        copier = Copier(
-            self._source, self._target, terms.group, terms.vm, terms.created, lambda _: None, lambda: self.draining
-        )
+        copier = Copier(self._source, self._target, terms, lambda _: None, lambda: self.draining, _refuse)
         try:
             copier.perform(batch, self._done, progress)
         except Abandoned:
@@ -82,7 +81,8 @@ class Lane:
             failure = traceback.format_exc()
         with self._sending:
             self._progress = None
-            self._send(Report(time.monotonic(), progress.reached, self._news(), True, lost, failure))
+            made = copier.take_made()
+            self._send(Report(time.monotonic(), progress.reached, self._news(), True, lost, failure, made))
 
     def _news(self) -> Sequence[Outcome]:
         news = self._done[self._told :]
@@ -94,6 +94,10 @@ class Lane:
             self._connection.send_bytes(pack_report(report))
         except OSError:
             os._exit(ORPHANED)
+
+
+def _refuse(aside: Aside) -> None:
+    raise RuntimeError("only the process that has the journal sets files aside")
 
 
 def serve(control: socket.socket, lanes: Sequence[int], rooms: Callable[[], tuple[Source, Destination]]) -> None:

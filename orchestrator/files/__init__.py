@@ -14,11 +14,13 @@ from orchestrator.files.local import LocalSource
 from orchestrator.files.manifest import read_manifest, verify_file, write_manifest
 from orchestrator.files.scratch import remove_scratch
 from orchestrator.files.target import LocalTarget, free_space
+from orchestrator.files.undoing import LocalUndo
 
 __all__ = [
     "Algorithm",
     "LocalSource",
     "LocalTarget",
+    "LocalUndo",
     "algorithm_named",
     "free_buffers",
     "free_space",

@@ -17,7 +17,8 @@ from collections.abc import Container
 from itertools import islice
 from typing import Protocol, Self
 
-from orchestrator.files.rename import rename_new
+from orchestrator.core.paths import HOLDING
+from orchestrator.files.rename import Place, rename_new
 from orchestrator.files.system import (
     NEW_FILE,
     NO_FOLLOW,
@@ -37,7 +38,9 @@ SURELY_SHORT = 63
 
 
 class Folder(Protocol):
-    """One folder of the destination. A name is always one component."""
+    """One folder of the destination. A name is always one component. `made` says whether entering it has made it."""
+
+    made: bool
 
     def current(self) -> bool:
         """Whether this is still the folder that its path names."""
@@ -70,6 +73,10 @@ class Folder(Protocol):
 
     def read(self, name: str) -> int:
         """A descriptor for reading a file that is there; a link is not followed."""
+        ...
+
+    def at(self, name: str) -> Place:
+        """`name` as a system call takes it that works in two folders at once."""
         ...
 
     def remove(self, name: str) -> None:
@@ -106,9 +113,10 @@ EVERY_NAME = _EveryName()
 class HeldFolder:
     """A folder by its descriptor, which is closed when the object is dropped."""
 
-    __slots__ = ("_descriptor", "_identity", "_names", "_path")
+    __slots__ = ("_descriptor", "_identity", "_names", "_path", "made")
 
     def __init__(self, path: str, descriptor: int) -> None:
+        self.made = False
         self._path = path
         self._descriptor = descriptor
         status = os.fstat(descriptor)
@@ -136,9 +144,13 @@ class HeldFolder:
         except FileNotFoundError:
             if not make:
                 raise
+        made = False
         with contextlib.suppress(FileExistsError):
-            os.mkdir(name, dir_fd=self._descriptor)
-        return self._open(name)
+            os.mkdir(name, mode_of(name), dir_fd=self._descriptor)
+            made = True
+        folder = self._open(name)
+        folder.made = made
+        return folder
 
     def _open(self, name: str) -> "HeldFolder":
         try:
@@ -178,6 +190,9 @@ class HeldFolder:
     def read(self, name: str) -> int:
         return os.open(name, READ_FILE, dir_fd=self._descriptor)
 
+    def at(self, name: str) -> Place:
+        return name, self._descriptor
+
     def remove(self, name: str) -> None:
         os.unlink(name, dir_fd=self._descriptor)
 
@@ -200,9 +215,10 @@ class HeldFolder:
 class NamedFolder:
     """A folder by its path, proved again at every use."""
 
-    __slots__ = ("_identity", "_path")
+    __slots__ = ("_identity", "_path", "made")
 
     def __init__(self, path: str) -> None:
+        self.made = False
         status = os.lstat(path)
         if is_link(status):
             raise link_in_path(path)
@@ -224,11 +240,14 @@ class NamedFolder:
         return not is_link(status) and os.path.samestat(status, self._identity)
 
     def enter(self, name: str, *, make: bool) -> "NamedFolder":
-        path = self._at(name)
+        path, made = self._at(name), False
         if make:
             with contextlib.suppress(FileExistsError):
-                os.mkdir(path)
-        return NamedFolder(path)
+                os.mkdir(path, mode_of(name))
+                made = True
+        folder = NamedFolder(path)
+        folder.made = made
+        return folder
 
     def lacks(self, name: str) -> bool:
         return False  # letter case does not count here, and to list is as dear as to look
@@ -247,6 +266,9 @@ class NamedFolder:
 
     def read(self, name: str) -> int:
         return os.open(self._at(name), READ_FILE)
+
+    def at(self, name: str) -> Place:
+        return self._at(name), None
 
     def remove(self, name: str) -> None:
         os.unlink(self._at(name))
@@ -272,6 +294,11 @@ class NamedFolder:
         if not self.current():
             raise FileNotFoundError(errno.ENOENT, "the folder was moved or replaced", self._path)
         return system_path(self._path, name)
+
+
+def mode_of(name: str) -> int:
+    """The mode of a new folder, less the umask. What was set aside is nobody's but the operator's."""
+    return 0o700 if name == HOLDING else 0o777
 
 
 def checked_name(name: str) -> str:

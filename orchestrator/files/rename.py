@@ -1,8 +1,9 @@
-"""Renaming without ever taking the place of an existing file, on POSIX, where rename(2) replaces.
+"""Renaming without ever taking the place of an existing file, and exchanging two files.
 
-Three ways, each tried where the one before is not offered: renameat2 with RENAME_NOREPLACE (Linux; NFS and SMB mounts
-refuse it), a hard link followed by the removal of the old name (not on FAT and some SMB mounts), and at last a look
-before a plain rename, which leaves a moment in which another program could put a file there.
+On POSIX rename(2) replaces. So there are three ways, each tried where the one before is not offered: renameat2 with
+RENAME_NOREPLACE (Linux; NFS and SMB mounts refuse it), a hard link followed by the removal of the old name (not on FAT
+and some SMB mounts), and at last a look before a plain rename, which leaves a moment in which another program could put
+a file there.
 Source: rename(2), link(2).
 """
 
@@ -14,6 +15,7 @@ from collections.abc import Callable
 
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
+_RENAME_EXCHANGE = 2
 _NOT_OFFERED = frozenset(
     {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK, errno.ENOTTY}
 )
@@ -21,6 +23,9 @@ _NOT_OFFERED = frozenset(
 _ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 
 Renaming = Callable[[str, str, int | None], None]
+
+Place = tuple[str, int | None]
+"""A name, and the descriptor of its folder; or a whole path and None."""
 
 
 def rename_new(old: str, new: str, folder: int | None) -> None:
@@ -35,12 +40,60 @@ def rename_new(old: str, new: str, folder: int | None) -> None:
 
 
 def _renameat2(old: str, new: str, folder: int | None) -> None:
-    here = _AT_FDCWD if folder is None else folder
+    _call((old, folder), (new, folder), _RENAME_NOREPLACE)
+
+
+def _call(old: Place, new: Place, flags: int) -> None:
     if _system_call is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    if _system_call(here, old.encode(_ENCODING, _ERRORS), here, new.encode(_ENCODING, _ERRORS), _RENAME_NOREPLACE):
+    here, there = (_AT_FDCWD if folder is None else folder for _, folder in (old, new))
+    if _system_call(here, old[0].encode(_ENCODING, _ERRORS), there, new[0].encode(_ENCODING, _ERRORS), flags):
         number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), new)
+        raise OSError(number, os.strerror(number), new[0])
+
+
+def exchange(one: Place, other: Place) -> bool:
+    """Let two files change places in one step; False where the file system does not offer it, and nothing is done."""
+    try:
+        _call(one, other, _RENAME_EXCHANGE)
+    except OSError as error:
+        if error.errno in _NOT_OFFERED:
+            return False
+        raise
+    return True
+
+
+def link_new(old: Place, new: Place) -> bool:
+    """Give a file a second name; False where there are no hard links, or not of this file. FileExistsError when `new`
+    is taken."""
+    try:
+        if os.name == "nt":
+            os.link(old[0], new[0])
+        else:
+            os.link(old[0], new[0], src_dir_fd=old[1], dst_dir_fd=new[1], follow_symlinks=False)
+    except OSError as error:
+        if error.errno in _NOT_OFFERED:
+            return False
+        raise
+    return True
+
+
+def move_new(old: Place, new: Place) -> None:
+    """Rename a file, perhaps into another folder. FileExistsError when `new` is taken."""
+    if os.name == "nt":
+        return os.rename(old[0], new[0])
+    try:
+        return _call(old, new, _RENAME_NOREPLACE)
+    except OSError as error:
+        if error.errno not in _NOT_OFFERED:
+            raise
+    if link_new(old, new):
+        return os.unlink(old[0], dir_fd=old[1])
+    try:
+        os.stat(new[0], dir_fd=new[1], follow_symlinks=False)
+    except FileNotFoundError:
+        return os.rename(old[0], new[0], src_dir_fd=old[1], dst_dir_fd=new[1])
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new[0])
 
 
 def _link_and_unlink(old: str, new: str, folder: int | None) -> None:

@@ -28,6 +28,10 @@ from orchestrator.files.translate import Side, Translating
 _ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 
 
+Settle = Callable[[str, Placed], None]
+"""Gives a complete file, named by its partial name, its final one; OSError."""
+
+
 @dataclass(frozen=True)
 class Staging:
     """How files are staged.
@@ -52,8 +56,10 @@ class Staging:
         name: str,
         replace: bool,
         check: Callable[[int], None],
+        settle: "Settle | None" = None,
     ) -> Placed:
         """Copy `entry` to the free or (`replace`) the taken name `name` of `folder`; the file is the caller's alone.
+        With `settle`, that gives the complete file its name.
 
         FileError, or whatever `check` raises; then nothing is left of the copy but, of a large file that was
         interrupted, its whole blocks.
@@ -72,7 +78,10 @@ class Staging:
             try:
                 with translating:
                     os.close(writing)
-                    _rename(folder, partial, name, replace)
+                    if settle is None:
+                        _rename(folder, partial, name, replace)
+                    else:
+                        settle(partial, Placed(entry.size, digest.hexdigest()))
             except BaseException as error:
                 self._drop(folder, partial, entry, error)
                 raise

@@ -5,7 +5,7 @@ import errno
 import os
 import shutil
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,16 +14,18 @@ from orchestrator.core.entries import NOTHING, Entry, EntryKind, Found, FoundKin
 from orchestrator.core.errors import FileError
 from orchestrator.core.paths import SourcePath, TargetPath, lies_below
 from orchestrator.core.reasons import Reason
-from orchestrator.files.checksums import Algorithm
+from orchestrator.core.replaced import Aside, held_path
+from orchestrator.files.checksums import Algorithm, new_digest, proving
 from orchestrator.files.comparing import same_bytes
 from orchestrator.files.continuing import BLOCK, FROM_SIZE
 from orchestrator.files.copying import taken
 from orchestrator.files.folders import Folder, checked_name, open_root
+from orchestrator.files.holding import free_name, read_standing, set_aside
 from orchestrator.files.manifest import verify_file
 from orchestrator.files.probing import folds_case
 from orchestrator.files.readers import Opening, open_local
 from orchestrator.files.scratch import remove_scratch
-from orchestrator.files.staging import Staging, partial_name
+from orchestrator.files.staging import Settle, Staging, partial_name
 from orchestrator.files.system import flush_file_system, kind_of
 from orchestrator.files.translate import Side, Translating, file_error
 
@@ -57,6 +59,7 @@ class LocalTarget:
         self._allow = tuple(os.path.normpath(root) for root in allow)
         self._staging = Staging(checksum, durable, continue_from, block, opening)
         self._own = _Own()
+        self._made: deque[str] = deque()
         self._busy: set[tuple[str, str]] = set()
         self._interrupted: set[tuple[str, str]] = set()
         self._busy_lock = threading.Lock()
@@ -68,6 +71,19 @@ class LocalTarget:
         other._staging = dataclasses.replace(self._staging, checksum=checksum, read_back=read_back)
         other._own, other._busy, other._busy_lock = self._own, self._busy, self._busy_lock
         return other
+
+    def take_made(self) -> list[str]:
+        """The paths of the folders that were made since the last call."""
+        made = []
+        with suppress(IndexError):
+            while True:
+                made.append(self._made.popleft())
+        return made
+
+    def entered(self, root: str, relative: str, *, make: bool = False) -> Folder:
+        """The folder `relative` below `root`, which has to be there unless `make`. OSError, or FileError when `root` is
+        not allowed."""
+        return self._folder(root, relative, make=make)
 
     def close(self) -> None:
         """Let go of every folder that is held open, in all threads; the target stays usable."""
@@ -125,6 +141,61 @@ class LocalTarget:
         interrupted its whole blocks stay under the partial name, and the same run goes on with them. Two copies of one
         file at the same time: the second is refused with EXISTS.
         """
+        return self._placed(self._staging, source, entry, target, replace, check)
+
+    def set_aside(
+        self,
+        source: SourcePath,
+        entry: Entry,
+        target: TargetPath,
+        run: str,
+        check: Callable[[int], None],
+        remember: Callable[[Aside], None],
+    ) -> Placed:
+        """Copy one file as `place` does, and move the one that stands there to the holding folder of `run`.
+
+        `remember` is called with what is going to be moved when the copy is complete and before anything is moved.
+        FileError: LOCKED when somebody changes the file that stands there, NOT_SET_ASIDE when it cannot be held.
+        """
+        above, name = _split(target)
+        staging = dataclasses.replace(self._staging, checksum=proving(self._staging.checksum))
+        with Translating(Side.TARGET, entry.relative):
+            folder = self._folder(target.root, above, make=False)
+            standing = read_standing(folder, name, new_digest(staging.checksum), check)
+
+        def settle(partial: str, placed: Placed) -> None:
+            holding_path, _ = _split(held_path(run, target))
+            holding = self._folder(target.root, holding_path, make=True)
+            held = free_name(holding, lambda attempt: _split(held_path(run, target, attempt))[1], standing)
+            remember(
+                Aside(
+                    target,
+                    TargetPath(target.root, f"{holding_path}/{held}"),
+                    standing.size,
+                    standing.status.st_mtime_ns,
+                    standing.checksum,
+                    placed.size,
+                    placed.checksum,
+                )
+            )
+            check(0)
+            set_aside(folder, partial, name, holding, held, standing)
+            if self._staging.durable:
+                holding.sync()
+
+        placed = self._placed(staging, source, entry, target, True, check, settle)
+        return placed if staging.checksum == self._staging.checksum else dataclasses.replace(placed, checksum="")
+
+    def _placed(
+        self,
+        staging: Staging,
+        source: SourcePath,
+        entry: Entry,
+        target: TargetPath,
+        replace: bool,
+        check: Callable[[int], None],
+        settle: Settle | None = None,
+    ) -> Placed:
         try:
             above, name = _split(target)
             folder = self._folder(target.root, above, make=True)
@@ -138,7 +209,7 @@ class LocalTarget:
                 # What another run has left may be of another restore point, with the same size and time.
                 with suppress(OSError):
                     folder.remove(partial_name(name))
-            return self._staging.staged(source, entry, folder, name, replace, check)
+            return staging.staged(source, entry, folder, name, replace, check, settle)
         except BaseException as error:
             if isinstance(error, FileError) and error.reason is Reason.EXISTS:
                 folder.forget_names()
@@ -236,6 +307,8 @@ class LocalTarget:
         if parent is not None and parent.current():
             held.move_to_end((root, above))
             folder = parent.enter(checked_name(name), make=make)
+            if folder.made:
+                self._made.append(f"{root}/{relative}")
         else:
             folder = self._entered(root, relative, make)
         held[root, relative] = folder
@@ -248,9 +321,11 @@ class LocalTarget:
         names = [checked_name(name) for name in relative.split("/")] if relative else []
         if make:
             os.makedirs(allowed, exist_ok=True)
-        folder = open_root(allowed)
+        folder, path = open_root(allowed), allowed
         for name in (*above, *names):
-            folder = folder.enter(name, make=make)
+            folder, path = folder.enter(name, make=make), f"{path}/{name}"
+            if folder.made:
+                self._made.append(path)
         return folder
 
     def _split_root(self, root: str) -> tuple[str, tuple[str, ...]]:

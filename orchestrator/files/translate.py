@@ -52,6 +52,7 @@ _TARGET = _EITHER | {
     errno.EISDIR: Reason.TARGET_KIND,
     errno.ENOTDIR: Reason.TARGET_KIND,
     errno.ELOOP: Reason.OUTSIDE_TARGET,
+    errno.EXDEV: Reason.NOT_SET_ASIDE,
 }
 
 # Python folds many Windows errors into one errno; these are asked for first.

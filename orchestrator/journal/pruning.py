@@ -15,7 +15,15 @@ class Pruning:
 
     def forget_run(self, run: str) -> None:
         """Delete a run with its groups, leases and outcomes, all or nothing; nothing happens when there is none."""
-        parts = ("forget_outcomes", "forget_leases", "forget_groups", "forget_run")
+        parts = (
+            "forget_outcomes",
+            "forget_asides",
+            "forget_made",
+            "forget_undos",
+            "forget_leases",
+            "forget_groups",
+            "forget_run",
+        )
         self._store.write_all((part, {"run": run}) for part in parts)
         self._store.forget_run_key(run)
 

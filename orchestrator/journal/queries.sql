@@ -95,11 +95,12 @@ DELETE FROM sessions WHERE id = :id;
 
 -- name: record
 -- What became of a file. What is restored stays restored; everything else gives way to what came later.
-INSERT INTO outcomes (run, group_id, guest_path, target_path, verdict, size, mtime_ns, checksum, reason, message)
-VALUES (:run, :group, :guest_path, :target_path, :verdict, :size, :mtime_ns, :checksum, :reason, :message)
+INSERT INTO outcomes (run, group_id, guest_path, target_path, verdict, size, mtime_ns, checksum, reason, message, stood)
+VALUES (:run, :group, :guest_path, :target_path, :verdict, :size, :mtime_ns, :checksum, :reason, :message, :stood)
 ON CONFLICT (run, group_id, guest_path) DO UPDATE SET
     target_path = excluded.target_path, verdict = excluded.verdict, size = excluded.size,
-    mtime_ns = excluded.mtime_ns, checksum = excluded.checksum, reason = excluded.reason, message = excluded.message
+    mtime_ns = excluded.mtime_ns, checksum = excluded.checksum, reason = excluded.reason, message = excluded.message,
+    stood = excluded.stood, undone = 0
 WHERE outcomes.verdict <> 'restored' OR excluded.verdict = 'restored';
 
 -- name: written
@@ -117,17 +118,90 @@ WHERE runs.id = :run GROUP BY group_id, verdict;
 
 -- name: problems
 -- Refused and failed files, by group and path; a limit below zero is none.
-SELECT group_id, guest_path, target_path, verdict, size, mtime_ns, checksum, reason, message
+SELECT group_id, guest_path, target_path, verdict, size, mtime_ns, checksum, reason, message, stood
 FROM outcomes
 WHERE run = (SELECT key FROM runs WHERE id = :run) AND verdict IN ('refused', 'failed')
 ORDER BY CAST(group_id AS BLOB), CAST(guest_path AS BLOB) LIMIT :limit;
 
 -- name: restored
 -- Restored files, by target path.
-SELECT group_id, guest_path, target_path, verdict, size, mtime_ns, checksum, reason, message
+SELECT group_id, guest_path, target_path, verdict, size, mtime_ns, checksum, reason, message, stood
 FROM outcomes
 WHERE run = (SELECT key FROM runs WHERE id = :run) AND verdict = 'restored'
 ORDER BY CAST(target_path AS BLOB), CAST(group_id AS BLOB), CAST(guest_path AS BLOB);
+
+-- name: write_aside
+-- A file that is going to be set aside, or is by now somewhere else.
+INSERT INTO asides (run, root, held, relative, size, mtime_ns, checksum, new_size, new_checksum, state)
+VALUES (:run, :root, :held, :relative, :size, :mtime_ns, :checksum, :new_size, :new_checksum, :state)
+ON CONFLICT (run, root, held) DO UPDATE SET
+    relative = excluded.relative, size = excluded.size, mtime_ns = excluded.mtime_ns, checksum = excluded.checksum,
+    new_size = excluded.new_size, new_checksum = excluded.new_checksum, state = excluded.state;
+
+-- name: asides
+-- Files that a run holds aside, from one on, as many as are asked for.
+SELECT root, held, relative, size, mtime_ns, checksum, new_size, new_checksum, state FROM asides
+WHERE run = (SELECT key FROM runs WHERE id = :run) AND state = 'held' AND (root, held) > (:root, :held)
+ORDER BY root, held LIMIT :limit;
+
+-- name: aside_totals
+-- How many files of a run are set aside in each destination, and how many bytes they hold.
+SELECT root, count(*), sum(size) FROM asides
+WHERE run = (SELECT key FROM runs WHERE id = :run) AND state = 'held' GROUP BY root ORDER BY CAST(root AS BLOB);
+
+-- name: runs_with_asides
+-- Runs that hold files aside.
+SELECT id FROM runs WHERE key IN (SELECT run FROM asides WHERE state = 'held');
+
+-- name: forget_asides
+-- The files a run has set aside.
+DELETE FROM asides WHERE run = (SELECT key FROM runs WHERE id = :run);
+
+-- name: note_made
+-- A folder that a run has made.
+INSERT INTO made (run, path) VALUES (:run, :path) ON CONFLICT DO NOTHING;
+
+-- name: made
+-- Folders that a run has made, the deeper ones of a folder before it.
+SELECT path FROM made WHERE run = (SELECT key FROM runs WHERE id = :run) ORDER BY CAST(path AS BLOB) DESC;
+
+-- name: forget_made
+-- The folders a run has made.
+DELETE FROM made WHERE run = (SELECT key FROM runs WHERE id = :run);
+
+-- name: to_undo
+-- Restored files whose restoring has not been undone, from one on, as many as are asked for.
+SELECT group_id, guest_path, target_path, verdict, size, mtime_ns, checksum, reason, message, stood FROM outcomes
+WHERE run = (SELECT key FROM runs WHERE id = :run) AND verdict = 'restored' AND undone = 0
+  AND (group_id, guest_path) > (:group, :guest_path)
+ORDER BY group_id, guest_path LIMIT :limit;
+
+-- name: mark_undone
+-- The restoring of a file has been undone.
+UPDATE outcomes SET undone = 1 WHERE run = :run AND group_id = :group AND guest_path = :guest_path;
+
+-- name: stood
+-- How many restored files of a run had what in their place.
+SELECT stood, count(*) FROM outcomes
+WHERE run = (SELECT key FROM runs WHERE id = :run) AND verdict = 'restored' GROUP BY stood;
+
+-- name: begin_undo
+-- An undo begins.
+INSERT INTO undos (run, started, returned, removed, left) VALUES (:run, :started, 0, 0, 0);
+
+-- name: end_undo
+-- How the newest undo of a run has ended.
+UPDATE undos SET ended = :ended, returned = :returned, removed = :removed, left = :left
+WHERE key = (SELECT max(key) FROM undos WHERE run = :run);
+
+-- name: undos
+-- The undos of a run, oldest first.
+SELECT started, ended, returned, removed, left FROM undos
+WHERE run = (SELECT key FROM runs WHERE id = :run) ORDER BY key;
+
+-- name: forget_undos
+-- The undos of a run.
+DELETE FROM undos WHERE run = (SELECT key FROM runs WHERE id = :run);
 
 -- name: write_drop
 -- A claim as it is now; its place among those taken at the same instant stays that of its first writing.

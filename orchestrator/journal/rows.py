@@ -14,7 +14,9 @@ from orchestrator.core.drops import DrillRow, DropRow, DropState, ScheduleRow
 from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, RunState, SessionRow
 from orchestrator.core.lifecycle import LeaseState
+from orchestrator.core.paths import TargetPath
 from orchestrator.core.reasons import Reason
+from orchestrator.core.replaced import Aside, AsideState, Stood, UndoRow
 
 Stored = str | bytes | int | float | None
 Parameters = Mapping[str, Stored]
@@ -181,11 +183,12 @@ def from_outcome(key: int, outcome: Outcome) -> Parameters:
         "checksum": outcome.checksum,
         "reason": outcome.reason.slug if outcome.reason else None,
         "message": store_text(outcome.message),
+        "stood": outcome.stood.value,
     }
 
 
 def to_outcome(row: Row) -> Outcome:
-    group, guest, target, verdict, size, mtime_ns, checksum, reason, message = row
+    group, guest, target, verdict, size, mtime_ns, checksum, reason, message, stood = row
     return Outcome(
         load_text(group),
         load_text(guest),
@@ -196,6 +199,36 @@ def to_outcome(row: Row) -> Outcome:
         checksum,
         Reason.of(reason) if reason else None,
         load_text(message),
+        stood=Stood(stood),
+    )
+
+
+def from_aside(key: int, aside: Aside) -> Parameters:
+    return {
+        "run": key,
+        "root": store_text(aside.target.root),
+        "held": store_text(aside.held.relative),
+        "relative": store_text(aside.target.relative),
+        "size": aside.size,
+        "mtime_ns": aside.mtime_ns,
+        "checksum": aside.checksum,
+        "new_size": aside.new_size,
+        "new_checksum": aside.new_checksum,
+        "state": aside.state.value,
+    }
+
+
+def to_aside(row: Row) -> Aside:
+    root, held, relative, size, mtime_ns, checksum, new_size, new_checksum, state = row
+    return Aside(
+        TargetPath(load_text(root), load_text(relative)),
+        TargetPath(load_text(root), load_text(held)),
+        size,
+        mtime_ns,
+        checksum,
+        new_size,
+        new_checksum,
+        AsideState(state),
     )
 
 
@@ -282,3 +315,8 @@ def to_drill(row: Row) -> DrillRow:
         removed=removed,
         exit_code=exit_code,
     )
+
+
+def to_undo(run: str, row: Row) -> UndoRow:
+    started, ended, returned, removed, left = row
+    return UndoRow(run, datetime.fromisoformat(started), _load_moment(ended), returned, removed, left)

@@ -1,4 +1,4 @@
--- The journal, schema 2. Times are ISO 8601 UTC text, sizes bytes, durations seconds, lists and points JSON.
+-- The journal, schema 3. Times are ISO 8601 UTC text, sizes bytes, durations seconds, lists and points JSON.
 -- Names are TEXT, or BLOB when they hold what UTF-8 cannot (see rows.py).
 
 CREATE TABLE runs (
@@ -62,9 +62,43 @@ CREATE TABLE outcomes (
     checksum    TEXT NOT NULL,
     reason      TEXT,
     message     NOT NULL,
+    stood       TEXT NOT NULL DEFAULT '',   -- what was at the target before; empty in runs of schema 1 and 2
+    undone      INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (run, group_id, guest_path)
 ) WITHOUT ROWID;
 CREATE INDEX problems ON outcomes (run) WHERE verdict IN ('refused', 'failed');
+
+CREATE TABLE asides (                       -- files that make room for restored ones; written before they are moved
+    run          INTEGER NOT NULL REFERENCES runs (key),
+    root         NOT NULL,
+    held         NOT NULL,
+    relative     NOT NULL,
+    size         INTEGER NOT NULL,
+    mtime_ns     INTEGER NOT NULL,
+    checksum     TEXT NOT NULL,
+    new_size     INTEGER NOT NULL,
+    new_checksum TEXT NOT NULL,
+    state        TEXT NOT NULL,
+    PRIMARY KEY (run, root, held)
+) WITHOUT ROWID;
+CREATE INDEX asides_held ON asides (run) WHERE state = 'held';
+
+CREATE TABLE made (                         -- folders that a run has made
+    run  INTEGER NOT NULL REFERENCES runs (key),
+    path NOT NULL,
+    PRIMARY KEY (run, path)
+) WITHOUT ROWID;
+
+CREATE TABLE undos (
+    key      INTEGER PRIMARY KEY,
+    run      INTEGER NOT NULL REFERENCES runs (key),
+    started  TEXT NOT NULL,
+    ended    TEXT,
+    returned INTEGER NOT NULL,
+    removed  INTEGER NOT NULL,
+    left     INTEGER NOT NULL
+);
+CREATE INDEX undos_of_run ON undos (run);
 
 CREATE TABLE drops (
     key       INTEGER PRIMARY KEY,

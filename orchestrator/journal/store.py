@@ -168,6 +168,10 @@ class Batch:
             self._together(query, rows[start : start + ROWS_AT_ONCE])
         self._connection.executemany(QUERIES[query], rows[together:])
 
+    def each(self, query: str, rows: Sequence[Parameters]) -> None:
+        """One statement for each row."""
+        self._connection.executemany(QUERIES[query], rows)
+
     def _together(self, query: str, rows: Sequence[Parameters]) -> sqlite3.Cursor:
         statement, names = _for_many(query, len(rows))
         return self._connection.execute(statement, [row[name] for row in rows for name in names])

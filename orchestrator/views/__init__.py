@@ -30,6 +30,7 @@ from orchestrator.views.text import (
     standing_text,
     status_text,
 )
+from orchestrator.views.undo import undo_json, undo_text
 from orchestrator.views.units import count, duration, instant, rate, size, visible
 
 __all__ = [
@@ -68,5 +69,7 @@ __all__ = [
     "standing_text",
     "status_json",
     "status_text",
+    "undo_json",
+    "undo_text",
     "visible",
 ]

@@ -26,7 +26,7 @@ from orchestrator.core.waiting import QueueLine
 
 def report_json(report: Report) -> str:
     """The whole report; the key names are the ones that docs/reference.md promises."""
-    return _dump(
+    return dump(
         {
             "run": report.run,
             "job": report.job,
@@ -46,6 +46,18 @@ def report_json(report: Report) -> str:
             "checksum": report.checksum,
             "verify": report.verify,
             "files": dict(report.files),
+            "replaced": report.replaced,
+            "set_aside": [{"root": one.root, "files": one.files, "bytes": one.bytes} for one in report.set_aside],
+            "undos": [
+                {
+                    "started": _second(one.started),
+                    "ended": _second(one.ended),
+                    "returned": one.returned,
+                    "removed": one.removed,
+                    "left": one.left,
+                }
+                for one in report.undos
+            ],
         },
         indent=2,
     )
@@ -53,7 +65,7 @@ def report_json(report: Report) -> str:
 
 def plan_json_view(plan: Plan) -> str:
     """The plan for `plan --json`; for people and their scripts, not for reading back (see core.plan.plan_to_json)."""
-    return _dump(
+    return dump(
         {
             "run": plan.run,
             "job": plan.job,
@@ -80,7 +92,7 @@ def queue_json(lines: Sequence[QueueLine], paused: bool) -> str:
         }
         for one in lines
     ]
-    return _dump({"paused": paused, "jobs": jobs}, indent=2)
+    return dump({"paused": paused, "jobs": jobs}, indent=2)
 
 
 def pruned_json(pruned: Pruned) -> str:
@@ -90,7 +102,7 @@ def pruned_json(pruned: Pruned) -> str:
         for run in pruned.removed
     ]
     left = [{"run": run, "cause": cause} for run, cause in pruned.left.items()]
-    return _dump(
+    return dump(
         {
             "dry_run": pruned.dry,
             "removed": removed,
@@ -112,17 +124,17 @@ def drills_json(drills: Sequence[DrillRow]) -> str:
         {field.name: getattr(one, field.name) for field in fields(one)} | {"change": one.change}
         for one in drill_trends(drills)
     ]
-    return _dump({"drills": rows, "trends": trends}, indent=2)
+    return dump({"drills": rows, "trends": trends}, indent=2)
 
 
 def event_json(event: Event) -> str:
     """One line: `event` is the class name in snake_case, the other keys are the fields."""
-    return _dump(_event(event))
+    return dump(_event(event))
 
 
 def status_json(snapshot: Snapshot) -> str:
     """Everything that the status page knows; the keys are the fields of `core.snapshot`, and those of events."""
-    return _dump(_plain(snapshot))
+    return dump(_plain(snapshot))
 
 
 def _event(event: Event) -> dict[str, Any]:
@@ -158,7 +170,8 @@ def _fields(value: Any) -> dict[str, Any]:
     return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
 
 
-def _dump(table: Mapping[str, Any], indent: int | None = None) -> str:
+def dump(table: Mapping[str, Any], indent: int | None = None) -> str:
+    """`table` as JSON: ASCII, and valid whatever the names in it hold."""
     return json.dumps(_valid(table), ensure_ascii=True, allow_nan=False, indent=indent)
 
 

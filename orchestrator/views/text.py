@@ -9,6 +9,7 @@ from orchestrator.core.errors import ExitCode
 from orchestrator.core.job import Compare
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, RunState, Totals
 from orchestrator.core.lifecycle import OPEN_STATES
+from orchestrator.core.paths import HOLDING
 from orchestrator.core.plan import MountGroup, Plan, Selection
 from orchestrator.core.reasons import Reason
 from orchestrator.core.report import LeftMount, Problem, Report
@@ -64,6 +65,7 @@ def report_text(report: Report) -> str:
     lines += [f"  {line}" for line in _totals(report)]
     if report.remounts or report.sessions > 1:
         lines.append(f"  mounting  {count(report.sessions, 'logon session')}, {count(report.remounts, 'remount')}")
+    lines += _replaced(report)
     lines += _failed_groups(report)
     lines += _problems(report)
     if report.files:
@@ -117,6 +119,22 @@ _PROOFS = {
     "read-back": "every copy was read back from the disk",
 }
 """What is said of a proof that is not the usual one."""
+
+
+def _replaced(report: Report) -> list[str]:
+    """What stood in the way, where it is now, and whether the run was undone."""
+    lines = []
+    if report.replaced:
+        lines.append(f"  replaced  {count(report.replaced, 'file')}, which are not kept")
+    for one in report.set_aside:
+        where = f"{one.root.rstrip('/')}/{HOLDING}/{report.run}"
+        lines.append(f"  aside     {count(one.files, 'file')}, {size(one.bytes)}, in {visible(where)}")
+    for undo in report.undos:
+        told = f"{count(undo.returned, 'file')} put back, {undo.removed:,} removed, {undo.left:,} left"
+        lines.append(f"  undone    {instant(undo.started)}: {told if undo.ended else 'not to its end'}")
+    if report.set_aside:
+        lines.append(f"  to undo   orchestrator undo {report.run}")
+    return lines
 
 
 def _failed_groups(report: Report) -> list[str]:

@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.core.decide import REPLACING, Copy, Decision, Examine, Refuse, Renamed, Skip, decide, same_file
+from orchestrator.core.decide import (
+    REPLACING,
+    Copy,
+    Decision,
+    Examine,
+    Refuse,
+    Renamed,
+    SetAside,
+    Skip,
+    decide,
+    same_file,
+)
 from orchestrator.core.entries import NOTHING, Entry, EntryKind, Found, FoundKind
 from orchestrator.core.job import Compare, Conflict
 from orchestrator.core.reasons import Reason
@@ -29,6 +40,8 @@ def _expected(policy: Conflict, found: Found) -> Decision:
             return Copy(replace=True) if found is OLDER else Skip(Reason.TARGET_NEWER)
         case Conflict.CHANGED:
             return Examine(Copy(replace=True), settle=True)
+        case Conflict.ASIDE:
+            return SetAside()
         case Conflict.RENAME:
             return Renamed()
 

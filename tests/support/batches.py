@@ -13,7 +13,7 @@ from orchestrator.engine.copying import Copier
 from orchestrator.engine.ports import Source
 from orchestrator.engine.ports_standing import Destination
 from orchestrator.engine.pulse import Pulse
-from orchestrator.engine.walking import Batch, Work
+from orchestrator.engine.walking import Batch, Terms, Work
 from orchestrator.files import LocalSource
 from tests.support.disk import entry_of
 
@@ -35,5 +35,5 @@ def begun() -> Pulse:
 
 
 def copier_to(target: Destination, source: Source | None = None, stopping: bool = False) -> Copier:
-    created = datetime(2026, 11, 20, tzinfo=UTC)
-    return Copier(source or LocalSource(), target, "g0001", "fs01", created, lambda _: None, lambda: stopping)
+    terms = Terms("g0001", "fs01", datetime(2026, 11, 20, tzinfo=UTC), "r1")
+    return Copier(source or LocalSource(), target, terms, lambda _: None, lambda: stopping, lambda _: None)

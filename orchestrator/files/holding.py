@@ -1,0 +1,136 @@
+"""Setting an existing file aside, so that it can be put back and proved.
+
+The file keeps its inode, and with it its times, mode and owner: it gets a second name in the holding folder, then the
+complete new file and it change places, and then its other name goes. At every moment the target's name is that of one
+whole file, and the old one has a name. Where the system cannot exchange, the new file replaces the name while the old
+one is held by its second. Where there are no hard links (FAT, some shares), the old one is moved and the new one, which
+is complete, follows at once; between the two a reader finds no file.
+Source: link(2), renameat2(2).
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from orchestrator.files.checksums import Digest
+from orchestrator.files.copying import own_buffer
+from orchestrator.files.folders import Folder
+from orchestrator.files.rename import exchange, link_new, move_new
+from orchestrator.files.system import read_into
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A file that stands there, as it was when its checksum was taken."""
+
+    status: os.stat_result
+    checksum: str
+
+    @property
+    def size(self) -> int:
+        return self.status.st_size
+
+    def is_at(self, folder: Folder, name: str) -> bool:
+        """Whether `name` is this file, and nobody has written to it since."""
+        try:
+            return _alike(folder.status(name), self.status)
+        except FileNotFoundError:
+            return False
+
+
+def read_standing(
+    folder: Folder, name: str, new_digest: Callable[[], Digest], check: Callable[[int], None]
+) -> Standing:
+    """Take the checksum of a file. `check` is called with the bytes of each chunk. OSError when it cannot be read, is
+    no file (EISDIR, or ELOOP for a link), or is written to meanwhile (EBUSY)."""
+    descriptor = folder.read(name)
+    try:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            raise IsADirectoryError(errno.EISDIR, "not a file", name)
+        digest, buffer = new_digest(), own_buffer()
+        view = memoryview(buffer)
+        while count := read_into(descriptor, buffer):
+            digest.update(view[:count])
+            check(count)
+        if not _alike(os.fstat(descriptor), before):
+            raise _busy(name)
+        return Standing(before, digest.hexdigest())
+    finally:
+        os.close(descriptor)
+
+
+def free_name(holding: Folder, names: Callable[[int], str], standing: Standing) -> str:
+    """The first of `names` that is free in the holding folder, or is already this file's, from an earlier attempt."""
+    attempt = 0
+    while True:
+        name = names(attempt)
+        try:
+            status = holding.status(name)
+        except FileNotFoundError:
+            return name
+        if os.path.samestat(status, standing.status):
+            return name
+        attempt += 1
+
+
+def set_aside(folder: Folder, partial: str, name: str, holding: Folder, held: str, standing: Standing) -> None:
+    """Give `partial`, which is complete, the name of the file `standing`, and that one the name `held`.
+
+    OSError: EBUSY when somebody has changed or replaced the file since its checksum was taken, EXDEV when the holding
+    folder is on another file system. Then everything is as it was.
+    """
+    if not os.path.samestat(folder.status(name), standing.status):
+        raise _busy(name)
+    try:
+        linked = link_new(folder.at(name), holding.at(held))
+    except FileExistsError:
+        linked = True  # an earlier attempt came this far; what it is, is looked at next
+    if not linked:
+        _move_apart(folder, partial, name, holding, held, standing)
+        return
+    if not standing.is_at(holding, held):
+        _forget(holding, held, standing)
+        raise _busy(name)
+    if not exchange(folder.at(partial), folder.at(name)):
+        if not standing.is_at(folder, name):
+            _forget(holding, held, standing)
+            raise _busy(name)
+        folder.rename(partial, name, replace=True)
+        return
+    if not standing.is_at(folder, partial):
+        exchange(folder.at(partial), folder.at(name))
+        _forget(holding, held, standing)
+        raise _busy(name)
+    folder.remove(partial)
+
+
+def _move_apart(folder: Folder, partial: str, name: str, holding: Folder, held: str, standing: Standing) -> None:
+    move_new(folder.at(name), holding.at(held))
+    try:
+        if not standing.is_at(holding, held):
+            raise _busy(name)
+        folder.rename(partial, name, replace=False)
+    except BaseException:
+        with suppress(OSError):
+            move_new(holding.at(held), folder.at(name))
+        raise
+
+
+def _forget(holding: Folder, held: str, standing: Standing) -> None:
+    """Remove the second name of a file that keeps its first."""
+    with suppress(OSError):
+        if holding.status(held).st_nlink > 1:
+            holding.remove(held)
+
+
+def _alike(one: os.stat_result, other: os.stat_result) -> bool:
+    same = os.path.samestat(one, other)
+    return same and one.st_size == other.st_size and one.st_mtime_ns == other.st_mtime_ns
+
+
+def _busy(name: str) -> OSError:
+    return OSError(errno.EBUSY, "another program is changing the file that is to be set aside", name)

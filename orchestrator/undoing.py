@@ -1,0 +1,66 @@
+"""The story of `undo`: what a run has done to its destinations is taken back, as far as it can be proved."""
+
+import os
+from collections.abc import Callable
+from contextlib import closing
+
+from anyio import CapacityLimiter
+
+from orchestrator.artefacts import checksum_of, run_folder
+from orchestrator.config import Config
+from orchestrator.core.errors import StateUnusable
+from orchestrator.core.plan import plan_from_json
+from orchestrator.core.replaced import UndoReport
+from orchestrator.engine.undoing import Undo
+from orchestrator.files import LocalTarget, LocalUndo, write_text_atomically
+from orchestrator.journal import Journal
+from orchestrator.opening import Listen, now, stopped_from_outside
+from orchestrator.views import undo_json
+
+
+async def undo_run(
+    config: Config, journal: Journal, run: str, listen: Listen, tell: Callable[[int, int], None], *, dry: bool
+) -> UndoReport:
+    """Put back what `run` has replaced, and remove what it has added; with `dry` only say what would be done. Whatever
+    is no longer as the run left it stays and is named. RunUnknown, StateError."""
+    return await _undo(config, journal, run, listen, tell, dry=dry, discard=False)
+
+
+async def discard_asides(
+    config: Config, journal: Journal, run: str, listen: Listen, tell: Callable[[int, int], None], *, dry: bool
+) -> UndoReport:
+    """Remove for good what `run` has set aside; with `dry` only say what would be. RunUnknown, StateError."""
+    return await _undo(config, journal, run, listen, tell, dry=dry, discard=True)
+
+
+async def _undo(
+    config: Config,
+    journal: Journal,
+    run: str,
+    listen: Listen,
+    tell: Callable[[int, int], None],
+    *,
+    dry: bool,
+    discard: bool,
+) -> UndoReport:
+    row = journal.run(run)
+    checksum = checksum_of(config, row)
+    threads = CapacityLimiter(min(config.limits.copies, 4 * (os.cpu_count() or 1)))
+    with closing(LocalTarget(config.targets.allow, checksum)) as target:
+        ground = LocalUndo(target, checksum, dry=dry)
+        async with stopped_from_outside(listen, None) as stop:
+            undo = Undo(plan_from_json(row.plan), journal, ground, stop, now, threads, tell, dry)
+            report = await (undo.discard() if discard else undo.run())
+    if not dry:
+        _write(config, report)
+    return report
+
+
+def _write(config: Config, report: UndoReport) -> None:
+    """Keep the report beside that of the run."""
+    folder = run_folder(config, report.run)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text_atomically(folder / "undo.json", undo_json(report) + "\n")
+    except OSError as cause:
+        raise StateUnusable(folder=config.state.folder, cause=cause.strerror or cause) from cause
