@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from orchestrator.core.counting import Before, slug_of
 from orchestrator.core.drops import DrillRow, DropRow, DropState, ScheduleRow
@@ -9,6 +10,7 @@ from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.errors import RunUnknown
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, SessionRow, Totals
 from orchestrator.core.lifecycle import OPEN_STATES
+from orchestrator.core.replaced import Aside, AsideState, UndoRow
 
 
 @dataclass
@@ -24,6 +26,10 @@ class MemoryJournal:
     schedule_rows: dict[str, ScheduleRow] = field(default_factory=dict)
     drill_rows: dict[str, DrillRow] = field(default_factory=dict)
     is_paused: bool = False
+    aside_rows: dict[tuple[str, str, str], Aside] = field(default_factory=dict)
+    made_paths: set[tuple[str, str]] = field(default_factory=set)
+    undo_rows: list[UndoRow] = field(default_factory=list)
+    undone: set[tuple[str, str, str]] = field(default_factory=set)
 
     def begin(self, run: RunRow) -> None:
         self.runs_by_id[run.id] = run
@@ -83,6 +89,7 @@ class MemoryJournal:
             found.append((known.verdict, known.size, slug_of(known)) if known else None)
             if known is None or known.verdict is not Verdict.RESTORED or outcome.verdict is Verdict.RESTORED:
                 self.outcome_rows[key] = outcome
+                self.undone.discard(key)
         return found
 
     def totals(self, run: str) -> dict[str, Totals]:
@@ -140,3 +147,40 @@ class MemoryJournal:
     def drills(self, job: str | None = None) -> list[DrillRow]:
         rows = [row for row in self.drill_rows.values() if job in (None, row.job)]
         return sorted(rows, key=lambda row: row.ended)[::-1]
+
+    def write_asides(self, run: str, asides: Sequence[Aside]) -> None:
+        self.run(run)
+        self.aside_rows |= {(run, one.held.root, one.held.relative): one for one in asides}
+
+    def asides(self, run: str, after: Aside | None, limit: int) -> list[Aside]:
+        start = (after.held.root, after.held.relative) if after else ("", "")
+        found = sorted(key for key, row in self.aside_rows.items() if key[0] == run and row.state is AsideState.HELD)
+        return [self.aside_rows[key] for key in found if key[1:] > start][:limit]
+
+    def note_made(self, run: str, paths: Sequence[str]) -> None:
+        self.run(run)
+        self.made_paths |= {(run, path) for path in paths}
+
+    def made(self, run: str) -> Iterator[str]:
+        yield from sorted((path for of_run, path in self.made_paths if of_run == run), reverse=True)
+
+    def begin_undo(self, run: str, started: datetime) -> None:
+        self.run(run)
+        self.undo_rows.append(UndoRow(run, started))
+
+    def end_undo(self, row: UndoRow) -> None:
+        newest = max(number for number, one in enumerate(self.undo_rows) if one.run == row.run)
+        self.undo_rows[newest] = replace(row, started=self.undo_rows[newest].started)
+
+    def undos(self, run: str) -> list[UndoRow]:
+        return [row for row in self.undo_rows if row.run == run]
+
+    def to_undo(self, run: str, after: Outcome | None, limit: int) -> list[Outcome]:
+        start = (after.group, after.guest_path) if after else ("", "")
+        rows = [row for row in self._of(run, (Verdict.RESTORED,)) if (row.group, row.guest_path) > start]
+        left = [row for row in rows if (run, row.group, row.guest_path) not in self.undone]
+        return sorted(left, key=lambda row: (row.group, row.guest_path))[:limit]
+
+    def mark_undone(self, run: str, outcomes: Sequence[Outcome]) -> None:
+        self.run(run)
+        self.undone |= {(run, one.group, one.guest_path) for one in outcomes}

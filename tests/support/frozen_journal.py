@@ -12,10 +12,12 @@ from orchestrator.core.entries import Verdict
 from orchestrator.core.ledger import GroupState, RunState
 from orchestrator.core.lifecycle import LeaseState
 from orchestrator.core.reasons import Reason
+from orchestrator.core.replaced import UndoRow
 from orchestrator.journal import Journal, open_journal
 from orchestrator.journal.migrate import KNOWN
 from tests.support.ledger_rows import (
     later,
+    make_aside,
     make_drill,
     make_drop,
     make_group,
@@ -95,6 +97,9 @@ LOCKED = make_outcome(
 DROP = make_drop(file="b\udcff.toml", state=DropState.RUNNING, digest="ab" * 32, job="incident-4711", run="died")
 SCHEDULE = make_schedule("caf\udce9")
 DRILL = make_drill("done", job="nightly")
+ASIDE = make_aside("C/b\udcff.txt")
+MADE = "/restore/fs01/C/b\udcff"
+UNDO = UndoRow("done", later(70), later(71), 1, 2, 3)
 
 
 def fill(journal: Journal) -> None:
@@ -113,6 +118,10 @@ def fill(journal: Journal) -> None:
     journal.write_schedule(SCHEDULE)
     journal.write_drill(DRILL)
     journal.write_paused(True)
+    journal.write_asides("done", [ASIDE])
+    journal.note_made("done", [MADE])
+    journal.begin_undo("done", UNDO.started)
+    journal.end_undo(UNDO)
 
 
 def frozen() -> str:

@@ -9,6 +9,8 @@ from orchestrator.core.drops import DrillRow, DropRow, ScheduleRow
 from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, RunState, SessionRow
 from orchestrator.core.lifecycle import LeaseState
+from orchestrator.core.paths import TargetPath
+from orchestrator.core.replaced import Aside, held_path
 
 START = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 
@@ -58,3 +60,9 @@ def make_schedule(job: str = "nightly", **fields: Any) -> ScheduleRow:
 def make_drill(run: str = "r1", **fields: Any) -> DrillRow:
     row = DrillRow(run, "monthly", START, 12, 5000, 7_000_000_000, 600.5, 90.25, "fs01", 200.125, 0, 5000, 0)
     return replace(row, **fields)
+
+
+def make_aside(relative: str = "C/a", root: str = "/restore/fs01", run: str = "r1", **more: Any) -> Aside:
+    target = TargetPath(root, relative)
+    values = {"size": 5, "mtime_ns": 17, "checksum": "ab12", "new_size": 7, "new_checksum": "cd34"} | more
+    return Aside(target, held_path(run, target), **values)
