@@ -1,10 +1,10 @@
 """Setting an existing file aside, so that it can be put back and proved.
 
-The file keeps its inode, and with it its times, mode and owner: it gets a second name in the holding folder, then the
-complete new file and it change places, and then its other name goes. At every moment the target's name is that of one
-whole file, and the old one has a name. Where the system cannot exchange, the new file replaces the name while the old
-one is held by its second. Where there are no hard links (FAT, some shares), the old one is moved and the new one, which
-is complete, follows at once; between the two a reader finds no file.
+The file keeps its inode, and with it its times, mode and owner. The new one, which is complete, takes the place in the
+holding folder that the old one is to have; then the two change places in one step. At every moment the target's name is
+that of one whole file. Where the system cannot exchange, the old file gets a second name in the holding folder, and the
+new one replaces its first. Where there are no hard links either (FAT, some shares), the old one is moved and the new
+one follows at once; between the two a reader finds no file.
 Source: link(2), renameat2(2).
 """
 
@@ -15,11 +15,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from orchestrator.core.entries import Placed
+from orchestrator.core.paths import TargetPath
+from orchestrator.core.replaced import Aside
 from orchestrator.files.checksums import Digest
 from orchestrator.files.copying import own_buffer
 from orchestrator.files.folders import Folder
 from orchestrator.files.rename import exchange, link_new, move_new
 from orchestrator.files.system import read_into
+
+Reading = Callable[[Folder, str], "Standing"]
+"""Takes the checksum of a file in a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,10 @@ class Standing:
     @property
     def size(self) -> int:
         return self.status.st_size
+
+    def aside(self, target: TargetPath, held: TargetPath, new: Placed) -> Aside:
+        """What the journal is told before this file makes room for `new`."""
+        return Aside(target, held, self.size, self.status.st_mtime_ns, self.checksum, new.size, new.checksum)
 
     def is_at(self, folder: Folder, name: str) -> bool:
         """Whether `name` is this file, and nobody has written to it since."""
@@ -63,16 +73,19 @@ def read_standing(
         os.close(descriptor)
 
 
-def free_name(holding: Folder, names: Callable[[int], str], standing: Standing) -> str:
-    """The first of `names` that is free in the holding folder, or is already this file's, from an earlier attempt."""
+def free_name(
+    holding: Folder, names: Callable[[int], str], standing: Standing, is_new: Callable[[Standing], bool], read: Reading
+) -> str:
+    """The first of `names` that is free in the holding folder, or is of an earlier attempt that died: there it is
+    another name of the standing file, or the new file itself, which is removed."""
     attempt = 0
     while True:
         name = names(attempt)
-        try:
-            status = holding.status(name)
-        except FileNotFoundError:
+        status = _status(holding, name)
+        if status is None or os.path.samestat(status, standing.status):
             return name
-        if os.path.samestat(status, standing.status):
+        if is_new(read(holding, name)):
+            holding.remove(name)
             return name
         attempt += 1
 
@@ -81,31 +94,37 @@ def set_aside(folder: Folder, partial: str, name: str, holding: Folder, held: st
     """Give `partial`, which is complete, the name of the file `standing`, and that one the name `held`.
 
     OSError: EBUSY when somebody has changed or replaced the file since its checksum was taken, EXDEV when the holding
-    folder is on another file system. Then everything is as it was.
+    folder is on another file system. Then everything is as it was, but that `partial` may be gone.
     """
-    if not os.path.samestat(folder.status(name), standing.status):
+    if not standing.is_at(folder, name):
         raise _busy(name)
-    try:
-        linked = link_new(folder.at(name), holding.at(held))
-    except FileExistsError:
-        linked = True  # an earlier attempt came this far; what it is, is looked at next
-    if not linked:
-        _move_apart(folder, partial, name, holding, held, standing)
-        return
-    if not standing.is_at(holding, held):
-        _forget(holding, held, standing)
-        raise _busy(name)
-    if not exchange(folder.at(partial), folder.at(name)):
-        if not standing.is_at(folder, name):
-            _forget(holding, held, standing)
-            raise _busy(name)
+    there = _status(holding, held)
+    if there is not None and os.path.samestat(there, standing.status):  # an earlier attempt has held the old one
         folder.rename(partial, name, replace=True)
         return
-    if not standing.is_at(folder, partial):
-        exchange(folder.at(partial), folder.at(name))
-        _forget(holding, held, standing)
+    move_new(folder.at(partial), holding.at(held))
+    try:
+        exchanged = exchange(holding.at(held), folder.at(name))
+    except BaseException:
+        holding.remove(held)
+        raise
+    if not exchanged:
+        move_new(holding.at(held), folder.at(partial))
+        _set_aside_by_link(folder, partial, name, holding, held, standing)
+    elif not standing.is_at(holding, held):
+        if exchange(holding.at(held), folder.at(name)):
+            holding.remove(held)
         raise _busy(name)
-    folder.remove(partial)
+
+
+def _set_aside_by_link(folder: Folder, partial: str, name: str, holding: Folder, held: str, standing: Standing) -> None:
+    if not link_new(folder.at(name), holding.at(held)):
+        _move_apart(folder, partial, name, holding, held, standing)
+        return
+    if not (standing.is_at(holding, held) and standing.is_at(folder, name)):
+        _forget(holding, held)
+        raise _busy(name)
+    folder.rename(partial, name, replace=True)
 
 
 def _move_apart(folder: Folder, partial: str, name: str, holding: Folder, held: str, standing: Standing) -> None:
@@ -120,7 +139,14 @@ def _move_apart(folder: Folder, partial: str, name: str, holding: Folder, held: 
         raise
 
 
-def _forget(holding: Folder, held: str, standing: Standing) -> None:
+def _status(folder: Folder, name: str) -> os.stat_result | None:
+    try:
+        return folder.status(name)
+    except FileNotFoundError:
+        return None
+
+
+def _forget(holding: Folder, held: str) -> None:
     """Remove the second name of a file that keeps its first."""
     with suppress(OSError):
         if holding.status(held).st_nlink > 1:

@@ -20,7 +20,7 @@ from orchestrator.files.comparing import same_bytes
 from orchestrator.files.continuing import BLOCK, FROM_SIZE
 from orchestrator.files.copying import taken
 from orchestrator.files.folders import Folder, checked_name, open_root
-from orchestrator.files.holding import free_name, read_standing, set_aside
+from orchestrator.files.holding import Standing, free_name, read_standing, set_aside
 from orchestrator.files.manifest import verify_file
 from orchestrator.files.probing import folds_case
 from orchestrator.files.readers import Opening, open_local
@@ -159,25 +159,25 @@ class LocalTarget:
         """
         above, name = _split(target)
         staging = dataclasses.replace(self._staging, checksum=proving(self._staging.checksum))
+
+        def read(folder: Folder, name: str) -> Standing:
+            return read_standing(folder, name, new_digest(staging.checksum), check)
+
         with Translating(Side.TARGET, entry.relative):
             folder = self._folder(target.root, above, make=False)
-            standing = read_standing(folder, name, new_digest(staging.checksum), check)
+            standing = read(folder, name)
 
-        def settle(partial: str, placed: Placed) -> None:
+        def settle(partial: str, new: Placed) -> None:
             holding_path, _ = _split(held_path(run, target))
             holding = self._folder(target.root, holding_path, make=True)
-            held = free_name(holding, lambda attempt: _split(held_path(run, target, attempt))[1], standing)
-            remember(
-                Aside(
-                    target,
-                    TargetPath(target.root, f"{holding_path}/{held}"),
-                    standing.size,
-                    standing.status.st_mtime_ns,
-                    standing.checksum,
-                    placed.size,
-                    placed.checksum,
-                )
+            held = free_name(
+                holding,
+                lambda attempt: _split(held_path(run, target, attempt))[1],
+                standing,
+                lambda one: one.checksum == new.checksum,
+                read,
             )
+            remember(standing.aside(target, TargetPath(target.root, f"{holding_path}/{held}"), new))
             check(0)
             set_aside(folder, partial, name, holding, held, standing)
             if self._staging.durable:
