@@ -20,7 +20,7 @@ from orchestrator.core.reasons import Reason
 from orchestrator.core.select import Selector
 from orchestrator.engine.copying import Copier
 from orchestrator.engine.pulse import Pulse
-from orchestrator.engine.walking import Walk
+from orchestrator.engine.walking import Terms, Walk
 from orchestrator.files import LocalSource, LocalTarget
 from tests.support.disk import put, tree
 
@@ -50,8 +50,8 @@ def restored(
     selector = Selector((), exclude, ignore_case=False)
     names = tuple(name for name in below.split("/") if name)
     walk = Walk(LocalSource(), SimpleNamespace(id="g1", vm="web01"), selection, selector, volume, names)  # type: ignore[arg-type]
-    created = datetime(2026, 11, 20, tzinfo=UTC)
-    copier = Copier(LocalSource(), target, "g1", "web01", created, lambda _: None, lambda: False)
+    terms = Terms("g1", "web01", datetime(2026, 11, 20, tzinfo=UTC), "r1")
+    copier = Copier(LocalSource(), target, terms, lambda _: None, lambda: False, lambda _: None)
     done: list[Outcome] = []
     while (batch := walk.next_batch(lambda: None)) is not None:
         copier.perform(batch, done, anyio.run(begun))

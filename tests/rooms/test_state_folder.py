@@ -19,8 +19,10 @@ from orchestrator.core.drops import DropRow, DropState
 from orchestrator.core.errors import RunUnknown
 from orchestrator.core.ledger import RunRow, RunState
 from orchestrator.core.lifecycle import LeaseState
+from orchestrator.core.replaced import AsideState
 from orchestrator.journal import Journal, open_journal
 from tests.support.ledger_rows import (
+    make_aside,
     make_drill,
     make_drop,
     make_group,
@@ -70,6 +72,9 @@ def finished(journal: Journal, state: Path, name: str, days: float, **fields: ob
     journal.write_group(make_group(name))
     journal.write_lease(make_lease(f"lease-{name}", name, state=LeaseState.CONFIRMED))
     journal.record(name, [make_outcome()])
+    journal.write_asides(name, [make_aside(state=AsideState.RETURNED)])
+    journal.note_made(name, ["/restore/fs01"])
+    journal.begin_undo(name, ended)
     (state / "runs" / name).mkdir(parents=True)
     (state / "runs" / name / "report.json").write_text("{}")
     return run
@@ -97,7 +102,19 @@ def test_old_runs_leave_the_journal_and_the_disk(
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines()[-1] == "removed: 2 runs and 0 dropped jobs; 2 runs kept"
     assert sorted(path.name for path in (state / "runs").iterdir()) == ["new", "young"]
-    left = {"runs": 2, "groups": 2, "leases": 2, "outcomes": 2, "drills": 1, "drops": 0, "schedules": 0, "kept": 0}
+    left = {
+        "runs": 2,
+        "groups": 2,
+        "leases": 2,
+        "outcomes": 2,
+        "asides": 2,
+        "made": 2,
+        "undos": 2,
+        "drills": 1,
+        "drops": 0,
+        "schedules": 0,
+        "kept": 0,
+    }
     assert rows(state) == {**left, "sessions": 0}
     with open_journal(state) as again:
         assert [run.id for run in again.runs()] == ["new", "young"]
