@@ -20,6 +20,7 @@ PAGE = 512
 """Files that are looked at together, and then noted in one transaction."""
 
 NOT_KEPT = "it replaced a file, and what was replaced is not kept: the run's on_conflict was not aside"
+ON_A_SERVER = "it lies at a server by UNC path, where nothing is undone; remove it by hand"
 NOT_KNOWN = "the run is of an older version, which did not note what had been there"
 
 Item = TypeVar("Item")
@@ -140,6 +141,8 @@ class Undo:
                 return Undone(outcome.target_path, Fate.LEFT, message=NOT_KEPT)
             case _:
                 return Undone(outcome.target_path, Fate.LEFT, message=NOT_KNOWN)
+        if outcome.target_path.startswith("\\\\"):
+            return Undone(outcome.target_path, Fate.LEFT, message=ON_A_SERVER)
         for root in sorted(self.plan.destinations, key=len, reverse=True):
             if outcome.target_path.startswith(root.rstrip("/") + "/"):
                 return self.ground.take_away(outcome, root, check)

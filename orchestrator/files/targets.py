@@ -3,7 +3,10 @@
 from collections.abc import Callable
 
 from orchestrator.core.entries import Entry, Found, Placed
+from orchestrator.core.errors import FileError
 from orchestrator.core.paths import SourcePath, TargetPath
+from orchestrator.core.reasons import Reason
+from orchestrator.core.replaced import Aside
 from orchestrator.files.checksums import Algorithm
 from orchestrator.files.smb.target import SmbTarget
 from orchestrator.files.target import LocalTarget
@@ -42,6 +45,25 @@ class Targets:
 
     def settle_times(self, target: TargetPath, entry: Entry) -> None:
         self._of(target.root).settle_times(target, entry)
+
+    def set_aside(
+        self,
+        source: SourcePath,
+        entry: Entry,
+        target: TargetPath,
+        run: str,
+        check: Callable[[int], None],
+        remember: Callable[[Aside], None],
+    ) -> Placed:
+        """As `LocalTarget.set_aside`; at a server nothing is set aside: NOT_SET_ASIDE."""
+        if self._of(target.root) is self._smb:
+            what = "nothing is set aside at a server by UNC path; mount the share and name its folder, or use rename"
+            raise FileError(reason=Reason.NOT_SET_ASIDE, guest_path=entry.relative, what=what)
+        return self._local.set_aside(source, entry, target, run, check, remember)
+
+    def take_made(self) -> list[str]:
+        """The folders that were made since the last call, as far as an undo can remove them again."""
+        return self._local.take_made()
 
     def forget_interrupted(self) -> None:
         self._local.forget_interrupted()
