@@ -10,7 +10,7 @@ import pytest
 from orchestrator.core.paths import HOLDING
 from tests.support.flow import Flow, Tree, entry_of, files_of, flow, small
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, pytest.mark.timeout(60)]
 
 MINE = b"what the operator has made of it"
 LONG_AGO = 1_000_000_000_123_456_789
