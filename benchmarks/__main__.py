@@ -11,6 +11,7 @@ from benchmarks.journal import journal
 from benchmarks.local_copy import local_copy
 from benchmarks.memory import memory
 from benchmarks.places import Places, machine_line, places
+from benchmarks.rerun import rerun
 from benchmarks.scaling import scaling
 from benchmarks.scheduling import scheduling
 from benchmarks.smb import smb
@@ -22,6 +23,7 @@ ALL: dict[str, Callable[[Places, bool], None]] = {
     "local_copy": local_copy,
     "journal": journal,
     "end_to_end": end_to_end,
+    "rerun": rerun,
     "scaling": scaling,
     "scheduling": scheduling,
     "smb": smb,

@@ -1,10 +1,10 @@
 """What the engine needs of files that stand where copies belong, in its own words; see `ports`."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from orchestrator.core.entries import Entry, Outcome, Placed
+from orchestrator.core.entries import Entry, Found, Outcome, Placed
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.core.replaced import Aside, UndoRow
 from orchestrator.engine.ports import Checkpoint, Target
@@ -12,6 +12,11 @@ from orchestrator.engine.ports import Checkpoint, Target
 
 class Standing(Protocol):
     """What stands at a target path already, looked at closely. Methods block. Refusals are FileError with a reason."""
+
+    def listing(self, root: str, relative: str) -> Mapping[str, Found] | None:
+        """What stands in the folder `relative` below `root`, by name; None when there is none, when it holds too much,
+        or when looking name by name is as good."""
+        ...
 
     def same_content(self, source: SourcePath, entry: Entry, target: TargetPath, check: Checkpoint) -> bool:
         """Whether the file at `target` has the very bytes of the backed-up one. FileError of the side that cannot be

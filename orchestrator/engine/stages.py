@@ -29,6 +29,7 @@ from orchestrator.engine.scribe import Outbox, hand_over
 from orchestrator.engine.seats import Seats
 from orchestrator.engine.space import SpaceGuard
 from orchestrator.engine.stopping import Stop
+from orchestrator.engine.unchanged import Drawing, Unchanged
 from orchestrator.engine.walking import Batch, Terms, Walk, Work
 
 TRY_AGAIN = frozenset(
@@ -137,19 +138,21 @@ class Stages:
             self._rooms.emit(Notice(self._rooms.clock(), told))
 
     async def _walk(self, walk: Walk, send: MemoryObjectSendStream[Batch], stage: "_Stage", count: "_Count") -> None:
-        while not self._stop.draining:
+        drawing = Drawing(walk, Unchanged(self._rooms.target, stage.course.group.id))
+        while not self._stop.draining and not drawing.over:
             try:
-                batch = await self._calls.run(walk.volume.folder.root, walk.next_batch, self._walking)
+                drawn = await self._calls.run(walk.volume.folder.root, drawing.next, self._walking)
             except TimeoutError as error:
                 stage.course.unfinished.append(walk.unfinished(str(error.strerror)))
                 return
-            if batch is None:
-                return
-            count.add(batch)
-            for work in batch.works:
-                if work.entry.kind is EntryKind.FOLDER:
-                    stage.folders.add(work.target, work.entry)
-            await send.send(batch)
+            for batch in drawn.found:
+                count.add(batch)
+                for work in batch.works:
+                    if work.entry.kind is EntryKind.FOLDER:
+                        stage.folders.add(work.target, work.entry)
+            await stage.tell(drawn.outcomes)
+            if drawn.left is not None:
+                await send.send(drawn.left)
 
 
 class _Count:
@@ -221,6 +224,10 @@ class _Stage:
         async with receive:
             async for batch in receive:
                 await self._perform(batch, last=False)
+
+    async def tell(self, outcomes: Sequence[Outcome]) -> None:
+        """Hand over what was clear without any work."""
+        await hand_over(self._outbox, outcomes)
 
     async def again(self) -> None:
         """Try once more what failed for a reason that may have passed."""

@@ -47,6 +47,7 @@ class Batch:
 
     @property
     def bytes(self) -> int:
+        """What is to be copied, at most."""
         return sum(work.entry.size for work in self.works)
 
 

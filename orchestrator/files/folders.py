@@ -55,6 +55,10 @@ class Folder(Protocol):
         each name of a folder that is new or nearly empty; what came later is found when a file is to get the name."""
         ...
 
+    def listed(self, at_most: int) -> dict[str, os.stat_result] | None:
+        """What stands in the folder, by name, without following links; None when that is more than `at_most` names."""
+        ...
+
     def forget_names(self) -> None:
         """What `lacks` knows is out of date: it knows nothing any more."""
         ...
@@ -167,6 +171,9 @@ class HeldFolder:
             self._names = self._listed()
         return len(name) <= SURELY_SHORT and name not in self._names
 
+    def listed(self, at_most: int) -> dict[str, os.stat_result] | None:
+        return _listed(self._descriptor, at_most)
+
     def forget_names(self) -> None:
         self._names = EVERY_NAME
 
@@ -252,6 +259,9 @@ class NamedFolder:
     def lacks(self, name: str) -> bool:
         return False  # letter case does not count here, and to list is as dear as to look
 
+    def listed(self, at_most: int) -> dict[str, os.stat_result] | None:
+        return _listed(os.path.dirname(self._at("x")), at_most)
+
     def forget_names(self) -> None:
         """Nothing is remembered."""
 
@@ -294,6 +304,17 @@ class NamedFolder:
         if not self.current():
             raise FileNotFoundError(errno.ENOENT, "the folder was moved or replaced", self._path)
         return system_path(self._path, name)
+
+
+def _listed(folder: int | str, at_most: int) -> dict[str, os.stat_result] | None:
+    found: dict[str, os.stat_result] = {}
+    with os.scandir(folder) as children:
+        for child in children:
+            if len(found) == at_most:
+                return None
+            with contextlib.suppress(FileNotFoundError):
+                found[child.name] = child.stat(follow_symlinks=False)
+    return found
 
 
 def mode_of(name: str) -> int:

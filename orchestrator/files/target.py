@@ -29,6 +29,9 @@ from orchestrator.files.staging import Settle, Staging, partial_name
 from orchestrator.files.system import flush_file_system, kind_of
 from orchestrator.files.translate import Side, Translating, file_error
 
+LISTED_AT_MOST = 20_000
+"""Names of one folder that are held at once, about 4 MiB; a larger folder is looked at name by name."""
+
 FOLDERS_HELD = 16
 """Folders each thread keeps open: a batch is mostly of one folder, and 16 threads stay far below any limit."""
 
@@ -126,10 +129,7 @@ class LocalTarget:
                 status = self._folder(path.root, above, make=False).status(name)
             except FileNotFoundError:
                 return NOTHING
-        kind = kind_of(status)
-        if kind is EntryKind.FILE:
-            return Found(FoundKind.FILE, status.st_size, status.st_mtime_ns)
-        return Found(FoundKind.FOLDER if kind is EntryKind.FOLDER else FoundKind.OTHER)
+        return _found(status)
 
     def place(
         self, source: SourcePath, entry: Entry, target: TargetPath, replace: bool, check: Callable[[int], None]
@@ -218,6 +218,15 @@ class LocalTarget:
             raise
         finally:
             self._busy.discard(key)
+
+    def listing(self, root: str, relative: str) -> dict[str, Found] | None:
+        """What stands in the folder `relative` below `root`, by name; links are not followed, a link is OTHER. None
+        when it is not there, cannot be listed, or holds more than LISTED_AT_MOST names."""
+        try:
+            listed = self._folder(root, relative, make=False).listed(LISTED_AT_MOST)
+        except (OSError, FileError):
+            return None
+        return None if listed is None else {name: _found(status) for name, status in listed.items()}
 
     def same_content(self, source: SourcePath, entry: Entry, target: TargetPath, check: Callable[[int], None]) -> bool:
         """Whether the file at `target` has the very bytes of `entry`. `check` is called with the bytes of each chunk.
@@ -338,6 +347,13 @@ class LocalTarget:
                     return allowed, () if below == "." else tuple(below.split(os.sep))
         what = f"it is below none of targets.allow ({', '.join(self._allow)})"
         raise FileError(reason=Reason.OUTSIDE_TARGET, guest_path=root, what=what)
+
+
+def _found(status: os.stat_result) -> Found:
+    kind = kind_of(status)
+    if kind is EntryKind.FILE:
+        return Found(FoundKind.FILE, status.st_size, status.st_mtime_ns)
+    return Found(FoundKind.FOLDER if kind is EntryKind.FOLDER else FoundKind.OTHER)
 
 
 def free_space(root: str) -> int:

@@ -1,6 +1,6 @@
 """Destinations wherever they lie: in folders that the system opens, or at a server that is spoken to by UNC path."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from orchestrator.core.entries import Entry, Found, Placed
 from orchestrator.core.errors import FileError
@@ -39,6 +39,10 @@ class Targets:
         self, source: SourcePath, entry: Entry, target: TargetPath, replace: bool, check: Callable[[int], None]
     ) -> Placed:
         return self._of(target.root).place(source, entry, target, replace, check)
+
+    def listing(self, root: str, relative: str) -> Mapping[str, Found] | None:
+        """As `LocalTarget.listing`; a server's folders are held by its own target, which looks them up there."""
+        return None if self._of(root) is self._smb else self._local.listing(root, relative)
 
     def same_content(self, source: SourcePath, entry: Entry, target: TargetPath, check: Callable[[int], None]) -> bool:
         return self._of(target.root).same_content(source, entry, target, check)

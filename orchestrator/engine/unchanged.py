@@ -1,0 +1,116 @@
+"""Files that are there already, told while the share is listed.
+
+The target's folder is listed once, instead of a look at each name of it in a copying thread; and what needs no work is
+handed over many batches at a time, because each hand-over between threads costs more than the files in it.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from orchestrator.core.decide import same_file
+from orchestrator.core.entries import EntryKind, Found, FoundKind, Outcome, Verdict
+from orchestrator.core.job import Compare
+from orchestrator.core.reasons import Reason
+from orchestrator.engine.copying import full_target
+from orchestrator.engine.ports import Beat
+from orchestrator.engine.ports_standing import Standing
+from orchestrator.engine.walking import Batch, Walk, Work
+
+FRESH = 2.0
+"""Seconds for which a listing is believed. What changes later counts as changed after the run."""
+
+TOGETHER = 16
+"""Batches without any work that are handed over at once."""
+
+
+@dataclass(slots=True)
+class Drawn:
+    """What was drawn from a walk: the batches as they were found, the outcomes of what needs no work, and the one batch
+    that does, if there is one."""
+
+    found: list[Batch] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    left: Batch | None = None
+
+
+class Unchanged:
+    """Looks at the targets of one walk, which gives the files of one folder together. Blocks."""
+
+    def __init__(self, target: Standing, group: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._target = target
+        self._group = group
+        self._clock = clock
+        self._place = ("", "", float("-inf"))
+        self._there: Mapping[str, Found] = {}
+
+    def settled(self, batch: Batch) -> Batch:
+        """`batch` with an outcome for each file that is there already, and without work for what is."""
+        wanted = batch.selection
+        if wanted.compare is not Compare.TIMES or wanted.wishes.reads_properties:
+            return batch
+        works, outcomes = [], list(batch.outcomes)
+        for work in batch.works:
+            kind = work.entry.kind
+            if kind is not EntryKind.FILE and kind is not EntryKind.FOLDER:
+                works.append(work)
+                continue
+            found = self._found(work)
+            if found is None:
+                works.append(work)
+            elif kind is EntryKind.FOLDER:
+                if found.kind is not FoundKind.FOLDER:
+                    works.append(work)
+            elif found.kind is FoundKind.FILE and same_file(work.entry, found):
+                outcomes.append(self._unchanged(work))
+            else:
+                works.append(work)
+        return replace(batch, works=tuple(works), outcomes=tuple(outcomes))
+
+    def _found(self, work: Work) -> Found | None:
+        """What stands at the target of `work`; None for nothing, and when only a look tells."""
+        root = work.target.root
+        above, _, name = work.target.relative.rpartition("/")
+        now = self._clock()
+        if self._place[:2] != (root, above) or now - self._place[2] > FRESH:
+            self._there = self._target.listing(root, above) or {}
+            self._place = (root, above, now)
+        return self._there.get(name)
+
+    def _unchanged(self, work: Work) -> Outcome:
+        reason, entry = Reason.UNCHANGED, work.entry
+        return Outcome(
+            self._group,
+            work.guest_path,
+            full_target(work.target),
+            Verdict.SKIPPED,
+            entry.size,
+            entry.mtime_ns,
+            reason=reason,
+            message=reason.cause,
+        )
+
+
+class Drawing:
+    """Draws from a walk until there is work."""
+
+    def __init__(self, walk: Walk, unchanged: Unchanged) -> None:
+        self._walk = walk
+        self._unchanged = unchanged
+        self.over = False
+
+    def next(self, beat: Beat) -> Drawn:
+        """The next batch with work, and all that was found before it. Blocks; raises what `Walk.next_batch` does."""
+        drawn = Drawn()
+        while drawn.left is None and len(drawn.found) < TOGETHER:
+            batch = self._walk.next_batch(beat)
+            if batch is None:
+                self.over = True
+                break
+            drawn.found.append(batch)
+            settled = self._unchanged.settled(batch)
+            if settled.works:
+                drawn.left = settled
+            else:
+                drawn.outcomes += settled.outcomes
+        return drawn
