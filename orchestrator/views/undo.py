@@ -13,7 +13,7 @@ def undo_text(report: UndoReport) -> str:
     head = "An undo would do this to" if report.dry else "Undo of"
     lines = [f"{head} run {visible(report.run)}:", ""]
     rows = [
-        ("put back", f"{count(report.returned, 'file')}, proved by their checksums"),
+        ("put back", f"{count(report.returned, 'file')}, proved by checksum"),
         ("removed", f"{count(report.removed, 'file')} that the run had added"),
         ("gone", f"{count(report.gone, 'file')} that nobody had to remove"),
         ("left", f"{count(report.left_count, 'file')} that cannot be proved"),

@@ -667,6 +667,19 @@ async def ran(night: Night) -> None:
     await night.em.run("run", "incident.toml", env=night.more)
 
 
+@world("wrong-folder")
+async def wrong_folder(night: Night) -> None:
+    """The job of the night has set files of the destination aside, and somebody has gone on with one of them."""
+    folder = night.em.target / "fs01" / "C" / "Shares" / "Finance"
+    folder.mkdir(parents=True)
+    for name in ("plan.docx", "budget.xlsx"):
+        (folder / name).write_bytes(b"our own\r\n")
+    job = night.home / "incident.toml"
+    job.write_text(job.read_text().replace("[defaults]\n", '[defaults]\non_conflict = "aside"\n'))
+    await ran(night)
+    (folder / "budget.xlsx").write_bytes(b"worked on since")
+
+
 @world("audit-changed")
 async def audit_changed(night: Night) -> None:
     await ran(night)
