@@ -15,6 +15,7 @@ from benchmarks.rerun import rerun
 from benchmarks.scaling import scaling
 from benchmarks.scheduling import scheduling
 from benchmarks.smb import smb
+from benchmarks.smb_target import smb_target
 from benchmarks.watcher import watcher
 
 ALL: dict[str, Callable[[Places, bool], None]] = {
@@ -27,6 +28,7 @@ ALL: dict[str, Callable[[Places, bool], None]] = {
     "scaling": scaling,
     "scheduling": scheduling,
     "smb": smb,
+    "smb_target": smb_target,
     "watcher": watcher,
 }
 

@@ -41,6 +41,7 @@ from orchestrator.engine.rooms import Rooms
 from orchestrator.engine.sessions import SessionWatch
 from orchestrator.engine.stopping import Stop
 from orchestrator.files import LocalSource, LocalTarget
+from orchestrator.files.targets import Targets
 from orchestrator.journal import open_journal
 from orchestrator.opening import engine_settings, hiring_of, now
 
@@ -142,7 +143,7 @@ def _move(old: Path, new: Path) -> None:
 
 def config_of(
     share: Path | str,
-    target: Path,
+    target: Path | str,
     state: Path,
     copies: int,
     durable: Durable,
@@ -163,20 +164,21 @@ def config_of(
     )
 
 
-def plan_for(target: Path, include: tuple[str, ...] = ()) -> Plan:
+def plan_for(target: Path | str, include: tuple[str, ...] = ()) -> Plan:
     """The whole of C:, or what `include` chooses of it."""
     selection = Selection((GuestPath("C:"),), include, (), str(target), Conflict.SKIP, 1)
     return Plan("run-1", "bench", (MountGroup("group-1", POINT, None, (selection,)),))
 
 
 @contextmanager
-def opened(config: Config, share: Share, target: LocalTarget | None = None) -> Iterator[Rooms]:
+def opened(config: Config, share: Share, target: LocalTarget | Targets | None = None) -> Iterator[Rooms]:
     """The rooms of a run, without Enterprise Manager."""
     durable = config.copying.durable
     place = target or LocalTarget(config.targets.allow, config.copying.checksum, durable=durable == "file")
     em = QuickManager(share.show, share.hide)
     numbers = itertools.count()
-    Path(config.targets.allow[0]).mkdir(parents=True, exist_ok=True)
+    if not config.targets.allow[0].startswith("\\\\"):
+        Path(config.targets.allow[0]).mkdir(parents=True, exist_ok=True)
     with closing(open_journal(config.state.folder)) as journal, closing(place):
         yield Rooms(
             catalogue=em, mounts=em, browser=em, session=em, reviver=em,
@@ -188,7 +190,7 @@ def opened(config: Config, share: Share, target: LocalTarget | None = None) -> I
         )  # fmt: skip
 
 
-def run_engine(config: Config, share: Share, plan: Plan, target: LocalTarget | None = None) -> Report:
+def run_engine(config: Config, share: Share, plan: Plan, target: LocalTarget | Targets | None = None) -> Report:
     """One whole run with its report and manifest."""
     with opened(config, share, target) as rooms:
         anyio.run(_run, rooms, plan)

@@ -52,11 +52,11 @@ def smb(places: Places, quick: bool) -> None:
             tree = ground.folder / "hidden" / VM / "Volume1"
             total = small_files(tree, number, SMALL)
             rounds = _rounds(ground, transfers, delay)
-            _print(f"{number:,} small files, {mib(total)}, {title}", rounds, number, "files/s")
+            print_rounds(f"{number:,} small files, {mib(total)}, {title}", rounds, number, "files/s")
             remove(tree)
             total = large_files(tree, 3, size)
             rounds = _rounds(ground, transfers[:1], delay)
-            _print(f"3 files of {mib(size)}, {title}", rounds, total / 1e6, "MB/s")
+            print_rounds(f"3 files of {mib(size)}, {title}", rounds, total / 1e6, "MB/s")
 
 
 def _rounds(ground: Ground, transfers: tuple[int, ...], delay: float) -> Rounds:
@@ -68,7 +68,8 @@ def _rounds(ground: Ground, transfers: tuple[int, ...], delay: float) -> Rounds:
     return side_by_side(contestants, ground.folder, 3)
 
 
-def _print(title: str, rounds: Rounds, amount: float, unit: str) -> None:
+def print_rounds(title: str, rounds: Rounds, amount: float, unit: str) -> None:
+    """One table of what was measured: `amount` of `unit` in each."""
     peers = [name for name in rounds.seconds if name.startswith("rclone")]
     best = min(peers, key=rounds.median, default="orchestrator")
     rows = [
@@ -112,12 +113,17 @@ def _ours(ground: Ground, to: Path) -> None:
     subprocess.run(words, check=True, env={**os.environ, PASSWORD_VARIABLE: PASSWORD})
 
 
-def _rclone(program: str, ground: Ground, transfers: int) -> Contestant:
+def rclone_account(program: str, server: Samba, port: int) -> dict[str, str]:
+    """The environment in which rclone knows a server as `:smb:`."""
     hidden = subprocess.run([program, "obscure", "-"], input=PASSWORD, capture_output=True, text=True, check=True)
-    account = {
-        "RCLONE_SMB_HOST": "127.0.0.1", "RCLONE_SMB_PORT": str(ground.port), "RCLONE_SMB_USER": ground.server.user,
+    return {
+        "RCLONE_SMB_HOST": "127.0.0.1", "RCLONE_SMB_PORT": str(port), "RCLONE_SMB_USER": server.user,
         "RCLONE_SMB_PASS": hidden.stdout.strip(), "RCLONE_CONFIG": os.devnull,
     }  # fmt: skip
+
+
+def _rclone(program: str, ground: Ground, transfers: int) -> Contestant:
+    account = rclone_account(program, ground.server, ground.port)
 
     def run(to: Path) -> None:
         words = [program, "copy", f":smb:hidden/{VM}/Volume1", str(to), "--transfers", str(transfers)]

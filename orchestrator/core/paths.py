@@ -90,6 +90,8 @@ def fold(name: str) -> str:
 
     Letter by letter: NTFS never takes one letter for two, so `straße` and `STRASSE` are two files.
     """
+    if name.isascii():
+        return name.upper()
     return "".join(_upper(letter) for letter in unicodedata.normalize("NFC", name))
 
 

@@ -169,6 +169,7 @@ class SmbTarget:
         for target in self._interrupted:
             self._remove_partial(target)
         self._interrupted.clear()
+        self._common.splits.clear()
         self._common.holding.let_go()
 
     def make_folder(self, target: TargetPath) -> None:
@@ -270,16 +271,15 @@ class SmbTarget:
 
     def _split_root(self, root: str) -> tuple[Share, str, tuple[str, ...]]:
         """(the share, the longest allowed folder that holds `root` as a path below it, the names from there)."""
-        for allowed in sorted(self._allow, key=len, reverse=True):
-            if lies_below(root, [allowed]):
-                below = [_checked(name) for name in _names(root)[len(_names(allowed)) :]]
-                share, path = self._shares.at("\\\\" + join(*_names(root)))
-                # Below a DFS link in `root` there are fewer names than below `allowed`.
-                names = path.split("\\") if path else []
-                first = max(0, len(names) - len(below))
-                return share, join(*names[:first]), tuple(names[first:])
-        what = f"it is below none of targets.allow ({', '.join(self._allow)})"
-        raise FileError(reason=Reason.OUTSIDE_TARGET, guest_path=root, what=what)
+        split = self._common.splits.get(root)
+        if split is None:
+            split = self._common.splits[root] = _split_allowed(root, self._allow)
+        unc, count = split
+        share, path = self._shares.at(unc)
+        names = path.split("\\") if path else []
+        # Below a DFS link in `root` there are fewer names than below the allowed folder.
+        first = max(0, len(names) - count)
+        return share, join(*names[:first]), tuple(names[first:])
 
 
 class _Common:
@@ -287,6 +287,7 @@ class _Common:
 
     def __init__(self) -> None:
         self.holding = Holding()
+        self.splits: dict[str, tuple[str, int]] = {}
         self.unflushed: list[tuple[Share, str]] = []
         self.busy: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
@@ -311,6 +312,18 @@ def _key(target: TargetPath) -> tuple[str, str]:
 
 def _names(path: str) -> list[str]:
     return [name for name in re.split(r"[\\/]", path) if name not in ("", ".")]
+
+
+def _split_allowed(root: str, allow: Sequence[str]) -> tuple[str, int]:
+    """(`root` as a plain UNC path, how many of its names are below the longest allowed folder that holds it).
+    FileError when none does, or a name is none that a share can hold."""
+    for allowed in sorted(allow, key=len, reverse=True):
+        if lies_below(root, [allowed]):
+            names = _names(root)
+            below = names[len(_names(allowed)) :]
+            return "\\\\" + join(*names), len(tuple(map(_checked, below)))
+    what = f"it is below none of targets.allow ({', '.join(allow)})"
+    raise FileError(reason=Reason.OUTSIDE_TARGET, guest_path=root, what=what)
 
 
 def _split(path: TargetPath) -> tuple[str, str]:
