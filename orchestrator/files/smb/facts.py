@@ -28,6 +28,10 @@ class Facts(NamedTuple):
     attributes: int
     identity: int
 
+    def is_same_file(self, other: "Facts") -> bool:
+        """Whether both are of one file that is full. Some servers have no identities, and tell 0."""
+        return (self.identity, self.size, self.written) == (other.identity, other.size, other.written)
+
 
 def ask_facts(handle: bytes = SAME_FILE) -> Request:
     return query_info(_FILE, _ALL_INFORMATION, _ALL_LENGTH, handle)

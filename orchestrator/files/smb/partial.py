@@ -238,8 +238,8 @@ def remove_at(live: Live, path: str) -> None:
     granted(exchange.answer(0), path)
 
 
-def identity_at(live: Live, path: str) -> int | None:
-    """The identity of the file at a path below a share; None when there is none."""
+def facts_at(live: Live, path: str) -> Facts | None:
+    """What the server tells of the file at a path below a share; None when there is none."""
     exchange = live.connection.ask([create(path, _LOOK, _ITSELF | _FOR_BACKUP), ask_facts(), close()])
     live.connection.wait(exchange)
     try:
@@ -248,7 +248,7 @@ def identity_at(live: Live, path: str) -> int | None:
         if error.errno == errno.ENOENT:
             return None
         raise
-    return facts(exchange.answer(1), path).identity
+    return facts(exchange.answer(1), path)
 
 
 def make_writable(live: Live, path: str, *, writable: bool) -> bool:

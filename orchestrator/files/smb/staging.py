@@ -23,7 +23,7 @@ from orchestrator.files.smb.facts import kept_time, set_times
 from orchestrator.files.smb.holding import HeldFolder, look
 from orchestrator.files.smb.listing import nanoseconds
 from orchestrator.files.smb.packets import SAME_FILE, Request, flush, write
-from orchestrator.files.smb.partial import Partial, identity_at
+from orchestrator.files.smb.partial import Partial, facts_at
 from orchestrator.files.smb.reading import WHOLE
 from orchestrator.files.smb.share import Live
 from orchestrator.files.smb.status import NO_SUCH_PATH, StatusError
@@ -118,7 +118,8 @@ class SmbStaging:
             # The answer may have been lost and not the request.
             folder = enter(None)
             live = folder.share.live()
-            if identity_at(live, folder.at(name)) != partial.facts.identity:
+            there = facts_at(live, folder.at(name))
+            if there is None or not there.is_same_file(partial.facts):
                 found_again(folder, partial, live).rename(name, replace=replace, flushed=self.durable)
 
 

@@ -26,6 +26,7 @@ from orchestrator.files.probing import PARTIAL_SUFFIX
 from orchestrator.files.readers import Opening, open_local
 from orchestrator.files.smb.asking import granted
 from orchestrator.files.smb.comparing import same_bytes
+from orchestrator.files.smb.connection import ConnectionLost
 from orchestrator.files.smb.facts import ask_room, room, set_times
 from orchestrator.files.smb.holding import HeldFolder, Holding, file_found, look
 from orchestrator.files.smb.packets import Request, close, create, created, flush
@@ -138,7 +139,7 @@ class SmbTarget:
             folder = enter(None)
             folder.note(name, file_found(entry.size, entry.mtime_ns))
             if self._by_batch:
-                self._common.unflushed.append((folder.share, folder.at(name)))
+                self._common.add_unflushed([(folder.share, folder.at(name))])
         return placed
 
     def same_content(self, source: SourcePath, entry: Entry, target: TargetPath, check: Callable[[int], None]) -> bool:
@@ -204,11 +205,16 @@ class SmbTarget:
 
     def flush(self) -> None:
         """Return when everything written so far would survive a power cut of the server."""
-        unflushed, self._common.unflushed = self._common.unflushed, []
-        for at in range(0, len(unflushed), FLUSHED_AT_ONCE):
-            some = unflushed[at : at + FLUSHED_AT_ONCE]
-            with Translating(Side.TARGET, some[0][1]):
-                _flush(some)
+        while some := self._common.take_unflushed(FLUSHED_AT_ONCE):
+            try:
+                with Translating(Side.TARGET, some[0][1]):
+                    try:
+                        _flush(some)
+                    except ConnectionLost:
+                        _flush(some)
+            except BaseException:
+                self._common.add_unflushed(some)  # the next flush must not speak for them
+                raise
 
     def verify_file(self, path: str, algorithm: Algorithm, check: Callable[[int], None]) -> tuple[int, str]:
         """(size in bytes, checksum) of a file by its UNC path, read anew, as `orchestrator.files.verify_file`."""
@@ -288,7 +294,7 @@ class _Common:
     def __init__(self) -> None:
         self.holding = Holding()
         self.splits: dict[str, tuple[str, int]] = {}
-        self.unflushed: list[tuple[Share, str]] = []
+        self._unflushed: list[tuple[Share, str]] = []
         self.busy: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
@@ -299,6 +305,17 @@ class _Common:
             free = key not in self.busy
             self.busy.add(key)
         return free
+
+    def add_unflushed(self, files: Sequence[tuple[Share, str]]) -> None:
+        """Remember files by share and path."""
+        with self._lock:
+            self._unflushed.extend(files)
+
+    def take_unflushed(self, count: int) -> list[tuple[Share, str]]:
+        """Some of those that were remembered, which are forgotten."""
+        with self._lock:
+            taken, self._unflushed = self._unflushed[:count], self._unflushed[count:]
+        return taken
 
 
 def _no_more() -> Properties:
