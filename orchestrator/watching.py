@@ -4,6 +4,7 @@ import hashlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from orchestrator.artefacts import read_report, run_folder
 from orchestrator.config import Config
 from orchestrator.core.drops import DropRow
 from orchestrator.core.errors import ExitCode, RunUnknown, WordsError
-from orchestrator.core.events import Event, Notice
+from orchestrator.core.events import Event, Notice, RunStarted
 from orchestrator.core.job import read_job
 from orchestrator.core.ledger import RunRow, RunState
 from orchestrator.core.plan import plan_from_json
@@ -131,7 +132,7 @@ class _Restorer:
                 yield self._restore
 
     async def _restore(self, row: DropRow, content: bytes, stop: Stop, begun: Callable[[str], Awaitable[None]]) -> Ran:
-        app, rooms, books = self._app, self._rooms, self._books
+        app, rooms, books = self._app, _owned(self._rooms, row.owner), self._books
         job = await books.ask(read_job, content, row.file)
         known = await books.ask(_run_of, app.journal, row.run)
         if known is not None and known.state is RunState.FINISHED:  # only its answer was still to be given
@@ -146,6 +147,15 @@ class _Restorer:
             one = await checked_plan(app, rooms, books, NamedJob(job, row.file, content), run, keep_going=False)
         await begun(run)
         return _ran(await run_plan(app, rooms, books, stop, content, one, self._seats, job.priority))
+
+
+def _owned(rooms: Rooms, owner: str) -> Rooms:
+    """`rooms` for the run of a dropped job, which says whose it was."""
+
+    def emit(event: Event) -> None:
+        rooms.emit(replace(event, owner=owner) if isinstance(event, RunStarted) else event)
+
+    return replace(rooms, emit=emit)
 
 
 def _ran(finished: Finished) -> Ran:

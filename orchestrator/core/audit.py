@@ -123,6 +123,7 @@ UNAUDITED: frozenset[type] = frozenset(
 _WHO: Mapping[type, str] = {
     events.JobTaken: "owner",
     events.JobRejected: "owner",
+    events.RunStarted: "owner",
     events.OperatorActed: "who",
     events.LimitChanged: "who",
     events.RunPaused: "who",

@@ -65,7 +65,8 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A run begins (or goes on, when `resumed`). `done` of its `groups` an earlier process has brought to their end."""
+    """A run begins (or goes on, when `resumed`). `done` of its `groups` an earlier process has brought to their end.
+    `owner` is whose file a dropped job was."""
 
     at: datetime
     run: str
@@ -73,6 +74,7 @@ class RunStarted:
     groups: int
     resumed: bool = False
     done: int = 0
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,15 @@ class GroupRunner:
         """Let go of what copies the files."""
         await self._stages.close()
 
+    async def tell_of_stop(self) -> None:
+        """When a stop is asked for while mounts are being made, say what it waits for."""
+        await self._stop.requested()
+        if names := self._leases.being_made:
+            grace = self._rooms.settings.grace
+            what = f"the stop waits for Enterprise Manager to mount {', '.join(names)}, and deletes it then"
+            more = f"after {grace:g} s (limits.grace) or at a second request files in flight are given up"
+            self._rooms.emit(Notice(self._rooms.clock(), f"{what}; {more}, mounts are still deleted"))
+
     async def restore(
         self, group: MountGroup, turn: Turn, outbox: Outbox, choose: Callable[[Selection], Selector]
     ) -> bool:

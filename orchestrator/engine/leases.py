@@ -27,7 +27,7 @@ from orchestrator.core.errors import (
     SessionEnded,
     StateError,
 )
-from orchestrator.core.events import MountDeleted, MountGone, MountOpened
+from orchestrator.core.events import MountDeleted, MountGone, MountOpened, Notice
 from orchestrator.core.events import MountLeft as MountLeftBehind
 from orchestrator.core.ledger import LeaseRow
 from orchestrator.core.lifecycle import OPEN_STATES, LeaseState, LeaseStep, advance
@@ -68,6 +68,12 @@ class Leases:
         self._books = books
         self._run = run
         self._tasks: set[str] = set()
+        self._making: dict[str, str] = {}
+
+    @property
+    def being_made(self) -> list[str]:
+        """The machines whose mounts EM has been asked for and has not finished."""
+        return list(self._making.values())
 
     @asynccontextmanager
     async def hold(self, group: MountGroup) -> AsyncIterator[Lease]:
@@ -104,6 +110,7 @@ class Leases:
     async def _acquire(self, lease: Lease, group: MountGroup) -> None:
         started = current_time()
         deadline = started + self._rooms.settings.mount_timeout
+        self._making[lease.row.id] = group.vm
         try:
             task = await self._request(lease, group)
             if task is not None:
@@ -115,6 +122,8 @@ class Leases:
             lease.mount = await lease.mounts.mount(href, lease.generation)
         except SessionEnded as error:
             raise MountLost(vm=group.vm, cause=str(error)) from error
+        finally:
+            del self._making[lease.row.id]
 
     async def _request(self, lease: Lease, group: MountGroup) -> Task | None:
         """POST and record, never one without the other. None when EM's answer is unknown."""
@@ -228,6 +237,9 @@ class Leases:
     async def _made_without_us(self, lease: Lease) -> list[str]:
         """Mounts that EM made or is still making for a POST whose end we did not see."""
         if lease.row.task_href:
+            vm, seconds = lease.row.point.vm, self._rooms.settings.unmount_timeout
+            what = f"Enterprise Manager may still be mounting {vm}: that is waited for, {seconds:g} s at most"
+            self._rooms.emit(Notice(self._rooms.clock(), f"{what} (limits.unmount_timeout), and the mount deleted"))
             task = Task(lease.row.task_href, TaskPhase.RUNNING)
             with suppress(NotFound):  # EM forgets tasks; the listing below is what counts
                 await self._finished(lease, task, current_time() + self._rooms.settings.unmount_timeout)

@@ -113,6 +113,7 @@ async def _work(
                     work.start_soon(keep_alive, rooms.session, rooms.settings.keep_alive, rooms.emit, rooms.clock)
                     work.start_soon(stop.enforce_grace, rooms.settings.grace)
                     work.start_soon(_let_go_on_stop, stop, controls, control)
+                    work.start_soon(runner.tell_of_stop)
                     if rooms.settings.bandwidths.timetable.lines:
                         work.start_soon(controls.keep_time)
                     await dispatcher.dispatch(groups, lambda group, turn: _restore(group, turn, runner, outbox))

@@ -22,6 +22,12 @@ def test_for_every_event_it_is_decided_whether_it_is_audited() -> None:
     assert not set(AUDITED) & UNAUDITED
 
 
+def test_the_run_of_a_dropped_job_names_the_owner_of_its_file() -> None:
+    entry = audit_entry(events.RunStarted(START, "r", "night", 3, owner="alice"))
+    assert entry is not None
+    assert entry.who == "alice"
+
+
 def test_every_fact_that_is_audited_is_a_field_of_its_event() -> None:
     for kind, (_, names) in AUDITED.items():
         assert set(names) <= {one.name for one in fields(kind)}, kind

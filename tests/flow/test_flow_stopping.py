@@ -1,6 +1,7 @@
 """Exit codes 5, 6 and 7: state folders, signals, kills, and mounts that will not go."""
 
 import os
+import re
 import signal
 import sqlite3
 from pathlib import Path
@@ -131,6 +132,23 @@ async def test_a_resumed_run_says_how_much_of_it_was_done_before(tmp_path: Path)
         begun = await resuming.event("run_started")
         assert (begun["groups"], begun["done"], begun["resumed"]) == (4, len(through), True)
         assert (await resuming.done()).code == 0
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+async def test_a_stop_while_a_mount_is_being_made_says_what_it_waits_for(tmp_path: Path, signals: int) -> None:
+    async with flow(tmp_path, small, task_seconds=1.0) as em:
+        running = await em.start("run", em.job())
+        await running.until(lambda: em.count("mount_post") == 2)
+        for how in ("drain", "cancel")[:signals]:
+            running.signal(signal.SIGINT)
+            await running.event("stopping", how=how)
+        done = await running.done()
+        assert done.code == 6, done.everything
+        assert "the stop waits for Enterprise Manager to mount fs01, " in done.err
+        assert "after 30 s (limits.grace) or at a second request files in flight are given up" in done.err
+        told = re.search(r"may still be mounting fs01: that is waited for, [0-9]+ s at most \(limits.unmount", done.err)
+        assert bool(told) == (signals == 2)
+        em.assert_nothing_left()
 
 
 @pytest.mark.parametrize("route", ["logon", "query"])

@@ -50,6 +50,9 @@ async def test_a_dropped_job_runs_and_ends_beside_its_report(tmp_path: Path) -> 
         em.drop(job_text(em, "fs01", "night"), "night job.toml")
         ended = await watcher.event("job_ended", job="night")
         assert (ended["exit_code"], ended["folder"]) == (0, "done")
+        taken, begun = await watcher.event("job_taken"), await watcher.event("run_started")
+        assert taken["owner"], "the account that has dropped it"
+        assert begun["owner"] == taken["owner"]
         await stopped(watcher)
         assert set(em.restored()) >= {"night/C/top.txt", "night/D/Data/d.txt"}
         done = {file.name.partition("Z.")[2].partition(".")[2] for file in (tmp_path / "jobs" / "done").iterdir()}
