@@ -105,6 +105,7 @@ AUDITED: Mapping[type, tuple[What, tuple[str, ...]]] = {
 UNAUDITED: frozenset[type] = frozenset(
     {
         events.GroupStarted,
+        events.GroupPutOff,
         events.FilesLocated,
         events.FilesScanned,
         events.FilesDone,

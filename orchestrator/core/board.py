@@ -15,6 +15,7 @@ from orchestrator.core.events import (
     DrillEnded,
     Event,
     GroupEnded,
+    GroupPutOff,
     JobEnded,
     JobNotStarted,
     JobRejected,
@@ -53,6 +54,7 @@ MISSED_FOR = timedelta(days=7)
 _NOTEWORTHY = (
     RunStarted,
     RunEnded,
+    GroupPutOff,
     MountGone,
     MountLeft,
     SessionRenewed,

@@ -33,6 +33,7 @@ __all__ = [
     "FilesLocated",
     "FilesScanned",
     "GroupEnded",
+    "GroupPutOff",
     "GroupStarted",
     "JobEnded",
     "JobHeld",
@@ -75,6 +76,17 @@ class RunStarted:
     resumed: bool = False
     done: int = 0
     owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPutOff:
+    """A group whose restore point could not be mounted gave its seat back, and waits for its second turn."""
+
+    at: datetime
+    run: str
+    group: str
+    vm: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +358,7 @@ class RequestAnswered:
 Event = (
     RunStarted
     | GroupStarted
+    | GroupPutOff
     | MountOpened
     | FilesLocated
     | FilesScanned

@@ -10,6 +10,7 @@ from orchestrator.core.events import (
     FileProblem,
     FilesDone,
     GroupEnded,
+    GroupPutOff,
     GroupStarted,
     LimitChanged,
     MountDeleted,
@@ -66,6 +67,8 @@ class Running:
             case GroupStarted(group=group):
                 self._active[group] = None
                 self._undone.pop(group, None)
+            case GroupPutOff(group=group):
+                self._active.pop(group, None)
             case GroupEnded():
                 self._end(event)
             case MountOpened(at, run, group, vm, server, href):

@@ -10,6 +10,7 @@ from orchestrator.core.events import (
     FilesDone,
     FilesScanned,
     GroupEnded,
+    GroupPutOff,
     GroupStarted,
     LimitChanged,
     MountDeleted,
@@ -83,6 +84,8 @@ class Tally:
                 self.mounts_open += 1
                 self.mounts_opened += 1
                 self._in(group, "copying")
+            case GroupPutOff(group=group):
+                self._in(group, "waiting")
             case MountDeleted():
                 self.mounts_open -= 1
                 self.mounts_deleted += 1

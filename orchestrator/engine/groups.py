@@ -19,7 +19,7 @@ from orchestrator.core.errors import (
     SessionEnded,
     ShareUnreadable,
 )
-from orchestrator.core.events import FilesLocated, GroupEnded, GroupStarted, Notice
+from orchestrator.core.events import FilesLocated, GroupEnded, GroupPutOff, GroupStarted, Notice
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, Totals
 from orchestrator.core.lifecycle import LeaseState
 from orchestrator.core.locate import Seen, Volume, join_share, roots_for
@@ -148,7 +148,9 @@ class GroupRunner:
             seconds = current_time() - started
             if not journal_fails:
                 await self._mark(group, state, message, seconds)
-            if not course.again:
+            if course.again:
+                self._rooms.emit(GroupPutOff(self._rooms.clock(), self._run, group.id, group.vm, message))
+            else:
                 self._emit_ended(course, state, seconds, message)
         return course.again
 

@@ -15,6 +15,7 @@ from orchestrator.core.events import (
     FilesLocated,
     FilesScanned,
     GroupEnded,
+    GroupPutOff,
     GroupStarted,
     JobEnded,
     JobHeld,
@@ -102,6 +103,8 @@ def _headline(event: Event) -> tuple[Level, str]:
             return "debug", "run reported"
         case GroupStarted() | MountOpened() | FilesLocated() | MountDeleted() | GroupEnded():
             return _group_headline(event)
+        case GroupPutOff():
+            return "warning", "group put off"
         case FilesScanned():
             return "debug", "files listed"
         case FilesDone():

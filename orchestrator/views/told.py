@@ -5,6 +5,7 @@ from orchestrator.core.events import (
     DrillEnded,
     Event,
     GroupEnded,
+    GroupPutOff,
     JobNotStarted,
     JobRejected,
     LimitChanged,
@@ -44,6 +45,8 @@ def told(event: Event) -> str:
             return f"{run} ended: {short_verdict(code)}"
         case GroupEnded(vm=vm, state=state, message=message) if state != GroupState.DONE.value:
             return f"{vm} {state}" + (f": {message}" if message else "")
+        case GroupPutOff(vm=vm, message=message):
+            return f"{vm} waits for its second turn: {message}"
         case MountLeft(vm=vm, backup_server=server, cause=cause):
             return f"mount of {vm} on {server} left behind: {cause}"
         case MountGone(vm=vm, cause=cause):

@@ -15,6 +15,7 @@ from orchestrator.core.events import (
     FilesDone,
     FilesScanned,
     GroupEnded,
+    GroupPutOff,
     GroupStarted,
     JobEnded,
     JobHeld,
@@ -133,6 +134,15 @@ def test_problems_of_a_group_that_is_tried_again_stay_and_are_told_of_once() -> 
     again = [begun(), started(), problem("C:\\a"), problem("C:\\b", group="other"), started()]
     assert [(one.reason, one.count) for one in seen(*again).runs[0].problems] == [("locked", 2)]
     assert [one.count for one in seen(*again, problem("C:\\c")).runs[0].problems] == [3]
+
+
+def test_a_group_that_waits_for_its_second_turn_is_shown_as_waiting_and_not_as_mounting() -> None:
+    put_off = GroupPutOff(at(30), "r", "g", "fs01", "EM made no mount")
+    [run] = seen(begun(), started(), put_off).runs
+    assert (run.groups, run.ended_groups, run.groups_waiting) == ((), (), 2)
+    [run] = seen(begun(), started(), put_off, started()).runs
+    assert ([group.state for group in run.groups], run.groups_waiting) == (["mounting"], 1)
+    assert seen(begun(), started(), put_off).recent[0] == put_off, "and told of"
 
 
 def test_groups_that_failed_are_shown_before_those_that_are_done() -> None:

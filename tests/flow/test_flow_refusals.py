@@ -231,7 +231,10 @@ async def test_an_unreadable_answer_about_one_mount_spares_the_other_and_leaves_
 
 async def test_a_mount_that_fails_once_gets_a_second_turn(tmp_path: Path) -> None:
     async with flow(tmp_path, small, Fault("mount_post", action=FailTask("The host is busy."))) as em:
-        done = await em.run("run", em.job())
+        running = await em.start("run", em.job())
+        put_off = await running.event("group_put_off")
+        assert "The host is busy" in put_off["message"]
+        done = await running.done()
         assert done.code == 0, done.everything
         assert em.count("mount_post") == 3
         assert em.restored() == em.expected()
