@@ -182,7 +182,8 @@ def opened(config: Config, share: Share, target: LocalTarget | Targets | None = 
     with closing(open_journal(config.state.folder)) as journal, closing(place):
         yield Rooms(
             catalogue=em, mounts=em, browser=em, session=em, reviver=em,
-            source=share.source, target=place, runs=journal, leases=journal, outcomes=journal, asides=journal,
+            source=share.source, target=place, runs=journal, leases=journal, outcomes=journal, fidelity=journal,
+            asides=journal,
             emit=Tally().add, clock=now, new_id=lambda: f"id-{next(numbers)}",
             em_url=config.enterprise_manager.url, settings=engine_settings(config),
             flush=place.flush if durable == "batch" else None,

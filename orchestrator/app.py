@@ -11,8 +11,9 @@ from dataclasses import replace
 import anyio
 
 from orchestrator.announcing import announced
-from orchestrator.artefacts import checksum_of, files_anew, keep_job, read_report, write_artefacts, written
+from orchestrator.artefacts import checksum_of, files_anew, keep_job, read_report, run_folder, write_artefacts, written
 from orchestrator.config import Config
+from orchestrator.core.entries import has_content
 from orchestrator.core.errors import ExitCode, OrchestratorError, RunUnknown, StateUnusable, WordsError, worst
 from orchestrator.core.events import Notice, SweepEnded
 from orchestrator.core.job import Compare, Verify
@@ -28,6 +29,7 @@ from orchestrator.engine.seats import Seats
 from orchestrator.engine.stopping import Stop
 from orchestrator.engine.sweeping import sweep
 from orchestrator.engine.verifying import Verified, verify
+from orchestrator.files import Sidecar
 from orchestrator.journal import Journal, is_locked
 from orchestrator.opening import (
     App,
@@ -111,13 +113,19 @@ async def go_on(
 async def _run(
     app: App, rooms: Rooms, books: Books, stop: Stop, one: Plan, row: RunRow, seats: Seats | None, priority: int
 ) -> Finished:
-    """Every run has a target of its own: its kind of checksum, and its half-copied large files."""
+    """Every run has a target of its own: its kind of checksum, its sidecar, and its half-copied large files."""
     checksum, read_back = checksum_of(app.config, row), one.verify is Verify.READ_BACK
-    target = app.target.hashing(checksum, read_back=read_back)
-    rooms = replace(rooms, target=target, hiring=hiring_of(app.config, checksum, read_back))
-    ending = await run_job(one, row, rooms, books, stop, app.watch, seats, priority)
-    with suppress(TimeoutError):  # a dead disk: what is left there is removed when the file is begun anew
-        await Calls(rooms.settings.stall).run("destination", lambda beat: target.forget_interrupted())
+    with closing(Sidecar(run_folder(app.config, row.id))) as sidecar:
+        target = app.target.hashing(checksum, sidecar, read_back=read_back)
+        rooms = replace(
+            rooms,
+            target=target,
+            flush=target.flush if rooms.flush is not None else None,
+            hiring=hiring_of(app.config, checksum, read_back, run_folder(app.config, row.id)),
+        )
+        ending = await run_job(one, row, rooms, books, stop, app.watch, seats, priority)
+        with suppress(TimeoutError):  # a dead disk: what is left there is removed when the file is begun anew
+            await Calls(rooms.settings.stall).run("destination", lambda beat: target.forget_interrupted())
     finished = await _finish(app, books, ending)
     return await finish_drill(app, books, stop, one, finished) if one.scratch else finished
 
@@ -155,7 +163,10 @@ async def verify_run(config: Config, journal: Journal, run: RunRow, tell: Callab
     algorithm = checksum_of(config, run)
     with closing(make_verifier(config)) as copies:
         return await verify(
-            journal.restored(run.id), lambda path, check: copies.verify_file(path, algorithm, check), threads, tell
+            filter(has_content, journal.restored(run.id)),
+            lambda path, check: copies.verify_file(path, algorithm, check),
+            threads,
+            tell,
         )
 
 

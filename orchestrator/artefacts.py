@@ -14,7 +14,7 @@ from orchestrator.core.plan import plan_from_json
 from orchestrator.core.replaced import Stood
 from orchestrator.core.report import Replacements, Report, make_report
 from orchestrator.core.residual import residual_job
-from orchestrator.files import Algorithm, algorithm_named, sha256_of, write_manifest, write_text_atomically
+from orchestrator.files import SIDECAR, Algorithm, algorithm_named, sha256_of, write_manifest, write_text_atomically
 from orchestrator.journal import Journal
 from orchestrator.views import report_html, report_json
 
@@ -104,7 +104,8 @@ def read_report(journal: Journal, config: Config, run: str) -> Report:
     planned, problems = plan_from_json(row.plan), journal.problems(run)
     if residual_job(planned, problems) is not None:
         files["residual"] = str(folder / "residual.toml")
+    if (folder / SIDECAR).exists():
+        files["metadata"] = str(folder / SIDECAR)
     replacements = Replacements(journal.stood(run).get(Stood.REPLACED, 0), journal.held(run), journal.undos(run))
-    return make_report(
-        planned, row, journal.groups(run), journal.leases(run), journal.totals(run), problems, files, replacements
-    )
+    groups, leases, totals, cards = journal.groups(run), journal.leases(run), journal.totals(run), journal.fidelity(run)
+    return make_report(planned, row, groups, leases, totals, problems, files, replacements, cards)

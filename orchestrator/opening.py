@@ -86,6 +86,7 @@ class App:
             leases=self.journal,
             outcomes=self.journal,
             asides=self.journal,
+            fidelity=self.journal,
             emit=self.listen,
             clock=now,
             new_id=new_id,
@@ -97,11 +98,11 @@ class App:
         )
 
 
-def hiring_of(config: Config, checksum: Algorithm, read_back: bool) -> Hiring | None:
-    """How copying processes of a run are started; None when there are to be none."""
+def hiring_of(config: Config, checksum: Algorithm, read_back: bool, sidecar: Path | None = None) -> Hiring | None:
+    """How copying processes of a run are started; None when there are to be none. `sidecar` is the run's folder."""
     if not _processes(config):
         return None
-    recipe = Recipe(tuple(config.targets.allow), checksum, config.copying.durable == "file", read_back)
+    recipe = Recipe(tuple(config.targets.allow), checksum, config.copying.durable == "file", read_back, sidecar)
     return Hiring(PROGRAM, recipe)
 
 

@@ -30,7 +30,9 @@ def make_target(config: Config, source: "LocalSource | Sources") -> "LocalTarget
     allow, durable = config.targets.allow, config.copying.durable
     unc = [] if BY_SYSTEM else [root for root in allow if root.startswith("\\\\")]
     local = [root for root in allow if root not in unc]
-    here = LocalTarget(local, config.copying.checksum, durable=durable == "file", opening=source.open)
+    here = LocalTarget(
+        local, config.copying.checksum, durable=durable == "file", opening=source.open, streams=source.open_stream
+    )
     if BY_SYSTEM or not config.shares:
         return here
     from orchestrator.files.smb import SmbTarget
@@ -43,6 +45,7 @@ def make_target(config: Config, source: "LocalSource | Sources") -> "LocalTarget
         durable=durable == "file",
         by_batch=durable == "batch",
         opening=source.open,
+        streams=source.open_stream,
     )
     return Targets(here, there)
 

@@ -9,9 +9,10 @@ import signal
 import socket
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from orchestrator.engine.worker import serve
-from orchestrator.files import Algorithm, LocalSource, LocalTarget
+from orchestrator.files import Algorithm, LocalSource, LocalTarget, Sidecar
 
 PROGRAM = "orchestrator.working"
 """The name of this module, by which a process of its own runs it."""
@@ -25,11 +26,13 @@ class Recipe:
     checksum: Algorithm
     durable: bool
     read_back: bool = False
+    sidecar: Path | None = None
 
 
 def _rooms(recipe: Recipe) -> tuple[LocalSource, LocalTarget]:
     target = LocalTarget(recipe.allow, durable=recipe.durable)
-    return LocalSource(), target.hashing(recipe.checksum, read_back=recipe.read_back)
+    sidecar = Sidecar(recipe.sidecar) if recipe.sidecar is not None else None
+    return LocalSource(), target.hashing(recipe.checksum, sidecar, read_back=recipe.read_back)
 
 
 def main(words: list[str]) -> None:

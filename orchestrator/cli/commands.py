@@ -14,6 +14,7 @@ import typer
 import orchestrator
 from orchestrator import app as roof
 from orchestrator.artefacts import files_anew, read_report, write_artefacts, written
+from orchestrator.cli.applying import put_metadata_on
 from orchestrator.cli.auditing import audit
 from orchestrator.cli.demo import demonstrate
 from orchestrator.cli.keeping import prune_state, show_drills
@@ -291,6 +292,7 @@ def sweep(
 
 cli.command(name="undo")(plainly(undo))
 cli.command(name="schema")(plainly(schema))
+cli.command(name="apply-metadata")(plainly(put_metadata_on))
 cli.command(name="prune")(plainly(prune_state))
 cli.command(name="drills")(plainly(show_drills))
 cli.command(name="watch")(plainly(watch))

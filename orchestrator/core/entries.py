@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
-from orchestrator.core.fidelity import Fidelity
+from orchestrator.core.fidelity import Fidelity, Property
 from orchestrator.core.reasons import Reason
 from orchestrator.core.replaced import Stood
 
@@ -24,7 +24,8 @@ class Entry:
 
     `relative` is its path below the volume root, `/` between names, never empty for files. `size` in bytes,
     `mtime_ns` in nanoseconds since 1970 UTC. `reason` and `message` say why an `UNREADABLE` one could not be read.
-    `identity` is what the names of one file with several have in common; None for a file with one name.
+    `identity` is what the names of one file with several have in common; None for a file with one name;
+    `links` counts them. A `sparse` file takes less room than it has bytes.
     """
 
     relative: str
@@ -35,6 +36,8 @@ class Entry:
     reason: Reason | None = None
     message: str = ""
     identity: tuple[int, int] | None = None
+    links: int = 1
+    sparse: bool = False
 
 
 class FoundKind(Enum):
@@ -97,3 +100,10 @@ class Outcome:
     seconds: float = field(default=0.0, compare=False)
     stood: Stood = Stood.UNKNOWN
     fidelity: Fidelity = field(default_factory=dict, hash=False)
+
+
+def has_content(restored: Outcome) -> bool:
+    """Whether bytes were copied for a restored outcome: not for a link, and not where only permissions were put on.
+    A run may take no checksums."""
+    fidelity = restored.fidelity
+    return bool(restored.checksum) or not fidelity or (Property.TIMES in fidelity and Property.LINK not in fidelity)

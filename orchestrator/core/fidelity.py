@@ -27,6 +27,24 @@ class Property(Enum):
     SPARSE = "sparse"
 
 
+WORDS = {
+    Property.MODE: "permission bits",
+    Property.OWNER: "owner and group",
+    Property.TIMES: "times to the nanosecond",
+    Property.CREATED: "creation time",
+    Property.XATTRS: "extended attributes",
+    Property.ACL: "POSIX ACLs",
+    Property.ATTRIBUTES: "file attributes",
+    Property.STREAMS: "alternate data streams",
+    Property.DESCRIPTOR: "security descriptors",
+    Property.AUDIT: "audit rules (SACL)",
+    Property.LINK: "symbolic links",
+    Property.HARD_LINK: "hard links",
+    Property.SPARSE: "holes of sparse files",
+}
+"""What people call each property."""
+
+
 class Kept(Enum):
     """What became of a property: it is at the target, it waits in the sidecar, or it is nowhere."""
 
@@ -186,6 +204,13 @@ class Card:
                 row = counts.setdefault(one, {})
                 row[kept] = row.get(kept, 0) + number
         return cls({one: counts[one] for one in Property if one in counts})
+
+    def __add__(self, other: "Card") -> "Card":
+        both = (*self._pairs(), *other._pairs())
+        return Card.of((fidelity_code({one: kept}), number) for one, kept, number in both)
+
+    def _pairs(self) -> Iterable[tuple[Property, Kept, int]]:
+        return ((one, kept, number) for one, row in self.counts.items() for kept, number in row.items())
 
     def count(self, one: Property, kept: Kept) -> int:
         return self.counts.get(one, {}).get(kept, 0)

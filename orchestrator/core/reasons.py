@@ -71,6 +71,12 @@ class Reason(Enum):
         "backup admin",
         "check the mount host, then do what the report names as next",
     )
+    NOT_THERE = (
+        "not-there",
+        "nothing is there that could take the permissions",
+        "operator",
+        "restore it with metadata = full",
+    )
     NAME_UNUSABLE = (
         "name-unusable",
         "the target cannot hold this name",
@@ -93,7 +99,7 @@ class Reason(Enum):
         "link",
         "a symbolic link or junction, not followed",
         "operator",
-        "recreate the link by hand if it is needed",
+        "set links = link or follow in the job if it is needed",
     )
     SPECIAL = ("special", "a device, pipe or socket", "nobody", "nothing to do: not file content")
     OUTSIDE_TARGET = (

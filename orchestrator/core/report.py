@@ -9,6 +9,7 @@ from datetime import datetime
 from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.errors import ExitCode, worst
 from orchestrator.core.events import RunReported
+from orchestrator.core.fidelity import Card
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, Totals
 from orchestrator.core.lifecycle import OPEN_STATES, LeaseState
 from orchestrator.core.plan import MountGroup, Plan
@@ -42,6 +43,8 @@ class GroupReport:
     destinations: tuple[str, ...]
     mounts: tuple[MountReport, ...]
     totals: Totals
+    fidelity: Card = field(default_factory=Card)
+    """What became of what its files and folders are beside their bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +116,15 @@ class Report:
     """Files that were replaced and are kept, by destination."""
     undos: tuple[UndoRow, ...] = ()
     """How often the run was undone, oldest first."""
+    metadata: tuple[str, ...] = ()
+    """How much was asked for beside the bytes: the values of the job's key, in the order of the plan."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Where the run's artefacts are: report, manifest and so on, by kind."""
+
+    @property
+    def fidelity(self) -> Card:
+        """What became of what files and folders are beside their bytes, over all groups."""
+        return sum((group.fidelity for group in self.groups), Card())
 
     @property
     def seconds(self) -> float | None:
@@ -144,9 +154,11 @@ def make_report(
     problems: Sequence[Outcome],
     files: Mapping[str, str] | None = None,
     replacements: Replacements | None = None,
+    fidelity: Mapping[str, Card] | None = None,
 ) -> Report:
-    """The report of `run` from what the journal holds. `problems` are all there are; not all of them are shown."""
-    found = replacements or Replacements()
+    """The report of `run` from what the journal holds. `problems` are all there are; not all of them are shown.
+    `totals` and `fidelity` are by group."""
+    found, cards = replacements or Replacements(), fidelity or {}
     rows = {row.group: row for row in groups}
     vms = {group.id: group.vm for group in plan.groups}
     reasons = Counter({Reason.PLAN.slug: len(plan.problems)}) + Counter(_slug(one) for one in problems)
@@ -161,7 +173,10 @@ def make_report(
         ended=run.ended,
         exit_code=run.exit_code,
         totals=sum(totals.values(), Totals()),
-        groups=tuple(_group(group, rows.get(group.id), real, totals.get(group.id, Totals())) for group in plan.groups),
+        groups=tuple(
+            _group(group, rows.get(group.id), real, totals.get(group.id, Totals()), cards.get(group.id, Card()))
+            for group in plan.groups
+        ),
         problems=tuple(listed),
         problems_by_reason=dict(reasons.most_common()),
         mounts_opened=sum(1 for lease in real if lease.mount_href),
@@ -174,6 +189,7 @@ def make_report(
         replaced=found.replaced,
         set_aside=tuple(found.set_aside),
         undos=tuple(found.undos),
+        metadata=tuple(dict.fromkeys(one.wishes.metadata.value for group in plan.groups for one in group.selections)),
         files=files or {},
     )
 
@@ -210,7 +226,9 @@ def exit_code_of(
     return worst(*codes)
 
 
-def _group(group: MountGroup, row: GroupRow | None, leases: Sequence[LeaseRow], totals: Totals) -> GroupReport:
+def _group(
+    group: MountGroup, row: GroupRow | None, leases: Sequence[LeaseRow], totals: Totals, card: Card
+) -> GroupReport:
     return GroupReport(
         group=group.id,
         vm=group.vm,
@@ -223,6 +241,7 @@ def _group(group: MountGroup, row: GroupRow | None, leases: Sequence[LeaseRow], 
         destinations=tuple(dict.fromkeys(selection.destination for selection in group.selections)),
         mounts=tuple(MountReport(one.mount_href, one.state.value) for one in leases if one.group == group.id),
         totals=totals,
+        fidelity=card,
     )
 
 

@@ -18,7 +18,7 @@ from orchestrator.core.plan import MountGroup, Plan, Selection
 from orchestrator.core.rates import rate_text
 from orchestrator.core.reasons import Reason
 
-NOT_REPEATED = frozenset({Reason.LINK_SKIPPED, Reason.SPECIAL, Reason.NOTHING_MATCHED, Reason.PLAN})
+NOT_REPEATED = frozenset({Reason.LINK_SKIPPED, Reason.SPECIAL, Reason.NOTHING_MATCHED, Reason.NOT_THERE, Reason.PLAN})
 """Reasons that another run of the same job cannot cure; they are counted in a comment."""
 
 

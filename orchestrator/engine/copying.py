@@ -10,11 +10,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 
-from anyio import from_thread
-
 from orchestrator.core.decide import Copy, Examine, Refuse, Renamed, SetAside, Skip, decide, same_file
 from orchestrator.core.entries import Entry, EntryKind, Found, FoundKind, Outcome, Placed, Verdict
 from orchestrator.core.errors import FileError, MountLost
+from orchestrator.core.fidelity import Metadata
 from orchestrator.core.job import Compare
 from orchestrator.core.naming import renamed
 from orchestrator.core.paths import PathRefused, SourcePath, TargetPath
@@ -22,20 +21,14 @@ from orchestrator.core.plan import Selection
 from orchestrator.core.reasons import Reason
 from orchestrator.core.replaced import Aside, Stood
 from orchestrator.engine.allowance import UNLIMITED, Allowance, Gate
+from orchestrator.engine.besides import Besides
 from orchestrator.engine.calls import hangs
-from orchestrator.engine.ports import Beat, Checkpoint, Source
+from orchestrator.engine.hard_links import HardLinks
+from orchestrator.engine.ports import Beat, Source
 from orchestrator.engine.ports_standing import Destination
 from orchestrator.engine.pulse import Progress
+from orchestrator.engine.toll import Toll
 from orchestrator.engine.walking import Batch, Terms, Work
-
-REPORT_BYTES = 8 << 20
-"""Inside a large file progress is told once for this many bytes."""
-
-TELL_EVERY = 10.0
-"""Seconds after which a thread that waits for bandwidth tells of what it has copied, however little."""
-
-OWED = 128 << 10
-"""Bytes that a thread copies before it asks leave for them: a thousand small files are not a thousand questions."""
 
 LOST_SOURCE = frozenset({Reason.VANISHED, Reason.READ_ERROR})
 """Reasons that may be the whole mount going away and not one file; then the volume folder is looked at."""
@@ -76,6 +69,8 @@ class Copier:
         self._gives_way = gives_way
         self._allowance = allowance
         self._gate = gate or Gate()
+        self._besides = Besides(source, target, self._outcome)
+        self._hard_links = HardLinks(target)
 
     @property
     def stopping(self) -> bool:
@@ -118,7 +113,7 @@ class Copier:
         finally:
             pulse.over = True
 
-    def _perform(self, batch: Batch, done: list[Outcome], pulse: Progress, toll: "Toll") -> None:
+    def _perform(self, batch: Batch, done: list[Outcome], pulse: Progress, toll: Toll) -> None:
         done.extend(batch.outcomes)
         wanted, expected = batch.selection, 0
         for number, work in enumerate(batch.works):
@@ -161,6 +156,8 @@ class Copier:
 
     def _is_read(self, work: Work, wanted: Selection) -> bool:
         """Whether a file is going to be read where its name says, as far as can be told before its turn."""
+        if work.wishes.metadata is Metadata.PERMISSIONS:
+            return False
         if work.entry.kind is not EntryKind.FILE or work.source.relative != work.entry.relative:
             return False
         try:
@@ -171,6 +168,8 @@ class Copier:
 
     def needed(self, batch: Batch, beat: Beat) -> int:
         """Bytes of `batch` that are not at the target already. Blocks."""
+        if batch.selection.wishes.metadata is Metadata.PERMISSIONS:
+            return 0
         return sum(work.entry.size for work in batch.works if not self._is_there(work, beat))
 
     def _is_there(self, work: Work, beat: Beat) -> bool:
@@ -189,17 +188,30 @@ class Copier:
         """The volume folder that a batch is of, if it is there. Blocks."""
         return self._source.look(SourcePath(batch.volume.folder.root, ""), beat)
 
-    def _one(self, work: Work, wanted: Selection, toll: "Toll") -> Outcome | None:
+    def _one(self, work: Work, wanted: Selection, toll: Toll) -> Outcome | None:
         """The outcome of one entry; None for a folder, which is not counted unless it fails."""
         try:
             if work.entry.kind is EntryKind.FOLDER:
-                self._target.make_folder(work.target)
+                if work.wishes.metadata is not Metadata.PERMISSIONS:
+                    self._target.make_folder(work.target)
                 return None
-            return self._file(work, wanted, toll)
+            return self._besides.instead(work, wanted.on_conflict) or self._named(work, wanted, toll)
         except FileError as error:
             return self._outcome(work, Verdict.FAILED, error.reason, str(error.facts.get("what", error)))
 
-    def _file(self, work: Work, wanted: Selection, toll: "Toll") -> Outcome:
+    def _named(self, work: Work, wanted: Selection, toll: Toll) -> Outcome:
+        """A file, whose other names are names of its copy when all of it is wanted."""
+        if work.entry.identity is None or work.wishes.metadata is not Metadata.FULL:
+            return self._file(work, wanted, toll)
+        return self._hard_links.deal(
+            work,
+            toll.progress,
+            lambda: decide(work.entry, self._target.look(work.target), wanted.on_conflict, wanted.compare),
+            lambda: self._file(work, wanted, toll),
+            lambda verdict, reason: self._outcome(work, verdict, reason, reason.cause if reason else ""),
+        )
+
+    def _file(self, work: Work, wanted: Selection, toll: Toll) -> Outcome:
         try:
             return self._decided(work, wanted, toll)
         except FileError as error:
@@ -208,7 +220,7 @@ class Copier:
                 raise
             return self._decided(work, wanted, toll)
 
-    def _decided(self, work: Work, wanted: Selection, toll: "Toll") -> Outcome:
+    def _decided(self, work: Work, wanted: Selection, toll: Toll) -> Outcome:
         decision = decide(work.entry, self._target.look(work.target), wanted.on_conflict, wanted.compare)
         if isinstance(decision, Examine):
             if self._is_the_same(work, toll):
@@ -222,12 +234,14 @@ class Copier:
             case Renamed():
                 return self._beside(work, wanted, toll)
             case Skip(reason):
+                if reason is Reason.UNCHANGED:
+                    return self._unchanged(work, reason.cause)
                 return self._outcome(work, Verdict.SKIPPED, reason, reason.cause)
             case Refuse(reason):
                 verdict = Verdict.FAILED if work.entry.kind is EntryKind.UNREADABLE else Verdict.REFUSED
                 return self._outcome(work, verdict, reason, work.entry.message or reason.cause)
 
-    def _is_the_same(self, work: Work, toll: "Toll") -> bool:
+    def _is_the_same(self, work: Work, toll: Toll) -> bool:
         """Whether the file at the target has the content of the backed-up one."""
         return self._target.same_content(work.source, work.entry, work.target, toll.of(work.entry.size, tells=False))
 
@@ -236,24 +250,32 @@ class Copier:
         if settle:
             self._target.settle_times(work.target, work.entry)
         message = "the same content is there; its time was set" if settle else Reason.UNCHANGED.cause
-        return self._outcome(work, Verdict.SKIPPED, Reason.UNCHANGED, message)
+        return self._unchanged(work, message)
 
-    def _copy(self, work: Work, overwrite: bool, toll: "Toll") -> Outcome:
+    def _unchanged(self, work: Work, message: str) -> Outcome:
+        """The file is there already; what it is beside its bytes may not be."""
+        placed = Placed(work.entry.size, "", self._besides.dressed(work))
+        return self._outcome(work, Verdict.SKIPPED, Reason.UNCHANGED, message, placed)
+
+    def _copy(self, work: Work, overwrite: bool, toll: Toll) -> Outcome:
         begun = time.monotonic()
-        placed = self._target.place(work.source, work.entry, work.target, overwrite, toll.of(work.entry.size))
+        check = toll.of(work.entry.size)
+        placed = self._target.place(work.source, work.entry, work.target, overwrite, check, work.wishes)
         stood = Stood.REPLACED if overwrite else Stood.NOTHING
         return self._restored(work, placed, stood, time.monotonic() - begun)
 
-    def _aside(self, work: Work, toll: "Toll") -> Outcome:
+    def _aside(self, work: Work, toll: Toll) -> Outcome:
         begun = time.monotonic()
         check = toll.of(work.entry.size)
-        placed = self._target.set_aside(work.source, work.entry, work.target, self.terms.run, check, self._remember)
+        placed = self._target.set_aside(
+            work.source, work.entry, work.target, self.terms.run, check, self._remember, work.wishes
+        )
         return self._restored(work, placed, Stood.ASIDE, time.monotonic() - begun)
 
     def _restored(self, work: Work, placed: Placed, stood: Stood, seconds: float) -> Outcome:
         return replace(self._outcome(work, Verdict.RESTORED, None, "", placed, seconds), stood=stood)
 
-    def _beside(self, work: Work, wanted: Selection, toll: "Toll") -> Outcome:
+    def _beside(self, work: Work, wanted: Selection, toll: Toll) -> Outcome:
         """Copy under the first free name beside the existing file, unless an earlier run has already done so."""
         name_of = partial(renamed, work.target, wanted.rename_pattern, self._vm, self._created)
         for attempt in range(RENAMES):
@@ -269,7 +291,7 @@ class Copier:
         name = PurePosixPath(work.target.relative).name
         return self._outcome(work, Verdict.REFUSED, Reason.EXISTS, f"{RENAMES} copies of {name} are there already")
 
-    def _is_own_copy(self, beside: Work, found: Found, compare: Compare, toll: "Toll") -> bool:
+    def _is_own_copy(self, beside: Work, found: Found, compare: Compare, toll: Toll) -> bool:
         """Whether a file beside the existing one is the backed-up file, put there by an earlier run."""
         if compare is Compare.CONTENT:
             return found.size == beside.entry.size and self._is_the_same(beside, toll)
@@ -299,59 +321,8 @@ class Copier:
             reason=reason,
             message=message,
             seconds=seconds,
+            fidelity=placed.fidelity if placed else {},
         )
-
-
-class Toll:
-    """What one batch pays for its bytes, and tells of them. `tell` takes bytes, on the event loop."""
-
-    def __init__(self, allowance: Allowance, gate: Gate, pulse: Progress, tell: Callable[[int], None]) -> None:
-        self._allowance = allowance
-        self._gate = gate
-        self._pulse = pulse
-        self._tell = tell
-        self._owed = self._untold = 0
-        self._told = time.monotonic()
-
-    def of(self, size: int, *, tells: bool = True) -> Checkpoint:
-        """The checkpoint of a file of `size` bytes. While the run is paused it holds a large file that is not complete.
-        What is only compared `tells` of no progress."""
-        large = size >= REPORT_BYTES
-        if not large and self._allowance.ahead == math.inf:
-            return self._pulse.check
-        tells, left = tells and large, size
-        if large:
-            self._untold = 0
-
-        def check(copied: int) -> None:
-            nonlocal left
-            self._pulse.check()
-            self._owed += copied
-            self._untold += copied
-            left -= copied
-            if self._owed >= OWED:
-                self.pay()
-            if tells and self._untold >= REPORT_BYTES:
-                self._tell_now()
-            if left > 0 and self._gate.closed:
-                self._gate.wait(self._still)
-
-        return check
-
-    def pay(self) -> None:
-        """Wait until what was copied may have been. Raises Abandoned."""
-        owed, self._owed = self._owed, 0
-        self._allowance.take(owed, self._still)
-
-    def _still(self) -> None:
-        """Called while it waits: that is no stall, and what is under way is told of now and then."""
-        self._pulse.check()
-        if self._untold and time.monotonic() - self._told >= TELL_EVERY:
-            self._tell_now()
-
-    def _tell_now(self) -> None:
-        from_thread.run_sync(self._tell, self._untold)
-        self._untold, self._told = 0, time.monotonic()
 
 
 def full_target(target: TargetPath) -> str:

@@ -280,6 +280,9 @@ def _suits(batch: Batch) -> bool:
         and not batch.selection.destination.startswith("\\\\")
         and not batch.volume.folder.root.startswith("\\\\")
         and all(
-            work.entry.size < SMALL and work.entry.kind in (EntryKind.FILE, EntryKind.FOLDER) for work in batch.works
+            work.entry.size < SMALL
+            and work.entry.kind in (EntryKind.FILE, EntryKind.FOLDER)
+            and work.entry.identity is None  # its other names may be met in another process
+            for work in batch.works
         )
     )

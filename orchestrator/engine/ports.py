@@ -23,7 +23,7 @@ from orchestrator.core.catalog import (
 from orchestrator.core.counting import Before
 from orchestrator.core.entries import Entry, Found, Outcome, Placed
 from orchestrator.core.events import Event
-from orchestrator.core.fidelity import Properties
+from orchestrator.core.fidelity import BASIC, Properties, Wishes
 from orchestrator.core.ledger import GroupRow, LeaseRow, RunRow, SessionRow, Totals
 from orchestrator.core.paths import SourcePath, TargetPath
 
@@ -185,9 +185,18 @@ class Target(Protocol):
         """What stands at `path`; links are not followed."""
         ...
 
-    def place(self, source: SourcePath, entry: Entry, target: TargetPath, replace: bool, check: Checkpoint) -> Placed:
-        """Copy one file: staged under a partial name beside it, checksummed, its size checked, its times set, then
-        renamed. A partial file never survives an exception. FileError, or whatever `check` raises."""
+    def place(
+        self,
+        source: SourcePath,
+        entry: Entry,
+        target: TargetPath,
+        replace: bool,
+        check: Checkpoint,
+        wishes: Wishes = BASIC,
+    ) -> Placed:
+        """Copy one file: staged under a partial name beside it, checksummed, its size checked, its times and what
+        `wishes` want set, then renamed. A partial file never survives an exception. FileError, or whatever `check`
+        raises."""
         ...
 
     def make_folder(self, target: TargetPath) -> None:

@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import Protocol
 
 from orchestrator.core.entries import Entry, Found, Outcome, Placed
+from orchestrator.core.fidelity import BASIC, Wishes
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.core.replaced import Aside, UndoRow
 from orchestrator.engine.ports import Checkpoint, Target
+from orchestrator.engine.ports_metadata import Wardrobe
 
 
 class Standing(Protocol):
@@ -39,6 +41,7 @@ class Replacing(Protocol):
         run: str,
         check: Checkpoint,
         remember: Callable[[Aside], None],
+        wishes: Wishes = BASIC,
     ) -> Placed:
         """Copy one file as Target.place does, and move the one that stands there to the holding folder of `run`.
         `remember` gets what is going to be moved, before it is. FileError, or whatever `check` or `remember` raises;
@@ -50,7 +53,7 @@ class Replacing(Protocol):
         ...
 
 
-class Destination(Target, Standing, Replacing, Protocol):
+class Destination(Target, Standing, Replacing, Wardrobe, Protocol):
     """All that a run needs of where its copies land."""
 
 

@@ -19,6 +19,7 @@ from orchestrator.engine.ports import (
     Session,
     Source,
 )
+from orchestrator.engine.ports_metadata import FidelityLedger
 from orchestrator.engine.ports_standing import AsideLedger, Destination
 
 
@@ -69,6 +70,7 @@ class Rooms:
     leases: LeaseLedger
     outcomes: OutcomeLedger
     asides: AsideLedger
+    fidelity: FidelityLedger
     emit: Emit
     clock: Clock
     new_id: Callable[[], str]

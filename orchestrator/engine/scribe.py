@@ -1,8 +1,8 @@
 """The single writer: takes outcomes from every group, writes them in batches, and tells of them when written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from anyio import (
     BrokenResourceError,
@@ -28,8 +28,18 @@ from orchestrator.engine.gathering import one_error
 from orchestrator.engine.rooms import Rooms
 from orchestrator.engine.stopping import Stop
 
-Handed = Sequence[Outcome] | Event
-"""Outcomes to be written, or an event to be set when all that was handed over before it is."""
+
+@dataclass(frozen=True, slots=True)
+class FoldersDone:
+    """What became of the folders of one stage of a group: how many have each `fidelity_code`."""
+
+    group: str
+    stage: int
+    codes: Mapping[str, int]
+
+
+Handed = Sequence[Outcome] | FoldersDone | Event
+"""What is to be written, or an event to be set when all that was handed over before it is."""
 
 Outbox = MemoryObjectSendStream[Handed]
 
@@ -52,6 +62,7 @@ class Scribe:
     def __init__(self, rooms: Rooms, books: Books, run: str, stop: Stop, written: Written) -> None:
         self._written = written
         self._ledger = rooms.outcomes
+        self._fidelity = rooms.fidelity
         self._books = books
         self._run = run
         self._emit = rooms.emit
@@ -69,8 +80,10 @@ class Scribe:
                 handed = [first]
                 while inbox.statistics().current_buffer_used:
                     handed.append(inbox.receive_nowait())
-                if batch := [outcome for one in handed if not isinstance(one, Event) for outcome in one]:
+                if batch := [outcome for one in handed if isinstance(one, Sequence) for outcome in one]:
                     await self._write(batch)
+                for folders in (one for one in handed if isinstance(one, FoldersDone)):
+                    await self._write_folders(folders)
                 for one in handed:
                     if isinstance(one, Event) and not self._silent:
                         one.set()
@@ -88,6 +101,9 @@ class Scribe:
         before = await self._books.ask(self._ledger.record, self._run, batch)
         self._announce(batch, before)
         self._stop_if_hopeless()
+
+    async def _write_folders(self, done: FoldersDone) -> None:
+        await self._books.ask(self._fidelity.record_folders, self._run, done.group, done.stage, done.codes)
 
     async def _flushed(self, flush: Callable[[], None]) -> bool:
         """Whether the disks have all that was copied so far. A flush may take long, but not for ever; one that is given
@@ -152,10 +168,10 @@ def _unproved(outcome: Outcome, error: FileError) -> Outcome:
     return replace(outcome, verdict=Verdict.FAILED, reason=Reason.WRITE_ERROR, message=message)
 
 
-async def hand_over(outbox: Outbox, outcomes: Sequence[Outcome]) -> None:
+async def hand_over(outbox: Outbox, outcomes: Sequence[Outcome] | FoldersDone) -> None:
     """Give finished outcomes to the scribe, however long the journal takes; while being cancelled too, but then not
     for ever: what was done should be written, and what is not proves itself on the disk."""
-    if not outcomes:
+    if not (outcomes.codes if isinstance(outcomes, FoldersDone) else outcomes):
         return
     try:
         await outbox.send(outcomes)

@@ -10,7 +10,7 @@ from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from orchestrator.core.entries import EntryKind, Outcome, Verdict
-from orchestrator.core.errors import FileError, MountStalled
+from orchestrator.core.errors import MountStalled
 from orchestrator.core.events import BytesCopied, FilesScanned, Notice
 from orchestrator.core.plan import MountGroup
 from orchestrator.core.reasons import Reason
@@ -20,12 +20,11 @@ from orchestrator.engine.calls import Calls
 from orchestrator.engine.controls import Controls, RunControl
 from orchestrator.engine.copying import Copier
 from orchestrator.engine.crew import Crew
-from orchestrator.engine.finishing import Folders
+from orchestrator.engine.finishing import Folders, finish
 from orchestrator.engine.gathering import one_error
-from orchestrator.engine.ports import Beat
 from orchestrator.engine.pulse import Pulse
 from orchestrator.engine.rooms import Rooms
-from orchestrator.engine.scribe import Outbox, hand_over
+from orchestrator.engine.scribe import FoldersDone, Outbox, hand_over
 from orchestrator.engine.seats import Seats
 from orchestrator.engine.space import SpaceGuard
 from orchestrator.engine.stopping import Stop
@@ -98,12 +97,12 @@ class Stages:
             self._control.gate,
         )  # fmt: skip
         count = _Count(course, lambda files, size, complete: self._scanned(group, files, size, complete))
-        for walks in stages:
+        for number, walks in enumerate(stages):
             stage = _Stage(
                 self._rooms, copier, course, self._ahead, outbox, self._controls, self._control, self._space,
                 self._calls, self._crew,
             )  # fmt: skip
-            await self._stage(stage, walks, count)
+            await self._stage(stage, walks, count, number)
             if self._stop.draining:
                 return False
         count.complete()
@@ -112,7 +111,7 @@ class Stages:
     def _scanned(self, group: MountGroup, files: int, size: int, complete: bool) -> None:
         self._rooms.emit(FilesScanned(self._rooms.clock(), self._run, group.id, files, size, complete))
 
-    async def _stage(self, stage: "_Stage", walks: Sequence[Walk], count: "_Count") -> None:
+    async def _stage(self, stage: "_Stage", walks: Sequence[Walk], count: "_Count", number: int) -> None:
         send, receive = create_memory_object_stream[Batch](self._controls.copies)
         with one_error():
             async with create_task_group() as watched:
@@ -126,13 +125,14 @@ class Stages:
                 await stage.again()
                 watched.cancel_scope.cancel()
         if not self._stop.draining:
-            await self._finish_folders(stage)
+            await self._finish_folders(stage, number)
 
-    async def _finish_folders(self, stage: "_Stage") -> None:
-        vm = stage.course.group.vm
+    async def _finish_folders(self, stage: "_Stage", number: int) -> None:
+        group, vm = stage.course.group.id, stage.course.group.vm
+        finishing = partial(finish, stage.folders, self._rooms.source, self._rooms.target)
         try:
-            finish = partial(stage.finish_folders, self._rooms)
-            await self._calls.run(f"folders of {vm}", finish, self._controls.copying)
+            codes = await self._calls.run(f"folders of {vm}", finishing, self._controls.copying)
+            await hand_over(stage.outbox, FoldersDone(group, number, codes))
         except TimeoutError as error:
             told = f"{vm}: not every folder got its time back: {error.strerror}"
             self._rooms.emit(Notice(self._rooms.clock(), told))
@@ -149,7 +149,7 @@ class Stages:
                 count.add(batch)
                 for work in batch.works:
                     if work.entry.kind is EntryKind.FOLDER:
-                        stage.folders.add(work.target, work.entry)
+                        stage.folders.add(work)
             await stage.tell(drawn.outcomes)
             if drawn.left is not None:
                 await send.send(drawn.left)
@@ -198,7 +198,7 @@ class _Stage:
         self._ahead = ahead
         self._copier = copier
         self.course = course
-        self._outbox = outbox
+        self.outbox = outbox
         self._controls = controls
         self._control = control
         self._threads = CapacityLimiter(math.inf)  # what holds are the places
@@ -227,7 +227,7 @@ class _Stage:
 
     async def tell(self, outcomes: Sequence[Outcome]) -> None:
         """Hand over what was clear without any work."""
-        await hand_over(self._outbox, outcomes)
+        await hand_over(self.outbox, outcomes)
 
     async def again(self) -> None:
         """Try once more what failed for a reason that may have passed."""
@@ -277,7 +277,7 @@ class _Stage:
                 work, reached = batch.works[reached], reached + 1
                 if not outcomes or outcomes[-1].guest_path != work.guest_path:
                     outcomes.append(self._copier.stalled(work, self._stall))
-            await hand_over(self._outbox, outcomes if last else self._keep(batch, outcomes))
+            await hand_over(self.outbox, outcomes if last else self._keep(batch, outcomes))
         if not pulse.stalled and not pulse.gave_way:
             return None
         if pulse.stalled:
@@ -314,13 +314,3 @@ class _Stage:
             else:
                 kept.append(outcome)
         return kept
-
-    def finish_folders(self, rooms: Rooms, beat: Beat) -> None:
-        """Set the times of folders, deepest first, now that nothing more is written into them. Blocks."""
-        for target, entry in reversed(self.folders):
-            beat()
-            try:
-                rooms.target.finish_folder(target, entry)
-            except FileError:
-                # Its making has already been told as a failure of its own; its times are no loss beyond that.
-                continue

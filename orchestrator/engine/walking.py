@@ -6,7 +6,7 @@ from datetime import datetime
 
 from orchestrator.core.entries import Entry, EntryKind, Outcome, Verdict
 from orchestrator.core.errors import MountLost
-from orchestrator.core.fidelity import LinkPolicy
+from orchestrator.core.fidelity import BASIC, LinkPolicy, Metadata, Wishes
 from orchestrator.core.locate import Volume
 from orchestrator.core.paths import PathRefused, SourcePath, TargetPath, fold, target_path
 from orchestrator.core.plan import MountGroup, Selection
@@ -30,6 +30,7 @@ class Work:
     source: SourcePath
     guest_path: str
     target: TargetPath
+    wishes: Wishes = BASIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class Batch:
     @property
     def bytes(self) -> int:
         """What is to be copied, at most."""
+        if self.selection.wishes.metadata is Metadata.PERMISSIONS:
+            return 0  # their content stays as it is
         return sum(work.entry.size for work in self.works)
 
 
@@ -172,7 +175,7 @@ class Walk:
             self._outcomes.append(self._refused(entry, str(guest), error.reason, str(error)))
             return
         source = source or SourcePath(self.volume.folder.root, entry.relative)
-        self._works.append(Work(entry, source, str(guest), target))
+        self._works.append(Work(entry, source, str(guest), target, self.selection.wishes))
         self._bytes += entry.size
 
     def _refused(self, entry: Entry, guest: str, reason: Reason, message: str) -> Outcome:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 
 from orchestrator.core.entries import Outcome
-from orchestrator.core.errors import MountLost
+from orchestrator.core.errors import MountLost, StateError
 from orchestrator.core.replaced import Aside
 from orchestrator.engine.copying import Copier
 from orchestrator.engine.parcels import Report, pack_report, unpack_batch
@@ -77,6 +77,8 @@ class Lane:
             pass
         except MountLost as error:
             lost = str(error.facts["cause"])
+        except StateError:
+            os._exit(ORPHANED)  # the parent does the rest itself, and meets the same
         except Exception:
             failure = traceback.format_exc()
         with self._sending:

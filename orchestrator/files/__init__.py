@@ -13,19 +13,23 @@ from orchestrator.files.copying import free_buffers
 from orchestrator.files.local import LocalSource
 from orchestrator.files.manifest import read_manifest, verify_file, write_manifest
 from orchestrator.files.scratch import remove_scratch
+from orchestrator.files.sidecar import SIDECAR, Sidecar, read_sidecar
 from orchestrator.files.target import LocalTarget, free_space
 from orchestrator.files.undoing import LocalUndo
 
 __all__ = [
+    "SIDECAR",
     "Algorithm",
     "LocalSource",
     "LocalTarget",
     "LocalUndo",
+    "Sidecar",
     "algorithm_named",
     "free_buffers",
     "free_space",
     "making_bag",
     "read_manifest",
+    "read_sidecar",
     "remove_scratch",
     "sha256_of",
     "verify_file",

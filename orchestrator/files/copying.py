@@ -8,6 +8,7 @@ from orchestrator.core.entries import Entry
 from orchestrator.core.errors import FileError
 from orchestrator.core.reasons import Reason
 from orchestrator.files.checksums import Digest
+from orchestrator.files.holes import ZEROS, leave_hole
 from orchestrator.files.readers import Reader
 from orchestrator.files.system import write_all
 from orchestrator.files.translate import Side, file_error
@@ -66,7 +67,10 @@ def copy_bytes(
             break
         digest.update(chunk)
         try:
-            write_all(target, chunk)
+            if chunk.obj is ZEROS:
+                leave_hole(target, count)
+            else:
+                write_all(target, chunk)
         except OSError as error:
             raise file_error(error, Side.TARGET, relative) from error
         check(count)

@@ -17,7 +17,9 @@ from collections.abc import Container
 from itertools import islice
 from typing import Protocol, Self
 
+from orchestrator.core.fidelity import Property
 from orchestrator.core.paths import HOLDING
+from orchestrator.files.dressing import dress_link
 from orchestrator.files.rename import Place, rename_new
 from orchestrator.files.system import (
     NEW_FILE,
@@ -81,6 +83,30 @@ class Folder(Protocol):
 
     def at(self, name: str) -> Place:
         """`name` as a system call takes it that works in two folders at once."""
+        ...
+
+    @property
+    def itself(self) -> int | str:
+        """The folder, for what it is beside its content: a descriptor, or on Windows its path."""
+        ...
+
+    def make_link(self, text: str, name: str) -> None:
+        """A symbolic link to `text`. FileExistsError if the name is taken."""
+        ...
+
+    def link_text(self, name: str) -> str | None:
+        """What a symbolic link says; None when `name` is none, or nothing."""
+        ...
+
+    def dress_link(
+        self, name: str, owner: tuple[int | None, int | None], times: tuple[int, int]
+    ) -> frozenset[Property]:
+        """Give a link its owner (None: as it is) and its times (accessed, modified); which of the two it took whole.
+        The link is not followed."""
+        ...
+
+    def make_name(self, other: "Folder", old: str, name: str) -> None:
+        """One more name for the file `old` of the folder `other`. FileExistsError if it is taken."""
         ...
 
     def remove(self, name: str) -> None:
@@ -200,6 +226,28 @@ class HeldFolder:
     def at(self, name: str) -> Place:
         return name, self._descriptor
 
+    @property
+    def itself(self) -> int:
+        return self._descriptor
+
+    def make_link(self, text: str, name: str) -> None:
+        os.symlink(text, name, dir_fd=self._descriptor)
+
+    def link_text(self, name: str) -> str | None:
+        with contextlib.suppress(OSError):
+            return os.readlink(name, dir_fd=self._descriptor)
+        return None
+
+    def dress_link(
+        self, name: str, owner: tuple[int | None, int | None], times: tuple[int, int]
+    ) -> frozenset[Property]:
+        return dress_link(name, owner, times, self._descriptor)
+
+    def make_name(self, other: Folder, old: str, name: str) -> None:
+        if not isinstance(other, HeldFolder):
+            raise link_in_path(old)
+        os.link(old, name, src_dir_fd=other._descriptor, dst_dir_fd=self._descriptor, follow_symlinks=False)
+
     def remove(self, name: str) -> None:
         os.unlink(name, dir_fd=self._descriptor)
 
@@ -279,6 +327,30 @@ class NamedFolder:
 
     def at(self, name: str) -> Place:
         return self._at(name), None
+
+    @property
+    def itself(self) -> str:
+        return self._path
+
+    def make_link(self, text: str, name: str) -> None:
+        if WINDOWS:
+            raise OSError(errno.ENOTSUP, "links are not made on Windows", name)
+        os.symlink(text, self._at(name))
+
+    def link_text(self, name: str) -> str | None:
+        with contextlib.suppress(OSError):
+            return os.readlink(self._at(name))
+        return None
+
+    def dress_link(
+        self, name: str, owner: tuple[int | None, int | None], times: tuple[int, int]
+    ) -> frozenset[Property]:
+        return dress_link(self._at(name), owner, times)
+
+    def make_name(self, other: Folder, old: str, name: str) -> None:
+        if not isinstance(other, NamedFolder):
+            raise link_in_path(old)
+        os.link(other._at(old), self._at(name), follow_symlinks=False)
 
     def remove(self, name: str) -> None:
         os.unlink(self._at(name))

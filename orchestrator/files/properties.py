@@ -10,6 +10,7 @@ import stat
 
 from orchestrator.core.fidelity import ACL_XATTRS, Properties, Property
 from orchestrator.core.paths import SourcePath
+from orchestrator.files.holes import may_have_holes
 from orchestrator.files.system import READ_FILE, WINDOWS, is_link, open_path, system_path
 
 XATTRS_AT_MOST = 1 << 20
@@ -39,7 +40,7 @@ def read_properties(opened: int | str) -> Properties:
         link_to=os.readlink(opened) if linked and isinstance(opened, str) else None,
         identity=(status.st_dev, status.st_ino) if status.st_ino else None,
         links=status.st_nlink,
-        sparse=is_sparse(status),
+        sparse=may_have_holes(status),
         unread=unread,
     )
 
@@ -54,12 +55,6 @@ def properties_at(path: SourcePath) -> Properties:
         return read_properties(descriptor)
     finally:
         os.close(descriptor)
-
-
-def is_sparse(status: os.stat_result) -> bool:
-    """Whether a regular file takes less room than it has bytes; st_blocks counts 512 bytes (POSIX)."""
-    blocks = getattr(status, "st_blocks", None)
-    return blocks is not None and stat.S_ISREG(status.st_mode) and blocks * 512 < status.st_size
 
 
 def _xattrs(opened: int | str) -> tuple[dict[str, bytes], frozenset[Property]]:

@@ -9,6 +9,7 @@ from orchestrator.core.errors import FileError
 from orchestrator.core.fidelity import Properties
 from orchestrator.core.paths import SourcePath
 from orchestrator.core.reasons import Reason
+from orchestrator.files.holes import ZEROS, next_data, next_hole
 from orchestrator.files.properties import read_properties
 from orchestrator.files.system import READ_FILE, open_path, read_into, system_path
 from orchestrator.files.translate import Side, Translating
@@ -62,6 +63,41 @@ class LocalReader:
         os.close(self._descriptor)
 
 
+class SparseReader(LocalReader):
+    """A file of which only the data is read; of its holes it gives views of `ZEROS`. `holes` counts their bytes."""
+
+    __slots__ = ("_at", "_ends", "_hole", "_size", "holes")
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(descriptor)
+        self._size = os.fstat(descriptor).st_size
+        self._at = self._ends = 0
+        self._hole = False
+        self.holes = 0
+
+    def read(self, buffer: bytearray) -> memoryview:
+        if self._at >= self._ends and self._at < self._size:
+            self._next_stretch()
+        wanted = min(len(buffer), max(0, self._ends - self._at)) or len(buffer)
+        if self._hole and self._at < self._ends:
+            wanted = min(wanted, len(ZEROS))
+            self._at += wanted
+            self.holes += wanted
+            return memoryview(ZEROS)[:wanted]
+        view = memoryview(buffer)[:wanted]
+        count = os.preadv(self._descriptor, (view,), self._at)
+        self._at += count
+        return view[:count]
+
+    def seek(self, offset: int) -> None:
+        self._at = self._ends = offset
+
+    def _next_stretch(self) -> None:
+        data = next_data(self._descriptor, self._at, self._size)
+        self._hole = data > self._at
+        self._ends = data if self._hole else next_hole(self._descriptor, self._at, self._size)
+
+
 def open_source(source: SourcePath, relative: str) -> int:
     """A descriptor of a file on the share; FileError when it cannot be opened. The caller closes it.
 
@@ -79,4 +115,5 @@ def no_stream(source: SourcePath, entry: Entry, name: str) -> Reader:
 
 def open_local(source: SourcePath, entry: Entry) -> Reader:
     """A file of a folder that this system can open; FileError when it cannot."""
-    return LocalReader(open_source(source, entry.relative))
+    descriptor = open_source(source, entry.relative)
+    return SparseReader(descriptor) if entry.sparse else LocalReader(descriptor)

@@ -6,6 +6,7 @@ import stat
 
 from orchestrator.core.entries import Entry, EntryKind
 from orchestrator.core.reasons import Reason
+from orchestrator.files.holes import may_have_holes
 from orchestrator.files.system import WINDOWS, kind_of
 from orchestrator.files.translate import Side, explain, reason_of
 
@@ -20,7 +21,8 @@ def to_entry(relative: str, status: os.stat_result) -> Entry:
         return Entry(relative, kind, 0, status.st_mtime_ns, stat.S_IMODE(status.st_mode))
     identity = (status.st_dev, status.st_ino) if status.st_nlink > 1 else None
     mode = stat.S_IMODE(status.st_mode)
-    return Entry(relative, kind, status.st_size, status.st_mtime_ns, mode, identity=identity)
+    size, mtime_ns, sparse = status.st_size, status.st_mtime_ns, may_have_holes(status)
+    return Entry(relative, kind, size, mtime_ns, mode, identity=identity, links=status.st_nlink, sparse=sparse)
 
 
 def unreadable(relative: str, error: OSError) -> Entry:

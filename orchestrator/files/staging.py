@@ -18,6 +18,7 @@ from orchestrator.core.paths import SourcePath
 from orchestrator.files.checksums import Algorithm, Digest, new_digest
 from orchestrator.files.continuing import BLOCK, FROM_SIZE, leave_behind, take_up, worth_keeping
 from orchestrator.files.copying import BUFFER, copy_bytes, own_buffer
+from orchestrator.files.fitting import BARE, Fitting
 from orchestrator.files.folders import Folder
 from orchestrator.files.probing import PARTIAL_SUFFIX
 from orchestrator.files.proving import prove_content
@@ -57,9 +58,10 @@ class Staging:
         replace: bool,
         check: Callable[[int], None],
         settle: "Settle | None" = None,
+        fitting: Fitting = BARE,
     ) -> Placed:
         """Copy `entry` to the free or (`replace`) the taken name `name` of `folder`; the file is the caller's alone.
-        With `settle`, that gives the complete file its name.
+        With `settle`, that gives the complete file its name. `fitting` does what is asked besides the bytes.
 
         FileError, or whatever `check` raises; then nothing is left of the copy but, of a large file that was
         interrupted, its whole blocks.
@@ -68,13 +70,14 @@ class Staging:
         translating = Translating(Side.TARGET, entry.relative)
         reading = self.opening(source, entry)
         try:
+            fitting.look(reading)
             if not replace and entry.size > BUFFER:
                 with translating:
                     _refuse_taken(folder, name)
             kept = self._kept(folder, partial, entry, reading, check)
             with translating:
                 writing, digest, done = kept or (_create(folder, partial, entry.mode), new_digest(self.checksum)(), 0)
-            self._fill(reading, writing, folder, partial, entry, digest, check, done)
+            self._fill(reading, writing, folder, partial, entry, digest, check, done, fitting)
             try:
                 with translating:
                     os.close(writing)
@@ -90,7 +93,7 @@ class Staging:
         if self.durable:
             with translating:
                 folder.sync()
-        return Placed(entry.size, digest.hexdigest())
+        return Placed(entry.size, digest.hexdigest(), fitting.fidelity)
 
     def _kept(
         self, folder: Folder, partial: str, entry: Entry, reading: Reader, check: Callable[[int], None]
@@ -117,17 +120,22 @@ class Staging:
         digest: Digest,
         check: Callable[[int], None],
         done: int,
+        fitting: Fitting,
     ) -> None:
-        """Make the partial file complete, with its mode and times; after an exception it is closed and dropped."""
+        """Make the partial file complete, with all but its name; after an exception it is closed and dropped."""
         try:
             copy_bytes(reading, writing, own_buffer(), entry, digest, check, done)
             with Translating(Side.TARGET, entry.relative):
                 _prove(writing, entry, partial)
                 folder.set_file_times(partial, writing, entry.mtime_ns)
-                if self.durable or self.read_back:
+                if self.read_back:
                     os.fsync(writing)
             if self.read_back:
                 prove_content(folder, partial, entry, new_digest(self.checksum)(), digest.hexdigest(), check)
+            with Translating(Side.TARGET, entry.relative):
+                fitting.fit(writing)  # the last: it may take from this account the right to read the file
+                if self.durable:
+                    os.fsync(writing)
         except BaseException as error:
             # The error that is on its way says more than one of closing would. What another orchestrator has put
             # under the partial name meanwhile is not ours to drop.

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from orchestrator.core.entries import NOTHING, Entry, EntryKind, Found, FoundKind, Placed
 from orchestrator.core.errors import FileError
+from orchestrator.core.fidelity import BASIC, Wishes
 from orchestrator.core.paths import SourcePath, TargetPath, lies_below
 from orchestrator.core.reasons import Reason
 from orchestrator.core.replaced import Aside, held_path
@@ -19,15 +20,18 @@ from orchestrator.files.checksums import Algorithm, new_digest, proving
 from orchestrator.files.comparing import same_bytes
 from orchestrator.files.continuing import BLOCK, FROM_SIZE
 from orchestrator.files.copying import taken
+from orchestrator.files.fitting import Fitter, staged_as
 from orchestrator.files.folders import Folder, checked_name, open_root
 from orchestrator.files.holding import Standing, free_name, read_standing, set_aside
 from orchestrator.files.manifest import verify_file
 from orchestrator.files.probing import folds_case
-from orchestrator.files.readers import Opening, open_local
+from orchestrator.files.readers import Opening, OpeningStream, no_stream, open_local
 from orchestrator.files.scratch import remove_scratch
+from orchestrator.files.sidecar import Sidecar
 from orchestrator.files.staging import Settle, Staging, partial_name
 from orchestrator.files.system import flush_file_system, kind_of
 from orchestrator.files.translate import Side, Translating, file_error
+from orchestrator.files.wardrobe import LocalWardrobe, split
 
 LISTED_AT_MOST = 20_000
 """Names of one folder that are held at once, about 4 MiB; a larger folder is looked at name by name."""
@@ -43,7 +47,7 @@ class _Own(threading.local):
         self.folders: OrderedDict[tuple[str, str], Folder] = OrderedDict()
 
 
-class LocalTarget:
+class LocalTarget(LocalWardrobe):
     """Writes below the folders `allow`, which the config names. Every method may be called in many threads at once.
 
     What else it is given is how files are staged.
@@ -58,19 +62,24 @@ class LocalTarget:
         continue_from: int = FROM_SIZE,
         block: int = BLOCK,
         opening: Opening = open_local,
+        streams: OpeningStream = no_stream,
     ) -> None:
         self._allow = tuple(os.path.normpath(root) for root in allow)
         self._staging = Staging(checksum, durable, continue_from, block, opening)
+        self._streams = streams
+        self._fitter = Fitter(None, streams)
         self._own = _Own()
         self._made: deque[str] = deque()
         self._busy: set[tuple[str, str]] = set()
         self._interrupted: set[tuple[str, str]] = set()
         self._busy_lock = threading.Lock()
 
-    def hashing(self, checksum: Algorithm, *, read_back: bool = False) -> "LocalTarget":
-        """This target for one run, which takes its checksums with `checksum`, reads each copy back when it is to, and
-        has interrupted nothing yet: the same folders, the same rules, and still no two copies of one file at once."""
+    def hashing(self, checksum: Algorithm, sidecar: Sidecar | None = None, *, read_back: bool = False) -> "LocalTarget":
+        """This target for one run, which takes its checksums with `checksum`, keeps in `sidecar` what files here cannot
+        hold, reads each copy back when it is to, and has interrupted nothing yet: the same folders, the same rules, and
+        still no two copies of one file at once."""
         other = LocalTarget(self._allow)
+        other._streams, other._fitter = self._streams, Fitter(sidecar, self._streams)
         other._staging = dataclasses.replace(self._staging, checksum=checksum, read_back=read_back)
         other._own, other._busy, other._busy_lock = self._own, self._busy, self._busy_lock
         return other
@@ -122,7 +131,7 @@ class LocalTarget:
                 if not path.relative:
                     self._folder(path.root, "", make=False)
                     return Found(FoundKind.FOLDER)
-                above, name = _split(path)
+                above, name = split(path)
                 held = self._own.folders.get((path.root, above))
                 if held is not None and held.lacks(name):
                     return NOTHING
@@ -132,16 +141,23 @@ class LocalTarget:
         return _found(status)
 
     def place(
-        self, source: SourcePath, entry: Entry, target: TargetPath, replace: bool, check: Callable[[int], None]
+        self,
+        source: SourcePath,
+        entry: Entry,
+        target: TargetPath,
+        replace: bool,
+        check: Callable[[int], None],
+        wishes: Wishes = BASIC,
     ) -> Placed:
         """Copy one file as the module says. `check` is called with the bytes of each chunk (at most 1 MiB).
 
         Owner may read and write the copy, everybody may do what the source lets them read and execute; times are the
-        entry's. FileError, or whatever `check` raises; then nothing is left of the copy, but of a large file that was
-        interrupted its whole blocks stay under the partial name, and the same run goes on with them. Two copies of one
-        file at the same time: the second is refused with EXISTS.
+        entry's; what `wishes` want besides is put on before the rename. FileError, or whatever `check` raises; then
+        nothing is left of the copy, but of a large file that was interrupted its whole blocks stay under the partial
+        name, and the same run goes on with them. Two copies of one file at the same time: the second is refused with
+        EXISTS.
         """
-        return self._placed(self._staging, source, entry, target, replace, check)
+        return self._placed(self._staging, source, entry, target, replace, check, wishes)
 
     def set_aside(
         self,
@@ -151,13 +167,14 @@ class LocalTarget:
         run: str,
         check: Callable[[int], None],
         remember: Callable[[Aside], None],
+        wishes: Wishes = BASIC,
     ) -> Placed:
         """Copy one file as `place` does, and move the one that stands there to the holding folder of `run`.
 
         `remember` is called with what is going to be moved when the copy is complete and before anything is moved.
         FileError: LOCKED when somebody changes the file that stands there, NOT_SET_ASIDE when it cannot be held.
         """
-        above, name = _split(target)
+        above, name = split(target)
         staging = dataclasses.replace(self._staging, checksum=proving(self._staging.checksum))
 
         def read(folder: Folder, name: str) -> Standing:
@@ -168,11 +185,11 @@ class LocalTarget:
             standing = read(folder, name)
 
         def settle(partial: str, new: Placed) -> None:
-            holding_path, _ = _split(held_path(run, target))
+            holding_path, _ = split(held_path(run, target))
             holding = self._folder(target.root, holding_path, make=True)
             held = free_name(
                 holding,
-                lambda attempt: _split(held_path(run, target, attempt))[1],
+                lambda attempt: split(held_path(run, target, attempt))[1],
                 standing,
                 lambda one: one.checksum == new.checksum,
                 read,
@@ -183,7 +200,7 @@ class LocalTarget:
             if self._staging.durable:
                 holding.sync()
 
-        placed = self._placed(staging, source, entry, target, True, check, settle)
+        placed = self._placed(staging, source, entry, target, True, check, wishes, settle)
         return placed if staging.checksum == self._staging.checksum else dataclasses.replace(placed, checksum="")
 
     def _placed(
@@ -194,10 +211,11 @@ class LocalTarget:
         target: TargetPath,
         replace: bool,
         check: Callable[[int], None],
+        wishes: Wishes,
         settle: Settle | None = None,
     ) -> Placed:
         try:
-            above, name = _split(target)
+            above, name = split(target)
             folder = self._folder(target.root, above, make=True)
         except OSError as error:
             raise file_error(error, Side.TARGET, entry.relative) from error
@@ -209,7 +227,8 @@ class LocalTarget:
                 # What another run has left may be of another restore point, with the same size and time.
                 with suppress(OSError):
                     folder.remove(partial_name(name))
-            return staging.staged(source, entry, folder, name, replace, check, settle)
+            fitting = self._fitter.of(source, entry, target, wishes, check)
+            return staging.staged(source, staged_as(entry, wishes), folder, name, replace, check, settle, fitting)
         except BaseException as error:
             if isinstance(error, FileError) and error.reason is Reason.EXISTS:
                 folder.forget_names()
@@ -232,7 +251,7 @@ class LocalTarget:
         """Whether the file at `target` has the very bytes of `entry`. `check` is called with the bytes of each chunk.
         FileError of the side that cannot be read, or whatever `check` raises."""
         with Translating(Side.TARGET, entry.relative):
-            above, name = _split(target)
+            above, name = split(target)
             standing = self._folder(target.root, above, make=False).read(name)
         try:
             reading = self._staging.opening(source, entry)
@@ -246,7 +265,7 @@ class LocalTarget:
     def settle_times(self, target: TargetPath, entry: Entry) -> None:
         """Give the file at `target` the times of `entry`."""
         with Translating(Side.TARGET, entry.relative):
-            above, name = _split(target)
+            above, name = split(target)
             folder = self._folder(target.root, above, make=False)
             standing = folder.read(name)
             try:
@@ -259,7 +278,7 @@ class LocalTarget:
         run's."""
         for root, relative in self._interrupted:
             with suppress(OSError, FileError):
-                above, name = _split(TargetPath(root, relative))
+                above, name = split(TargetPath(root, relative))
                 self._folder(root, above, make=False).remove(partial_name(name))
         self._interrupted.clear()
 
@@ -293,6 +312,7 @@ class LocalTarget:
 
     def flush(self) -> None:
         """Return when everything written below the allowed roots so far would survive a power cut."""
+        self._fitter.flush()
         with Translating(Side.TARGET, ", ".join(self._allow)):
             for root in self._allow:
                 flush_file_system(_nearest_existing(root))
@@ -372,9 +392,3 @@ def _nearest_existing(path: str) -> str:
     while not os.path.lexists(path) and os.path.dirname(path) != path:
         path = os.path.dirname(path)
     return path
-
-
-def _split(path: TargetPath) -> tuple[str, str]:
-    """(the folder below the root, the name in it). `relative` is `/`-joined without empty names."""
-    above, _, name = path.relative.rpartition("/")
-    return above, checked_name(name)

@@ -4,10 +4,13 @@ from collections.abc import Callable, Mapping
 
 from orchestrator.core.entries import Entry, Found, Placed
 from orchestrator.core.errors import FileError
+from orchestrator.core.fidelity import BASIC, Fidelity, Properties, Property, Wishes
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.core.reasons import Reason
 from orchestrator.core.replaced import Aside
+from orchestrator.core.sidecar import Left
 from orchestrator.files.checksums import Algorithm
+from orchestrator.files.sidecar import Sidecar
 from orchestrator.files.smb.target import SmbTarget
 from orchestrator.files.target import LocalTarget
 
@@ -18,10 +21,11 @@ class Targets:
     def __init__(self, local: LocalTarget, smb: SmbTarget) -> None:
         self._local, self._smb = local, smb
 
-    def hashing(self, checksum: Algorithm, *, read_back: bool = False) -> "Targets":
+    def hashing(self, checksum: Algorithm, sidecar: Sidecar | None = None, *, read_back: bool = False) -> "Targets":
         """These targets for one run, as `LocalTarget.hashing`."""
         return Targets(
-            self._local.hashing(checksum, read_back=read_back), self._smb.hashing(checksum, read_back=read_back)
+            self._local.hashing(checksum, sidecar, read_back=read_back),
+            self._smb.hashing(checksum, sidecar, read_back=read_back),
         )
 
     def close(self) -> None:
@@ -36,9 +40,35 @@ class Targets:
         return self._of(path.root).look(path)
 
     def place(
-        self, source: SourcePath, entry: Entry, target: TargetPath, replace: bool, check: Callable[[int], None]
+        self,
+        source: SourcePath,
+        entry: Entry,
+        target: TargetPath,
+        replace: bool,
+        check: Callable[[int], None],
+        wishes: Wishes = BASIC,
     ) -> Placed:
-        return self._of(target.root).place(source, entry, target, replace, check)
+        return self._of(target.root).place(source, entry, target, replace, check, wishes)
+
+    def dress(self, source: SourcePath, entry: Entry, target: TargetPath, has: Properties, wishes: Wishes) -> Fidelity:
+        return self._of(target.root).dress(source, entry, target, has, wishes)
+
+    def link(
+        self, source: SourcePath, entry: Entry, target: TargetPath, has: Properties, replace: bool, wishes: Wishes
+    ) -> Placed:
+        return self._of(target.root).link(source, entry, target, has, replace, wishes)
+
+    def link_text(self, target: TargetPath) -> str | None:
+        return self._of(target.root).link_text(target)
+
+    def name_again(self, first: TargetPath, target: TargetPath, replace: bool) -> None:
+        self._of(target.root).name_again(first, target, replace)
+
+    def one_file(self, first: TargetPath, target: TargetPath) -> bool:
+        return self._of(target.root).one_file(first, target)
+
+    def put_back(self, left: Left, target: TargetPath, *, dry: bool = False) -> frozenset[Property]:
+        return self._of(target.root).put_back(left, target, dry=dry)
 
     def listing(self, root: str, relative: str) -> Mapping[str, Found] | None:
         """As `LocalTarget.listing`; a server's folders are held by its own target, which looks them up there."""
@@ -58,12 +88,13 @@ class Targets:
         run: str,
         check: Callable[[int], None],
         remember: Callable[[Aside], None],
+        wishes: Wishes = BASIC,
     ) -> Placed:
         """As `LocalTarget.set_aside`; at a server nothing is set aside: NOT_SET_ASIDE."""
         if self._of(target.root) is self._smb:
             what = "nothing is set aside at a server by UNC path; mount the share and name its folder, or use rename"
             raise FileError(reason=Reason.NOT_SET_ASIDE, guest_path=entry.relative, what=what)
-        return self._local.set_aside(source, entry, target, run, check, remember)
+        return self._local.set_aside(source, entry, target, run, check, remember, wishes)
 
     def take_made(self) -> list[str]:
         """The folders that were made since the last call, as far as an undo can remove them again."""

@@ -1,11 +1,12 @@
 """What became of each file, in the journal."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.core.counting import Before, befores
 from orchestrator.core.entries import Outcome, Verdict
+from orchestrator.core.fidelity import Card
 from orchestrator.core.ledger import Totals
-from orchestrator.journal.rows import from_outcome, load_text, to_outcome
+from orchestrator.journal.rows import from_outcome, load_text, store_text, to_outcome
 from orchestrator.journal.store import Store
 
 
@@ -43,6 +44,20 @@ class Outcomes:
         """Restored files with their checksums, by target path, as they are read."""
         for row in self._store.stream("restored", run=run):
             yield to_outcome(row)
+
+    def record_folders(self, run: str, group: str, stage: int, codes: Mapping[str, int]) -> None:
+        """What became of the folders of one stage of a group, in place of what was written of them before: how many
+        have each `fidelity_code`. RunUnknown when the run never began."""
+        key = {"run": self._store.run_key(run), "group": store_text(group), "stage": stage}
+        rows = [("write_folders", {**key, "fidelity": code, "number": number}) for code, number in codes.items()]
+        self._store.write_all([("forget_stage", key), *rows])
+
+    def fidelity(self, run: str) -> dict[str, Card]:
+        """The card of each group, files and folders together; groups without one are left out."""
+        codes: dict[str, list[tuple[str, int]]] = {}
+        for group, code, number in self._store.rows("fidelity", run=run):
+            codes.setdefault(load_text(group), []).append((code, number))
+        return {group: Card.of(found) for group, found in codes.items()}
 
 
 def _totals(verdict: Verdict, count: int, size: int) -> Totals:

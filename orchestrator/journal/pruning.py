@@ -17,6 +17,7 @@ class Pruning:
         """Delete a run with its groups, leases and outcomes, all or nothing; nothing happens when there is none."""
         parts = (
             "forget_outcomes",
+            "forget_folders",
             "forget_asides",
             "forget_made",
             "forget_undos",

@@ -95,12 +95,14 @@ DELETE FROM sessions WHERE id = :id;
 
 -- name: record
 -- What became of a file. What is restored stays restored; everything else gives way to what came later.
-INSERT INTO outcomes (run, group_id, guest_path, target_path, verdict, size, mtime_ns, checksum, reason, message, stood)
-VALUES (:run, :group, :guest_path, :target_path, :verdict, :size, :mtime_ns, :checksum, :reason, :message, :stood)
+INSERT INTO outcomes (run, group_id, guest_path, target_path, verdict, size, mtime_ns, checksum, reason, message, stood,
+                      fidelity)
+VALUES (:run, :group, :guest_path, :target_path, :verdict, :size, :mtime_ns, :checksum, :reason, :message, :stood,
+        :fidelity)
 ON CONFLICT (run, group_id, guest_path) DO UPDATE SET
     target_path = excluded.target_path, verdict = excluded.verdict, size = excluded.size,
     mtime_ns = excluded.mtime_ns, checksum = excluded.checksum, reason = excluded.reason, message = excluded.message,
-    stood = excluded.stood, undone = 0
+    stood = excluded.stood, undone = 0, fidelity = excluded.fidelity
 WHERE outcomes.verdict <> 'restored' OR excluded.verdict = 'restored';
 
 -- name: written
@@ -118,14 +120,14 @@ WHERE runs.id = :run GROUP BY group_id, verdict;
 
 -- name: problems
 -- Refused and failed files, by group and path; a limit below zero is none.
-SELECT group_id, guest_path, target_path, verdict, size, mtime_ns, checksum, reason, message, stood
+SELECT group_id, guest_path, target_path, verdict, size, mtime_ns, checksum, reason, message, stood, fidelity
 FROM outcomes
 WHERE run = (SELECT key FROM runs WHERE id = :run) AND verdict IN ('refused', 'failed')
 ORDER BY CAST(group_id AS BLOB), CAST(guest_path AS BLOB) LIMIT :limit;
 
 -- name: restored
 -- Restored files, by target path.
-SELECT group_id, guest_path, target_path, verdict, size, mtime_ns, checksum, reason, message, stood
+SELECT group_id, guest_path, target_path, verdict, size, mtime_ns, checksum, reason, message, stood, fidelity
 FROM outcomes
 WHERE run = (SELECT key FROM runs WHERE id = :run) AND verdict = 'restored'
 ORDER BY CAST(target_path AS BLOB), CAST(group_id AS BLOB), CAST(guest_path AS BLOB);
@@ -171,7 +173,8 @@ DELETE FROM made WHERE run = (SELECT key FROM runs WHERE id = :run);
 
 -- name: to_undo
 -- Restored files whose restoring has not been undone, from one on, as many as are asked for.
-SELECT group_id, guest_path, target_path, verdict, size, mtime_ns, checksum, reason, message, stood FROM outcomes
+SELECT group_id, guest_path, target_path, verdict, size, mtime_ns, checksum, reason, message, stood, fidelity
+FROM outcomes
 WHERE run = (SELECT key FROM runs WHERE id = :run) AND verdict = 'restored' AND undone = 0
   AND (group_id, guest_path) > (:group, :guest_path)
 ORDER BY group_id, guest_path LIMIT :limit;
@@ -202,6 +205,22 @@ WHERE run = (SELECT key FROM runs WHERE id = :run) ORDER BY key;
 -- name: forget_undos
 -- The undos of a run.
 DELETE FROM undos WHERE run = (SELECT key FROM runs WHERE id = :run);
+
+-- name: forget_stage
+-- What became of the folders of a stage, before it is written anew.
+DELETE FROM folders WHERE run = :run AND group_id = :group AND stage = :stage;
+
+-- name: write_folders
+-- How many folders of a stage have one fidelity.
+INSERT INTO folders (run, group_id, stage, fidelity, number) VALUES (:run, :group, :stage, :fidelity, :number);
+
+-- name: fidelity
+-- How many files and folders of each group have which fidelity.
+SELECT group_id, fidelity, count(*) FROM outcomes
+WHERE run = (SELECT key FROM runs WHERE id = :run) AND fidelity <> '' GROUP BY group_id, fidelity
+UNION ALL
+SELECT group_id, fidelity, sum(number) FROM folders
+WHERE run = (SELECT key FROM runs WHERE id = :run) GROUP BY group_id, fidelity;
 
 -- name: write_drop
 -- A claim as it is now; its place among those taken at the same instant stays that of its first writing.
@@ -276,6 +295,10 @@ SELECT value FROM kept WHERE name = :name;
 -- name: forget_outcomes
 -- The files of a run.
 DELETE FROM outcomes WHERE run = (SELECT key FROM runs WHERE id = :run);
+
+-- name: forget_folders
+-- What became of the folders of a run.
+DELETE FROM folders WHERE run = (SELECT key FROM runs WHERE id = :run);
 
 -- name: forget_leases
 -- The leases of a run.

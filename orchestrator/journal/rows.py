@@ -12,6 +12,7 @@ from typing import Any
 from orchestrator.core.catalog import PointKind, RestorePoint
 from orchestrator.core.drops import DrillRow, DropRow, DropState, ScheduleRow
 from orchestrator.core.entries import Outcome, Verdict
+from orchestrator.core.fidelity import fidelity_code, fidelity_of
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, RunState, SessionRow
 from orchestrator.core.lifecycle import LeaseState
 from orchestrator.core.paths import TargetPath
@@ -184,11 +185,12 @@ def from_outcome(key: int, outcome: Outcome) -> Parameters:
         "reason": outcome.reason.slug if outcome.reason else None,
         "message": store_text(outcome.message),
         "stood": outcome.stood.value,
+        "fidelity": fidelity_code(outcome.fidelity) if outcome.fidelity else "",
     }
 
 
 def to_outcome(row: Row) -> Outcome:
-    group, guest, target, verdict, size, mtime_ns, checksum, reason, message, stood = row
+    group, guest, target, verdict, size, mtime_ns, checksum, reason, message, stood, fidelity = row
     return Outcome(
         load_text(group),
         load_text(guest),
@@ -200,6 +202,7 @@ def to_outcome(row: Row) -> Outcome:
         Reason.of(reason) if reason else None,
         load_text(message),
         stood=Stood(stood),
+        fidelity=fidelity_of(fidelity),
     )
 
 

@@ -64,6 +64,7 @@ CREATE TABLE outcomes (
     message     NOT NULL,
     stood       TEXT NOT NULL DEFAULT '',   -- what was at the target before; empty in runs of schema 1 and 2
     undone      INTEGER NOT NULL DEFAULT 0,
+    fidelity    TEXT NOT NULL DEFAULT '',   -- core.fidelity.fidelity_code
     PRIMARY KEY (run, group_id, guest_path)
 ) WITHOUT ROWID;
 CREATE INDEX problems ON outcomes (run) WHERE verdict IN ('refused', 'failed');
@@ -99,6 +100,15 @@ CREATE TABLE undos (
     left     INTEGER NOT NULL
 );
 CREATE INDEX undos_of_run ON undos (run);
+
+CREATE TABLE folders (                      -- how many folders of a stage have each fidelity_code
+    run      INTEGER NOT NULL REFERENCES runs (key),
+    group_id NOT NULL,
+    stage    INTEGER NOT NULL,
+    fidelity TEXT NOT NULL,
+    number   INTEGER NOT NULL,
+    PRIMARY KEY (run, group_id, stage, fidelity)
+) WITHOUT ROWID;
 
 CREATE TABLE drops (
     key       INTEGER PRIMARY KEY,

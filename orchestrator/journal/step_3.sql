@@ -1,8 +1,10 @@
--- From schema 2 to 3: what stood where a file was restored, files set aside, folders made, and what was undone.
+-- From schema 2 to 3: what stood where a file was restored, files set aside, folders made, and what was undone; what
+-- became of what files and folders are beside their bytes.
 -- Frozen: the schema of today is in schema.sql.
 
 ALTER TABLE outcomes ADD COLUMN stood TEXT NOT NULL DEFAULT '';
 ALTER TABLE outcomes ADD COLUMN undone INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outcomes ADD COLUMN fidelity TEXT NOT NULL DEFAULT '';
 
 CREATE TABLE asides (
     run          INTEGER NOT NULL REFERENCES runs (key),
@@ -35,3 +37,12 @@ CREATE TABLE undos (
     left     INTEGER NOT NULL
 );
 CREATE INDEX undos_of_run ON undos (run);
+
+CREATE TABLE folders (
+    run      INTEGER NOT NULL REFERENCES runs (key),
+    group_id NOT NULL,
+    stage    INTEGER NOT NULL,
+    fidelity TEXT NOT NULL,
+    number   INTEGER NOT NULL,
+    PRIMARY KEY (run, group_id, stage, fidelity)
+) WITHOUT ROWID;

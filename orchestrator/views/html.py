@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from orchestrator.core.errors import ExitCode
 from orchestrator.core.ledger import GroupState
 from orchestrator.core.report import Problem, Report
+from orchestrator.views.fidelity import HEADS, asked, card_notes, card_rows
 from orchestrator.views.text import cause_and_action
 from orchestrator.views.units import count, duration, instant, rate, size, verdict, visible
 
@@ -59,6 +60,10 @@ def report_html(report: Report) -> str:
         tone="open" if report.exit_code is None else _TONES.get(_known(report.exit_code), "bad"),
         causes=_causes(report),
         done=sum(1 for group in report.groups if group.state == GroupState.DONE.value),
+        asked=asked(report),
+        heads=HEADS,
+        card=card_rows(report.fidelity),
+        notes=card_notes(report),
         speed=report.totals.bytes / seconds if seconds else None,
     )
 

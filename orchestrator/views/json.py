@@ -22,6 +22,7 @@ from orchestrator.core.report import GroupReport, LeftMount, Problem, Report
 from orchestrator.core.retention import Pruned
 from orchestrator.core.snapshot import Snapshot
 from orchestrator.core.waiting import QueueLine
+from orchestrator.views.fidelity import card_table
 
 
 def report_json(report: Report) -> str:
@@ -35,6 +36,8 @@ def report_json(report: Report) -> str:
             "ended": _second(report.ended),
             "exit_code": report.exit_code,
             "totals": _totals(report.totals),
+            "metadata": list(report.metadata),
+            "fidelity": card_table(report.fidelity),
             "groups": [_group(group) for group in report.groups],
             "problems": [_problem(problem) for problem in report.problems],
             "problems_by_reason": dict(report.problems_by_reason),
@@ -212,6 +215,7 @@ def _group(group: GroupReport) -> dict[str, Any]:
         "destinations": list(group.destinations),
         "mounts": [{"href": mount.href, "state": mount.state} for mount in group.mounts],
         "totals": _totals(group.totals),
+        "fidelity": card_table(group.fidelity),
     }
 
 
@@ -247,6 +251,9 @@ def _selection(selection: Selection) -> dict[str, Any]:
         "on_conflict": selection.on_conflict.value,
         "compare": selection.compare.value,
         "stage": selection.stage,
+        "metadata": selection.wishes.metadata.value,
+        "owner": selection.wishes.owner.value,
+        "links": selection.wishes.links.value,
     }
 
 

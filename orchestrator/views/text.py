@@ -15,6 +15,7 @@ from orchestrator.core.reasons import Reason
 from orchestrator.core.report import LeftMount, Problem, Report
 from orchestrator.core.retention import Pruned
 from orchestrator.core.waiting import QueueLine
+from orchestrator.views.fidelity import HEADS, asked, card_notes, card_rows, wished
 from orchestrator.views.units import count, duration, instant, rate, size, verdict, visible
 
 MOUNTS_SHOWN = 10
@@ -55,6 +56,7 @@ def _selected(selection: Selection) -> list[str]:
     lines += [f"         without {visible(pattern)}" for pattern in selection.exclude]
     how = selection.on_conflict.value
     how += ", by content" if selection.compare is Compare.CONTENT else ""
+    how += "".join(f", {one}" for one in wished(selection.wishes))
     how += f", in step {selection.stage + 1}" if selection.stage else ""
     return [*lines, f"         -> {visible(selection.destination)}  (conflict: {how})"]
 
@@ -66,6 +68,8 @@ def report_text(report: Report) -> str:
     if report.remounts or report.sessions > 1:
         lines.append(f"  mounting  {count(report.sessions, 'logon session')}, {count(report.remounts, 'remount')}")
     lines += _replaced(report)
+    lines += [f"  metadata  {one}" for one in asked(report)]
+    lines += _fidelity(report)
     lines += _failed_groups(report)
     lines += _problems(report)
     if report.files:
@@ -135,6 +139,15 @@ def _replaced(report: Report) -> list[str]:
     if report.set_aside:
         lines.append(f"  to undo   orchestrator undo {report.run}")
     return lines
+
+
+def _fidelity(report: Report) -> list[str]:
+    rows = card_rows(report.fidelity)
+    if not rows:
+        return []
+    table = _table([("PROPERTY", *(head.upper() for head in HEADS)), *rows])
+    lines = ["", "What files and folders are beside their bytes:", *table, *card_notes(report)]
+    return lines[:2] + [f"  {line}" for line in lines[2:]]
 
 
 def _failed_groups(report: Report) -> list[str]:

@@ -360,11 +360,13 @@ class SlowTarget:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
-    def place(self, source: Any, entry: Any, target: Any, replace: bool, check: Callable[[int], None]) -> Any:
+    def place(
+        self, source: Any, entry: Any, target: Any, replace: bool, check: Callable[[int], None], *more: Any
+    ) -> Any:
         for _ in range(8):
             time.sleep(SLOW / 8)
             check(0)
-        return self._real.place(source, entry, target, replace, check)
+        return self._real.place(source, entry, target, replace, check, *more)
 
 
 async def session_story(_: Estate, folder: Path, seed: int, told: Told) -> None:

@@ -247,13 +247,13 @@ async def test_a_folder_that_vanishes_is_one_lost_mount_and_not_many_file_errors
         if name != "target":
             return room
 
-        def place(source: Any, entry: Entry, target: Any, overwrite: bool, check: Any) -> Any:
+        def place(source: Any, entry: Entry, target: Any, overwrite: bool, check: Any, *more: Any) -> Any:
             if entry.relative.endswith("big.bin") and not seen.is_set():
                 seen.set()
                 for folder in estate.shares["vbr01"].glob("fs01*"):
                     folder.rename(folder.with_name("taken away"))
                 raise FileError(reason=Reason.VANISHED, guest_path=entry.relative, what="gone")
-            return room.place(source, entry, target, overwrite, check)
+            return room.place(source, entry, target, overwrite, check, *more)
 
         return Wrapped(room, place=place)
 
@@ -276,12 +276,12 @@ async def test_a_read_that_does_not_move_is_given_up_and_tried_once_more_at_the_
         if name != "target":
             return room
 
-        def place(source: Any, entry: Entry, target: Any, overwrite: bool, check: Any) -> Any:
+        def place(source: Any, entry: Entry, target: Any, overwrite: bool, check: Any, *more: Any) -> Any:
             if entry.relative.endswith("deep.txt") and not hung.is_set():
                 hung.set()
                 release.wait(10)
                 raise FileError(reason=Reason.READ_ERROR, guest_path=entry.relative, what="the share is back")
-            return room.place(source, entry, target, overwrite, check)
+            return room.place(source, entry, target, overwrite, check, *more)
 
         return Wrapped(room, place=place)
 
@@ -302,11 +302,11 @@ async def test_a_file_that_stalls_twice_is_a_failure_with_that_reason(estate: Es
         if name != "target":
             return room
 
-        def place(source: Any, entry: Entry, target: Any, overwrite: bool, check: Any) -> Any:
+        def place(source: Any, entry: Entry, target: Any, overwrite: bool, check: Any, *more: Any) -> Any:
             if entry.relative.endswith("deep.txt"):
                 release.wait(10)
                 raise FileError(reason=Reason.READ_ERROR, guest_path=entry.relative, what="too late")
-            return room.place(source, entry, target, overwrite, check)
+            return room.place(source, entry, target, overwrite, check, *more)
 
         return Wrapped(room, place=place)
 
@@ -329,11 +329,11 @@ async def test_a_file_that_fails_for_a_passing_reason_is_restored_at_the_end(est
         if name != "target":
             return room
 
-        def place(source: Any, entry: Entry, target: Any, overwrite: bool, check: Any) -> Any:
+        def place(source: Any, entry: Entry, target: Any, overwrite: bool, check: Any, *more: Any) -> Any:
             if entry.relative.endswith("x.txt") and not failed:
                 failed.append(entry.relative)
                 raise FileError(reason=Reason.LOCKED, guest_path=entry.relative, what="held by antivirus")
-            return room.place(source, entry, target, overwrite, check)
+            return room.place(source, entry, target, overwrite, check, *more)
 
         return Wrapped(room, place=place)
 
@@ -350,10 +350,10 @@ async def test_what_stays_locked_is_in_the_residual_job_and_running_that_finishe
         if name != "target":
             return room
 
-        def place(source: Any, entry: Entry, target: Any, overwrite: bool, check: Any) -> Any:
+        def place(source: Any, entry: Entry, target: Any, overwrite: bool, check: Any, *more: Any) -> Any:
             if entry.relative.endswith("x.txt"):
                 raise FileError(reason=Reason.LOCKED, guest_path=entry.relative, what="held by antivirus")
-            return room.place(source, entry, target, overwrite, check)
+            return room.place(source, entry, target, overwrite, check, *more)
 
         return Wrapped(room, place=place)
 
@@ -403,7 +403,7 @@ async def test_a_run_that_only_produces_errors_is_stopped(estate: Estate, tmp_pa
         if name != "target":
             return room
 
-        def place(source: Any, entry: Entry, target: Any, overwrite: bool, check: Any) -> Any:
+        def place(source: Any, entry: Entry, target: Any, overwrite: bool, check: Any, *more: Any) -> Any:
             raise FileError(reason=Reason.ACCESS_DENIED, guest_path=entry.relative, what="denied")
 
         return Wrapped(room, place=place)

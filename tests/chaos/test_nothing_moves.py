@@ -362,11 +362,11 @@ async def test_waiting_for_a_free_thread_is_no_stall(
     monkeypatch.setattr("orchestrator.engine.stages.TRY_AGAIN_AT_MOST", 0)  # what stalls is told at once
     never = threading.Event()
 
-    def place(room: Any, source: Any, entry: Entry, target: Any, overwrite: bool, check: Any) -> Any:
+    def place(room: Any, source: Any, entry: Entry, target: Any, overwrite: bool, check: Any, *more: Any) -> Any:
         for _ in range(4):
             never.wait(0.05)
             check(0)
-        return room.place(source, entry, target, overwrite, check)
+        return room.place(source, entry, target, overwrite, check, *more)
 
     async with house(estate, tmp_path, limits={"stall_timeout": 0.3, "copies": 1}) as home:
         demand_everything_restored(home, await live(home, wrap=target_with(place)))
@@ -375,11 +375,11 @@ async def test_waiting_for_a_free_thread_is_no_stall(
 async def test_a_thread_that_comes_back_while_it_is_given_up_costs_no_file(estate: Estate, tmp_path: Path) -> None:
     hung, never = threading.Event(), threading.Event()
 
-    def place(room: Any, source: Any, entry: Entry, target: Any, overwrite: bool, check: Any) -> Any:
+    def place(room: Any, source: Any, entry: Entry, target: Any, overwrite: bool, check: Any, *more: Any) -> Any:
         if not hung.is_set():  # the first file of the first batch; others follow it
             hung.set()
             never.wait(0.6)
-        return room.place(source, entry, target, overwrite, check)
+        return room.place(source, entry, target, overwrite, check, *more)
 
     async with house(estate, tmp_path, limits={"stall_timeout": 0.2}) as home:
         demand_everything_restored(home, await live(home, wrap=target_with(place)))

@@ -40,9 +40,11 @@ class SlowSource:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
-    def place(self, source: Any, entry: Any, target: Any, replace: bool, check: Callable[[int], None]) -> Any:
+    def place(
+        self, source: Any, entry: Any, target: Any, replace: bool, check: Callable[[int], None], *more: Any
+    ) -> Any:
         self._wait(entry.relative)
-        return self._real.place(source, entry, target, replace, check)
+        return self._real.place(source, entry, target, replace, check, *more)
 
 
 def slow(wait: Callable[[str], None]) -> Callable[[str, Any], Any]:
@@ -151,7 +153,7 @@ async def test_when_one_meets_the_end_of_the_session_all_who_hold_its_mounts_are
     told: list[float] = []
     first = {"top.txt": threading.Event(), "Z": threading.Event()}
 
-    def place(room: Any, source: Any, entry: Any, target: Any, replace: bool, check: Callable[[int], None]) -> Any:
+    def place(room: Any, source: Any, entry: Any, target: Any, replace: bool, check: Any, *more: Any) -> Any:
         name = entry.relative.rpartition("/")[2]
         if name in first and not first[name].is_set():
             first[name].set()
@@ -166,7 +168,7 @@ async def test_when_one_meets_the_end_of_the_session_all_who_hold_its_mounts_are
                         never.wait(0.01)
                 finally:
                     told.append(time.monotonic() - begun)
-        return room.place(source, entry, target, replace, check)
+        return room.place(source, entry, target, replace, check, *more)
 
     wrap = lambda name, room: (  # noqa: E731
         Wrapped(room, place=lambda *words: place(room, *words)) if name == "target" else room

@@ -30,6 +30,7 @@ COMMANDS = (
     "report",
     "verify",
     "sweep",
+    "apply-metadata",
     "prune",
     "drills",
     "schema",

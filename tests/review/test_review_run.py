@@ -102,7 +102,7 @@ async def test_reserved_partitions_without_content_are_no_problem_of_a_whole_mac
 
 
 async def test_every_problem_is_counted_and_repeated_however_few_are_shown(estate: Estate, tmp_path: Path) -> None:
-    def place(source: Any, entry: Entry, target: Any, overwrite: bool, check: Any) -> Any:
+    def place(source: Any, entry: Entry, *words: Any) -> Any:
         raise FileError(reason=Reason.ACCESS_DENIED, guest_path=entry.relative, what="denied")
 
     def wrap(name: str, room: Any) -> Any:

@@ -334,14 +334,14 @@ async def _paused_in_the_middle(home: House, fate: Fate, act: Any, in_the_middle
                 if name != "target":
                     return room
 
-                def place(source: Any, entry: Any, target: Any, replace: bool, check: Any) -> Any:
+                def place(source: Any, entry: Any, target: Any, replace: bool, check: Any, *more: Any) -> Any:
                     def checked(count: int) -> None:
                         if not in_the_middle.is_set():
                             in_the_middle.set()
                             anyio.from_thread.run_sync(begun)
                         check(count)
 
-                    return room.place(source, entry, target, replace, checked)
+                    return room.place(source, entry, target, replace, checked, *more)
 
                 return Wrapped(room, place=place)
 

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.entries import Entry, EntryKind, Outcome, Verdict
+from orchestrator.core.fidelity import Metadata, Wishes
 from orchestrator.core.ledger import RunRow, RunState, Totals
-from orchestrator.core.paths import TargetPath
+from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.engine.finishing import PACKED_AT, Folders
+from orchestrator.engine.walking import Work
 from orchestrator.journal import open_journal
 from orchestrator.journal.store import ROWS_AT_ONCE
 
@@ -16,10 +18,19 @@ from orchestrator.journal.store import ROWS_AT_ONCE
 @pytest.mark.parametrize("count", [0, 1, PACKED_AT - 1, PACKED_AT, 2 * PACKED_AT + 3])
 def test_folders_come_back_as_they_were_the_last_one_first(count: int) -> None:
     names = [f"Büro \udcff\n{number}" for number in range(count)]
-    kept = [(TargetPath("/to", f"C/{name}"), Entry(name, EntryKind.FOLDER, 0, 10**18 + 1, 0o750)) for name in names]
+    kept = [
+        Work(
+            Entry(name, EntryKind.FOLDER, 0, 10**18 + 1, 0o750),
+            SourcePath(f"/share/Volume{number % 2}", name),
+            "",
+            TargetPath("/to", f"C/{name}"),
+            Wishes(Metadata.FULL if number % 3 else Metadata.BASIC),
+        )
+        for number, name in enumerate(names)
+    ]
     folders = Folders()
-    for target, entry in kept:
-        folders.add(target, entry)
+    for work in kept:
+        folders.add(work)
     assert list(reversed(folders)) == kept[::-1]
 
 

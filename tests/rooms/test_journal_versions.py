@@ -27,7 +27,7 @@ OLD = sorted(int(file.stem[1:]) for file in JOURNALS.glob("v*.sql"))
 SCHEMAS = {
     1: "4440b64818c4de574db0ff4e87d50d495cc8fdc975be10ec68a8d5770d6e8fba",
     2: "846dac94c7eafebd27435af7982de5db3489bfbb80cbf60e979aa53cb06638cf",
-    3: "55175d8c3264578ac5e600793f987eeb485add5250d453e99ba33e0303a666cc",
+    3: "0a75b92faf52e4128dd6ab5eff4accfbd966c8c4e668282269a503e8ba1f4e02",
 }
 """The SHA-256 of each schema, see `digest`. That of a version that is in use never changes."""
 

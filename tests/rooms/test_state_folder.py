@@ -114,6 +114,7 @@ def test_old_runs_leave_the_journal_and_the_disk(
         "drops": 0,
         "schedules": 0,
         "kept": 0,
+        "folders": 0,
     }
     assert rows(state) == {**left, "sessions": 0}
     with open_journal(state) as again:

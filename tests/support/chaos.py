@@ -39,12 +39,12 @@ from orchestrator.core.ledger import Totals
 from orchestrator.core.paths import safe_component
 from orchestrator.core.report import Report
 from orchestrator.core.tally import Tally
-from orchestrator.engine import copying, leases
+from orchestrator.engine import leases, toll
 from orchestrator.engine.rooms import Rooms
 from orchestrator.engine.sessions import SessionWatch
 from orchestrator.engine.stopping import Stop
 from orchestrator.enterprise_manager import Client, seal, ssl_context
-from orchestrator.files import Algorithm, LocalSource, LocalTarget
+from orchestrator.files import Algorithm, LocalSource, LocalTarget, Sidecar
 from orchestrator.files.probing import PARTIAL_SUFFIX
 from orchestrator.files.staging import partial_name
 from orchestrator.journal import open_journal
@@ -199,10 +199,12 @@ class TargetPort(Port):
         super().__init__(wrap("target", target), "target", fate)
         self._target, self._wrap = target, wrap
 
-    def hashing(self, checksum: Algorithm, *, read_back: bool = False) -> "TargetPort":
-        return TargetPort(self._target.hashing(checksum, read_back=read_back), self._wrap, self._fate)
+    def hashing(self, checksum: Algorithm, sidecar: Sidecar | None = None, *, read_back: bool = False) -> "TargetPort":
+        return TargetPort(self._target.hashing(checksum, sidecar, read_back=read_back), self._wrap, self._fate)
 
-    def place(self, source: Any, entry: Any, target: Any, replace: bool, check: Callable[[int], None]) -> Any:
+    def place(
+        self, source: Any, entry: Any, target: Any, replace: bool, check: Callable[[int], None], *more: Any
+    ) -> Any:
         number = self._fate.begin("target.place")
 
         def checked(count: int) -> None:
@@ -210,7 +212,7 @@ class TargetPort(Port):
             check(count)
 
         try:
-            result = self._real.place(source, entry, target, replace, checked)
+            result = self._real.place(source, entry, target, replace, checked, *more)
         except Killed:
             above, _, name = target.relative.rpartition("/")
             half = Path(source.root, source.relative).read_bytes()[: entry.size // 2]
@@ -438,7 +440,7 @@ def hurried() -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(mock.patch.object(leases, "SETTLE", 0.1))
         stack.enter_context(mock.patch.object(leases, "sleep", nap))
-        stack.enter_context(mock.patch.object(copying, "REPORT_BYTES", MIB))
+        stack.enter_context(mock.patch.object(toll, "REPORT_BYTES", MIB))
         stack.enter_context(mock.patch.object(seal, "_derive", _derived))
         if health.PAUSE == _LONG_PAUSE:  # else the test has its own
             stack.enter_context(mock.patch.object(health, "PAUSE", 0.02))

@@ -1,6 +1,6 @@
 """Ports of the engine in memory. Each passes the contract suite that the real room passes (tests/contract/)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from orchestrator.core.counting import Before, slug_of
 from orchestrator.core.drops import DrillRow, DropRow, DropState, ScheduleRow
 from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.errors import RunUnknown
+from orchestrator.core.fidelity import Card, fidelity_code
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, SessionRow, Totals
 from orchestrator.core.lifecycle import OPEN_STATES
 from orchestrator.core.replaced import Aside, AsideState, UndoRow
@@ -22,6 +23,7 @@ class MemoryJournal:
     lease_rows: dict[str, LeaseRow] = field(default_factory=dict)
     session_rows: dict[str, SessionRow] = field(default_factory=dict)
     outcome_rows: dict[tuple[str, str, str], Outcome] = field(default_factory=dict)
+    folder_rows: dict[tuple[str, str, int], dict[str, int]] = field(default_factory=dict)
     drop_rows: dict[str, DropRow] = field(default_factory=dict)
     schedule_rows: dict[str, ScheduleRow] = field(default_factory=dict)
     drill_rows: dict[str, DrillRow] = field(default_factory=dict)
@@ -107,6 +109,20 @@ class MemoryJournal:
     def restored(self, run: str) -> Iterator[Outcome]:
         rows = self._of(run, (Verdict.RESTORED,))
         yield from sorted(rows, key=lambda one: (one.target_path, one.group, one.guest_path))
+
+    def record_folders(self, run: str, group: str, stage: int, codes: Mapping[str, int]) -> None:
+        self.run(run)
+        self.folder_rows[run, group, stage] = dict(codes)
+
+    def fidelity(self, run: str) -> dict[str, Card]:
+        codes: dict[str, list[tuple[str, int]]] = {}
+        for (of_run, group, _), outcome in self.outcome_rows.items():
+            if of_run == run and outcome.fidelity:
+                codes.setdefault(group, []).append((fidelity_code(outcome.fidelity), 1))
+        for (of_run, group, _), found in self.folder_rows.items():
+            if of_run == run and found:
+                codes.setdefault(group, []).extend(found.items())
+        return {group: Card.of(found) for group, found in codes.items()}
 
     def _of(self, run: str, verdicts: Sequence[Verdict]) -> list[Outcome]:
         return [row for key, row in self.outcome_rows.items() if key[0] == run and row.verdict in verdicts]

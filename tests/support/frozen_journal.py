@@ -94,6 +94,8 @@ LOCKED = make_outcome(
     "C:\\d", Verdict.FAILED, group="g2", reason=Reason.LOCKED, message="held", target_path="/restore/db01/C/d"
 )
 
+FOLDERS = {"mode:kept owner:sidecar": 3}
+
 DROP = make_drop(file="b\udcff.toml", state=DropState.RUNNING, digest="ab" * 32, job="incident-4711", run="died")
 SCHEDULE = make_schedule("caf\udce9")
 DRILL = make_drill("done", job="nightly")
@@ -113,6 +115,7 @@ def fill(journal: Journal) -> None:
     for lease in (CONFIRMED, HELD, ASKED):
         journal.write_lease(lease)
     journal.record("done", [RESTORED["done"], FULL, LINK])
+    journal.record_folders("done", "g1", 0, FOLDERS)
     journal.record("died", [RESTORED["died"], UNCHANGED, LOCKED])
     journal.write_drop(DROP)
     journal.write_schedule(SCHEDULE)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from orchestrator.core.catalog import GuestOs, RestorePoint
 from orchestrator.core.drops import DrillRow
+from orchestrator.core.fidelity import Card
 from orchestrator.core.job import Conflict
 from orchestrator.core.ledger import RunRow, RunState, Totals
 from orchestrator.core.paths import parse_guest_path
@@ -56,6 +57,7 @@ def _groups() -> tuple[GroupReport, ...]:
         ("/restore/fs01",),
         (MountReport("/api/mounts/1", "confirmed"),),
         Totals(18211, 40, 2, 7, 48_318_382_080),
+        Card.of([("mode:kept owner:sidecar", 18200), ("mode:kept owner:kept xattrs:lost", 11)]),
     )
     failed = GroupReport(
         "g0002",
@@ -101,6 +103,7 @@ def sample_report() -> Report:
         mounts_deleted=1,
         mounts_left=(left,),
         sessions=2,
+        metadata=("full", "basic"),
         files={"report": "/state/runs/4711/report.json", "manifest": "/state/runs/4711/manifest.b3"},
     )
 

@@ -50,6 +50,8 @@ SETTABLE = 0x0001 | 0x0002 | 0x0004 | 0x0020 | 0x0100 | 0x2000
 TELLING = SETTABLE & ~0x0020 | 0x0800 | 0x4000
 """Those whose loss would matter: all but the archive bit, and whether the file was compressed or encrypted."""
 
+READ_ONLY = 0x0001
+
 _NORMAL = 0x80
 _HEAD = struct.Struct("<BBHIIII")
 _ROOM = 128 << 10
@@ -82,11 +84,12 @@ def put(
     wants: Callable[[Property], bool],
     open_stream: StreamReader,
     check: Callable[[int], None],
+    withheld: int = 0,
 ) -> Put:
     """Put on what `has` and `wants` have in common, on whatever is at `name`: a file, a folder, a link itself.
 
     `check` is called with the bytes of each chunk of a stream. Never half: what is not all there afterwards is left
-    over. Raises ConnectionLost, and what `check` raises.
+    over. Attributes that are `withheld` are to be added later. Raises ConnectionLost, and what `check` raises.
     """
     asked = frozenset(one for one in present(has) if wants(one))
     done: set[Property] = set()
@@ -95,14 +98,28 @@ def put(
     if Property.DESCRIPTOR in asked and has.descriptor is not None:
         done |= _put_descriptor(live, name, has.descriptor, audit=Property.AUDIT in asked)
     if asked & {Property.ATTRIBUTES, Property.TIMES, Property.CREATED}:
-        done |= _put_basic(live, name, has, asked)
+        done |= _put_basic(live, name, has, asked, withheld)
     return frozenset(done & asked), asked - done
 
 
-def basic_of(has: Properties, asked: frozenset[Property]) -> Basic:
+def add_attributes(live: Live, name: str, more: int) -> bool:
+    """Give a file attributes besides those that it has; whether it has them then. ConnectionLost."""
+    (first,) = _asked(live, open_any(name, WRITE_ATTRIBUTES, itself=True))
+    if first.status != OK:
+        return False
+    opened = created(first.message)
+    changed = set_basic(0, 0, 0, 0, opened.attributes & SETTABLE | more, opened.handle)
+    answers = [answer for one in (changed, query_basic(opened.handle)) for answer in _asked(live, one)]
+    live.connection.ask([close(opened.handle)])
+    if any(answer.status != OK for answer in answers):
+        return False
+    return basic(output(answers[1].message, "QUERY_INFO")).attributes & more == more
+
+
+def basic_of(has: Properties, asked: frozenset[Property], withheld: int = 0) -> Basic:
     """Times and attributes as they are set on an open file; 0 for what is to stay as it is."""
     times = Property.TIMES in asked
-    attributes = (has.attributes or 0) & SETTABLE or _NORMAL
+    attributes = (has.attributes or 0) & SETTABLE & ~withheld or _NORMAL
     return Basic(
         _filetime(has.created_ns) if Property.CREATED in asked else 0,
         _filetime(has.accessed_ns) if times else 0,
@@ -202,8 +219,8 @@ def _alike(descriptor: bytes, found: Descriptor | None, needed: Parts, put_on: P
     return done
 
 
-def _put_basic(live: Live, name: str, has: Properties, asked: frozenset[Property]) -> set[Property]:
-    wanted = basic_of(has, asked)
+def _put_basic(live: Live, name: str, has: Properties, asked: frozenset[Property], withheld: int) -> set[Property]:
+    wanted = basic_of(has, asked, withheld)
     opening = open_any(name, WRITE_ATTRIBUTES, itself=True)
     answers = _asked(live, opening, set_basic(*wanted), query_basic(), close())
     if any(answer.status != OK for answer in answers):
@@ -217,7 +234,7 @@ def _put_basic(live: Live, name: str, has: Properties, asked: frozenset[Property
         done.add(Property.TIMES)
     if found.created == wanted.created:
         done.add(Property.CREATED)
-    if (found.attributes ^ (has.attributes or 0)) & TELLING == 0:
+    if (found.attributes ^ (has.attributes or 0)) & TELLING & ~withheld == 0:
         done.add(Property.ATTRIBUTES)
     return done
 

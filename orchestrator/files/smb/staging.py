@@ -20,6 +20,7 @@ from orchestrator.files.proving import prove_same
 from orchestrator.files.readers import Opening, Reader, open_local
 from orchestrator.files.smb.connection import ConnectionLost
 from orchestrator.files.smb.facts import kept_time, set_times
+from orchestrator.files.smb.fitting import SmbFitting
 from orchestrator.files.smb.holding import HeldFolder, look
 from orchestrator.files.smb.listing import nanoseconds
 from orchestrator.files.smb.packets import SAME_FILE, Request, flush, write
@@ -52,7 +53,16 @@ class SmbStaging:
     block: int = BLOCK
     opening: Opening = open_local
 
-    def staged(self, source: SourcePath, entry: Entry, enter: Enter, name: str, replace: bool, check: Check) -> Placed:
+    def staged(
+        self,
+        source: SourcePath,
+        entry: Entry,
+        enter: Enter,
+        name: str,
+        replace: bool,
+        check: Check,
+        fitting: SmbFitting | None = None,
+    ) -> Placed:
         """Copy `entry` to the free or (`replace`) the taken name `name`; the file is the caller's alone.
 
         FileError, or whatever `check` raises; then nothing is left of the copy but, of a large file that was
@@ -60,6 +70,8 @@ class SmbStaging:
         """
         reading = self.opening(source, entry)
         try:
+            if fitting is not None:
+                fitting.look(reading)
             with Translating(Side.TARGET, entry.relative):
                 folder = enter(None)
                 live = folder.share.live()
@@ -74,9 +86,14 @@ class SmbStaging:
             reading.close()
         if self.read_back:
             self._read_back(partial, entry, digest.hexdigest(), check)
+        if fitting is not None:
+            _fit(partial, entry, fitting)
         with Translating(Side.TARGET, entry.relative):
             self._rename(partial, enter, name, replace)
-        return Placed(entry.size, digest.hexdigest())
+        if fitting is None:
+            return Placed(entry.size, digest.hexdigest())
+        fitting.finish(lambda: _at(enter(None), name))
+        return Placed(entry.size, digest.hexdigest(), fitting.fidelity)
 
     def finishing(self, entry: Entry, handle: bytes) -> tuple[Request, ...]:
         """What is set on a partial file that is full, before it gets its name."""
@@ -238,6 +255,20 @@ class _Large:
         for piece in partial.read_again(0, size):
             self._digest.update(piece)
             self._check(len(piece))
+
+
+def _fit(partial: Partial, entry: Entry, fitting: SmbFitting) -> None:
+    """Put on a partial file what it is beside its bytes; after an exception it is gone."""
+    try:
+        with Translating(Side.TARGET, entry.relative):
+            fitting.fit(partial.live, partial.folder.at(partial.name))
+    except BaseException:
+        partial.drop()
+        raise
+
+
+def _at(folder: HeldFolder, name: str) -> tuple[Live, str]:
+    return folder.share.live(), folder.at(name)
 
 
 def again(enter: Enter, work: Callable[[HeldFolder, Live], Result]) -> Result:

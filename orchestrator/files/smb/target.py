@@ -8,41 +8,42 @@ import dataclasses
 import errno
 import os
 import re
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
 from orchestrator.core.entries import NOTHING, Entry, EntryKind, Found, FoundKind, Placed
 from orchestrator.core.errors import DrillLeft, FileError
-from orchestrator.core.fidelity import NO_PROPERTIES, Properties
-from orchestrator.core.paths import PathRefused, SourcePath, TargetPath, check_windows_name, fold, lies_below
+from orchestrator.core.fidelity import BASIC, NO_PROPERTIES, Fidelity, Properties, Property, Wishes
+from orchestrator.core.paths import PathRefused, SourcePath, TargetPath, check_windows_name, lies_below
 from orchestrator.core.reasons import Reason
+from orchestrator.core.sidecar import Left
 from orchestrator.files.checksums import Algorithm
 from orchestrator.files.continuing import BLOCK, FROM_SIZE
 from orchestrator.files.copying import taken
+from orchestrator.files.fitting import Fitter, unchecked
 from orchestrator.files.folders import link_in_path
-from orchestrator.files.probing import PARTIAL_SUFFIX
-from orchestrator.files.readers import Opening, open_local
-from orchestrator.files.smb.asking import granted
+from orchestrator.files.putting_back import PUT_BACK, refuse_changed
+from orchestrator.files.readers import Opening, OpeningStream, no_stream, open_local
+from orchestrator.files.sidecar import Sidecar
 from orchestrator.files.smb.comparing import same_bytes
 from orchestrator.files.smb.connection import ConnectionLost
-from orchestrator.files.smb.facts import ask_room, room, set_times
-from orchestrator.files.smb.holding import HeldFolder, Holding, file_found, look
-from orchestrator.files.smb.packets import Request, close, create, created, flush
+from orchestrator.files.smb.facts import set_times
+from orchestrator.files.smb.fitting import SmbFitter
+from orchestrator.files.smb.holding import HeldFolder, file_found, look
 from orchestrator.files.smb.partial import remove_at
 from orchestrator.files.smb.reading import PiecesReader
 from orchestrator.files.smb.removing import remove_tree
-from orchestrator.files.smb.share import Live, Reaching, Share, Unc, join
+from orchestrator.files.smb.share import Reaching, Share, Unc, join
+from orchestrator.files.smb.shared import Shared, key_of
 from orchestrator.files.smb.shares import Shares
 from orchestrator.files.smb.staging import SmbStaging
 from orchestrator.files.smb.verifying import verify_file
+from orchestrator.files.smb.volume import FILE_ONLY, FOLDER_ONLY, ITSELF, asked_at, flush_all, folds_case, room_at
 from orchestrator.files.staging import partial_name
 from orchestrator.files.translate import Side, Translating, file_error
 
-_FILE_ONLY, _FOLDER_ONLY, _ITSELF, _FOR_BACKUP, _REMOVE_ON_CLOSE = 0x40, 0x1, 0x200000, 0x4000, 0x1000
-_LOOK, _CHANGE, _ADD, _WRITE, _PROBE = 0x00100080, 0x00100180, 0x00100086, 0x00100002, 0x00110080
-_MAKE = 2
+_CHANGE, _ADD = 0x00100180, 0x00100086
 FLUSHED_AT_ONCE = 64
 """Files that are under way to the server's disk at once."""
 
@@ -65,19 +66,22 @@ class SmbTarget:
         continue_from: int = FROM_SIZE,
         block: int = BLOCK,
         opening: Opening = open_local,
+        streams: OpeningStream = no_stream,
     ) -> None:
         self._allow = tuple(allow)
         self._shares = Shares(reach)
         self._staging = SmbStaging(checksum, durable=durable, continue_from=continue_from, block=block, opening=opening)
         self._by_batch = by_batch
-        self._common = _Common()
+        self._streams, self._fitter = streams, SmbFitter(Fitter(None, streams), streams)
+        self._common = Shared()
         self._interrupted: set[TargetPath] = set()
 
-    def hashing(self, checksum: Algorithm, *, read_back: bool = False) -> "SmbTarget":
+    def hashing(self, checksum: Algorithm, sidecar: Sidecar | None = None, *, read_back: bool = False) -> "SmbTarget":
         """This target for one run, as `LocalTarget.hashing`."""
         other = object.__new__(SmbTarget)
         other.__dict__.update(self.__dict__)
         other._staging = dataclasses.replace(self._staging, checksum=checksum, read_back=read_back)
+        other._fitter = SmbFitter(Fitter(sidecar, self._streams), self._streams)
         other._interrupted = set()
         return other
 
@@ -92,7 +96,7 @@ class SmbTarget:
         with Translating(Side.TARGET, root):
             share, allowed, names = self._split_root(root)
             existing = self._nearest(share, allowed, names)
-            share.again(lambda live: _asked(live, existing, _ADD, _FOLDER_ONLY))
+            share.again(lambda live: asked_at(live, existing, _ADD, FOLDER_ONLY))
 
     def look(self, path: TargetPath) -> Found:
         """What stands at `path`; links are not followed, a link is OTHER. FileError when the way there leads through
@@ -108,9 +112,16 @@ class SmbTarget:
                 return NOTHING
 
     def place(
-        self, source: SourcePath, entry: Entry, target: TargetPath, replace: bool, check: Callable[[int], None]
+        self,
+        source: SourcePath,
+        entry: Entry,
+        target: TargetPath,
+        replace: bool,
+        check: Callable[[int], None],
+        wishes: Wishes = BASIC,
     ) -> Placed:
-        """Copy one file as `LocalTarget.place` does. The rights of a copy are those that its folder hands down."""
+        """Copy one file as `LocalTarget.place` does. The rights of a copy are those that its folder hands down, or with
+        FULL those of the backup."""
         with Translating(Side.TARGET, entry.relative):
             above, name = _split(target)
             self._split_root(target.root)
@@ -126,7 +137,8 @@ class SmbTarget:
             if entry.size >= self._staging.continue_from and target not in self._interrupted:
                 # What another run has left may be of another restore point, with the same size and time.
                 self._remove_partial(target)
-            placed = self._staging.staged(source, entry, enter, name, replace, check)
+            fitting = self._fitter.of(source, entry, target, wishes, check)
+            placed = self._staging.staged(source, entry, enter, name, replace, check, fitting)
         except BaseException as error:
             if isinstance(error, FileError) and error.reason is Reason.EXISTS:
                 self._forget_names(target.root, above)
@@ -134,7 +146,7 @@ class SmbTarget:
                 self._interrupted.add(target)
             raise
         finally:
-            self._common.busy.discard(_key(target))
+            self._common.busy.discard(key_of(target))
         with Translating(Side.TARGET, entry.relative):
             folder = enter(None)
             folder.note(name, file_found(entry.size, entry.mtime_ns))
@@ -162,7 +174,7 @@ class SmbTarget:
         with Translating(Side.TARGET, entry.relative):
             folder, found, name = self._standing(target)
             times, path = set_times(entry.mtime_ns), folder.at(name)
-            folder.share.again(lambda live: _asked(live, path, _CHANGE, _FILE_ONLY | _ITSELF, times))
+            folder.share.again(lambda live: asked_at(live, path, _CHANGE, FILE_ONLY | ITSELF, times))
             folder.note(name, file_found(found.size, entry.mtime_ns))
 
     def forget_interrupted(self) -> None:
@@ -183,15 +195,65 @@ class SmbTarget:
         with Translating(Side.TARGET, target.relative):
             folder = self._folder(target.root, target.relative, make=False)
             folder.share.again(
-                lambda live: _asked(live, folder.path, _CHANGE, _FOLDER_ONLY | _ITSELF, set_times(entry.mtime_ns))
+                lambda live: asked_at(live, folder.path, _CHANGE, FOLDER_ONLY | ITSELF, set_times(entry.mtime_ns))
             )
+
+    def dress(self, source: SourcePath, entry: Entry, target: TargetPath, has: Properties, wishes: Wishes) -> Fidelity:
+        """Put on a file or folder that is there what `wishes` want of what it `has`; its content stays as it is."""
+        put_on = self._dressed(source, entry, target, has, wishes)
+        return self._fitter.settle(source, entry, target, has, put_on, wishes)
+
+    def link(
+        self, source: SourcePath, entry: Entry, target: TargetPath, has: Properties, replace: bool, wishes: Wishes
+    ) -> Placed:
+        """No link is made on a share: its text is left over for the sidecar."""
+        put_on = frozenset[Property](), frozenset({Property.LINK})
+        return Placed(0, "", self._fitter.settle(source, entry, target, has, put_on, wishes))
+
+    def link_text(self, target: TargetPath) -> str | None:
+        """Nothing: what a link on a share says is not read."""
+        return None
+
+    def name_again(self, first: TargetPath, target: TargetPath, replace: bool) -> None:
+        """FileError: no file of a share is given a second name."""
+        raise FileError(
+            reason=Reason.WRITE_ERROR, guest_path=target.relative, what="files on a share are not given further names"
+        )
+
+    def one_file(self, first: TargetPath, target: TargetPath) -> bool:
+        """Whether two names are those of one file; on a share none is given two."""
+        return False
+
+    def put_back(self, left: Left, target: TargetPath, *, dry: bool = False) -> frozenset[Property]:
+        """Put on what waited in a sidecar, as `LocalTarget.put_back`."""
+        entry = Entry(target.relative, left.kind, left.size, left.mtime_ns)
+        if left.kind is EntryKind.LINK:
+            return frozenset({Property.LINK})
+        with Translating(Side.TARGET, target.relative):
+            found = self._stands_now(target)
+        refuse_changed(left.kind, entry, found, target.relative)
+        if dry:
+            return frozenset()
+        return self._dressed(SourcePath(target.root, target.relative), entry, target, left.properties, PUT_BACK)[1]
+
+    def _dressed(
+        self, source: SourcePath, entry: Entry, target: TargetPath, has: Properties, wishes: Wishes
+    ) -> tuple[frozenset[Property], frozenset[Property]]:
+        with Translating(Side.TARGET, target.relative):
+            if entry.kind is EntryKind.FOLDER:
+                folder = self._folder(target.root, target.relative, make=False)
+                path = folder.path
+            else:
+                folder, _, name = self._standing(target)
+                path = folder.at(name)
+            return folder.share.again(lambda live: self._fitter.put(live, path, source, entry, has, wishes, unchecked))
 
     def free_space(self, root: str) -> int:
         """Bytes free for this account where `root` is or will be; FileError when that cannot be told."""
         with Translating(Side.TARGET, root):
             share, allowed, names = self._split_root(root)
             existing = self._nearest(share, allowed, names)
-            return share.again(lambda live: _room_at(live, existing))
+            return share.again(lambda live: room_at(live, existing))
 
     def folds_case(self, root: str) -> bool:
         """Whether the share takes names that differ only in letter case for one: tried out with a file that the server
@@ -199,19 +261,20 @@ class SmbTarget:
         try:
             share, allowed, names = self._split_root(root)
             existing = self._nearest(share, allowed, names)
-            return share.again(lambda live: _folds_case(live, existing))
+            return share.again(lambda live: folds_case(live, existing))
         except (OSError, FileError):
             return False
 
     def flush(self) -> None:
         """Return when everything written so far would survive a power cut of the server."""
+        self._fitter.flush()
         while some := self._common.take_unflushed(FLUSHED_AT_ONCE):
             try:
                 with Translating(Side.TARGET, some[0][1]):
                     try:
-                        _flush(some)
+                        flush_all(some)
                     except ConnectionLost:
-                        _flush(some)
+                        flush_all(some)
             except BaseException:
                 self._common.add_unflushed(some)  # the next flush must not speak for them
                 raise
@@ -233,11 +296,20 @@ class SmbTarget:
             cause = error.strerror if isinstance(error, OSError) else None
             raise DrillLeft(folder=folder, cause=cause or error) from error
 
+    def _stands_now(self, target: TargetPath) -> Found:
+        """What the server itself says of a path, whatever is remembered of it. OSError."""
+        above, _, name = target.relative.rpartition("/")
+        try:
+            folder = self._folder(target.root, above, make=False)
+        except FileNotFoundError:
+            return NOTHING
+        return folder.share.again(lambda live: look(live, folder.at(name)))
+
     def _standing(self, target: TargetPath) -> tuple[HeldFolder, Found, str]:
         """(its folder, what the server tells of it now, its name) of a file that stands at `target`. OSError."""
         above, name = _split(target)
         folder = self._folder(target.root, above, make=False)
-        found = folder.share.again(lambda live: look(live, folder.at(name)))
+        found = self._stands_now(target)
         if found.kind is FoundKind.NOTHING:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
         if found.kind is FoundKind.OTHER:
@@ -288,43 +360,9 @@ class SmbTarget:
         return share, join(*names[:first]), tuple(names[first:])
 
 
-class _Common:
-    """What the targets of several runs have in common."""
-
-    def __init__(self) -> None:
-        self.holding = Holding()
-        self.splits: dict[str, tuple[str, int]] = {}
-        self._unflushed: list[tuple[Share, str]] = []
-        self.busy: set[tuple[str, str]] = set()
-        self._lock = threading.Lock()
-
-    def claim(self, target: TargetPath) -> bool:
-        """Whether this is the only copy of this process that writes `target`."""
-        key = _key(target)
-        with self._lock:
-            free = key not in self.busy
-            self.busy.add(key)
-        return free
-
-    def add_unflushed(self, files: Sequence[tuple[Share, str]]) -> None:
-        """Remember files by share and path."""
-        with self._lock:
-            self._unflushed.extend(files)
-
-    def take_unflushed(self, count: int) -> list[tuple[Share, str]]:
-        """Some of those that were remembered, which are forgotten."""
-        with self._lock:
-            taken, self._unflushed = self._unflushed[:count], self._unflushed[count:]
-        return taken
-
-
 def _no_more() -> Properties:
     """Nothing is asked of a copy beside its bytes."""
     return NO_PROPERTIES
-
-
-def _key(target: TargetPath) -> tuple[str, str]:
-    return fold(target.root), fold(target.relative)
 
 
 def _names(path: str) -> list[str]:
@@ -356,45 +394,3 @@ def _checked(name: str) -> str:
     except PathRefused as error:
         raise FileError(reason=error.reason, guest_path=name, what=str(error)) from error
     return name
-
-
-def _asked(live: Live, path: str, access: int, options: int, *more: Request) -> None:
-    """Open what is at a path, send `more` on, close it. OSError when any of it is refused."""
-    exchange = live.connection.ask([create(path, access, options | _FOR_BACKUP), *more, close()])
-    live.connection.wait(exchange)
-    for place in range(len(more) + 1):
-        granted(exchange.answer(place), path)
-
-
-def _room_at(live: Live, path: str) -> int:
-    exchange = live.connection.ask([create(path, _LOOK, _FOLDER_ONLY | _FOR_BACKUP), ask_room(), close()])
-    live.connection.wait(exchange)
-    granted(exchange.answer(0), path)
-    return room(exchange.answer(1), path)
-
-
-def _folds_case(live: Live, folder: str) -> bool:
-    name = f".case-{os.urandom(8).hex()}{PARTIAL_SUFFIX}"
-    options = _FILE_ONLY | _ITSELF | _REMOVE_ON_CLOSE
-    exchange = live.connection.ask([create(join(folder, name), _PROBE, options, _MAKE)])
-    live.connection.wait(exchange)
-    handle = created(granted(exchange.answer(0), name).message).handle
-    try:
-        return look(live, join(folder, name.upper())).kind is not FoundKind.NOTHING
-    finally:
-        live.connection.ask([close(handle)])
-
-
-def _flush(files: Sequence[tuple[Share, str]]) -> None:
-    """Have files flushed by name, all under way at once. One that somebody has taken away meanwhile needs it no
-    more."""
-    asked = []
-    for share, path in files:
-        live = share.live()
-        chain = create(path, _WRITE, _FILE_ONLY | _ITSELF | _FOR_BACKUP), flush(), close()
-        asked.append((path, live, live.connection.ask(chain)))
-    for path, live, exchange in asked:
-        live.connection.wait(exchange)
-        with suppress(FileNotFoundError):
-            granted(exchange.answer(0), path)
-            granted(exchange.answer(1), path)

@@ -1,0 +1,61 @@
+"""What is asked of a share besides its files: the room on it, its letter case, and that it writes to its disk."""
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+
+from orchestrator.core.entries import FoundKind
+from orchestrator.files.probing import PARTIAL_SUFFIX
+from orchestrator.files.smb.asking import granted
+from orchestrator.files.smb.facts import ask_room, room
+from orchestrator.files.smb.holding import look
+from orchestrator.files.smb.packets import Request, close, create, created, flush
+from orchestrator.files.smb.share import Live, Share, join
+
+FILE_ONLY, FOLDER_ONLY, ITSELF, FOR_BACKUP, _REMOVE_ON_CLOSE = 0x40, 0x1, 0x200000, 0x4000, 0x1000
+_LOOK, _WRITE, _PROBE = 0x00100080, 0x00100002, 0x00110080
+_MAKE = 2
+
+
+def asked_at(live: Live, path: str, access: int, options: int, *more: Request) -> None:
+    """Open what is at a path, send `more` on, close it. OSError when any of it is refused."""
+    exchange = live.connection.ask([create(path, access, options | FOR_BACKUP), *more, close()])
+    live.connection.wait(exchange)
+    for place in range(len(more) + 1):
+        granted(exchange.answer(place), path)
+
+
+def room_at(live: Live, path: str) -> int:
+    """Bytes free for the account at a folder. OSError."""
+    exchange = live.connection.ask([create(path, _LOOK, FOLDER_ONLY | FOR_BACKUP), ask_room(), close()])
+    live.connection.wait(exchange)
+    granted(exchange.answer(0), path)
+    return room(exchange.answer(1), path)
+
+
+def folds_case(live: Live, folder: str) -> bool:
+    """Whether a folder takes names that differ only in letter case for one. OSError when that cannot be tried."""
+    name = f".case-{os.urandom(8).hex()}{PARTIAL_SUFFIX}"
+    options = FILE_ONLY | ITSELF | _REMOVE_ON_CLOSE
+    exchange = live.connection.ask([create(join(folder, name), _PROBE, options, _MAKE)])
+    live.connection.wait(exchange)
+    handle = created(granted(exchange.answer(0), name).message).handle
+    try:
+        return look(live, join(folder, name.upper())).kind is not FoundKind.NOTHING
+    finally:
+        live.connection.ask([close(handle)])
+
+
+def flush_all(files: Sequence[tuple[Share, str]]) -> None:
+    """Have files flushed by name, all under way at once. One that somebody has taken away meanwhile needs it no
+    more."""
+    asked = []
+    for share, path in files:
+        live = share.live()
+        chain = create(path, _WRITE, FILE_ONLY | ITSELF | FOR_BACKUP), flush(), close()
+        asked.append((path, live, live.connection.ask(chain)))
+    for path, live, exchange in asked:
+        live.connection.wait(exchange)
+        with suppress(FileNotFoundError):
+            granted(exchange.answer(0), path)
+            granted(exchange.answer(1), path)

@@ -1,0 +1,199 @@
+"""Copies from share to share with all that files are beside their bytes; what a share cannot hold is in the sidecar."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from orchestrator.core.entries import Entry, EntryKind, Placed
+from orchestrator.core.errors import FileError
+from orchestrator.core.fidelity import Kept, Metadata, Properties, Property, Stream, Wishes
+from orchestrator.core.paths import SourcePath, TargetPath
+from orchestrator.core.reasons import Reason
+from orchestrator.core.sddl import from_sddl, to_sddl
+from orchestrator.core.sidecar import Left
+from orchestrator.files import LocalSource, Sidecar, read_sidecar
+from orchestrator.files.smb import SmbSource, SmbTarget
+from tests.rooms.test_smb_properties import (
+    ARCHIVE,
+    BORN,
+    HIDDEN,
+    READ_ONLY,
+    SDDL,
+    SEEN,
+    WRITTEN,
+    content,
+    dress,
+    scanned,
+    windows_like,
+)
+from tests.support.disk import entry_of, put
+from tests.support.samba import Samba, smb_source, smb_target
+
+NUMBERS = itertools.count()
+FULL = Wishes(Metadata.FULL)
+LARGE = (3 << 20) + 7
+WINDOWS = {Property.CREATED, Property.TIMES, Property.ATTRIBUTES, Property.DESCRIPTOR, Property.STREAMS}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Samba]:
+    with windows_like() as running:
+        yield running
+
+
+@dataclass
+class Ground:
+    """A folder of a share to copy from, one to copy to, and a sidecar."""
+
+    server: Samba
+    name: str
+    disk: Path
+    source: SmbSource
+    target: SmbTarget
+    sidecar: Path
+
+    @property
+    def roots(self) -> tuple[str, str]:
+        return self.server.unc("share", self.name, "from"), self.server.unc("share", self.name, "to")
+
+    def dressed(self, relative: str, has: Properties, streams: dict[str, bytes] | None = None) -> None:
+        done, left = dress(self.server, f"{self.name}\\from\\{relative}", has, streams)
+        assert (bool(done), left) == (True, frozenset())
+
+    def placed(self, relative: str, *, replace: bool = False, wishes: Wishes = FULL) -> Placed:
+        entry = scanned(self.source, self.roots[0])[relative]
+        self.source.expect(self.roots[0], [entry], wishes.reads_properties)
+        target = TargetPath(self.roots[1], relative)
+        return self.target.place(SourcePath(self.roots[0], relative), entry, target, replace, lambda _: None, wishes)
+
+    def told(self, relative: str) -> Properties:
+        """What the copy is beside its bytes."""
+        entry = scanned(self.source, self.roots[1])[relative]
+        return self.source.properties(SourcePath(self.roots[1], relative), entry)
+
+    def lines(self) -> list[Left]:
+        return [line for line in read_sidecar(self.sidecar) if isinstance(line, Left)]
+
+
+@pytest.fixture
+def ground(server: Samba, tmp_path: Path) -> Iterator[Ground]:
+    name = f"test-{next(NUMBERS)}"
+    disk = server.shares["share"] / name
+    for one in ("from", "to"):
+        (disk / one).mkdir(parents=True)
+    with ExitStack() as stack:
+        source = stack.enter_context(closing(smb_source(server)))
+        sidecar = stack.enter_context(closing(Sidecar(tmp_path / "run")))
+        target = smb_target(server, [server.unc("share", name, "to")], opening=source.open, streams=source.open_stream)
+        stack.enter_context(closing(target))
+        yield Ground(server, name, disk, source, target.hashing("blake3", sidecar), tmp_path / "run")
+
+
+HAS = Properties(
+    created_ns=BORN,
+    accessed_ns=SEEN,
+    modified_ns=WRITTEN,
+    attributes=HIDDEN | READ_ONLY | ARCHIVE,
+    descriptor=from_sddl(SDDL),
+    streams=(Stream("Zone.Identifier", 26), Stream("größe", 70_000)),
+)
+STREAMS = {"Zone.Identifier": b"[ZoneTransfer]\r\nZoneId=3\r\n", "größe": bytes(70_000)}
+
+
+@pytest.mark.parametrize("size", [0, 5, LARGE])
+def test_a_copy_on_a_share_is_the_same_in_everything(ground: Ground, size: int) -> None:
+    put(ground.disk / "from" / "file", data := os.urandom(size))
+    ground.dressed("file", HAS, STREAMS)
+    placed = ground.placed("file")
+    assert placed.fidelity == dict.fromkeys(WINDOWS, Kept.KEPT)
+    found = ground.told("file")
+    assert (found.created_ns, found.accessed_ns, found.modified_ns) == (BORN, SEEN, WRITTEN)
+    assert found.attributes == HIDDEN | READ_ONLY | ARCHIVE
+    assert found.descriptor is not None
+    assert to_sddl(found.descriptor) == SDDL
+    entry = scanned(ground.source, ground.roots[1])["file"]
+    for one in found.streams:
+        reading = ground.source.open_stream(SourcePath(ground.roots[1], "file"), entry, one.name)
+        assert content(reading) == STREAMS[one.name]
+    assert {one.name for one in found.streams} == STREAMS.keys()
+    assert (ground.disk / "to" / "file").read_bytes() == data
+    assert ground.lines() == []
+
+
+def test_a_read_only_copy_is_replaced_whole_and_nothing_is_left_beside_it(ground: Ground) -> None:
+    for data in (b"first", b"second"):
+        put(ground.disk / "from" / "file", data)
+        ground.dressed("file", HAS, STREAMS)
+        ground.placed("file", replace=True)
+        (ground.disk / "from" / "file").unlink()
+        assert (ground.disk / "to" / "file").read_bytes() == data
+    assert ground.told("file").attributes == HIDDEN | READ_ONLY | ARCHIVE
+    assert [one.name for one in (ground.disk / "to").iterdir() if not one.name.startswith(".streams")] == ["file"]
+
+
+def test_without_a_wish_for_more_nothing_more_is_put_on(ground: Ground) -> None:
+    put(ground.disk / "from" / "file")
+    ground.dressed("file", HAS, STREAMS)
+    assert ground.placed("file", wishes=Wishes()).fidelity == {}
+    found = ground.told("file")
+    assert (found.modified_ns, found.streams) == (WRITTEN, ())
+
+
+def test_a_folder_gets_what_it_was_after_its_content(ground: Ground) -> None:
+    (ground.disk / "from" / "folder").mkdir()
+    has = Properties(created_ns=BORN, modified_ns=WRITTEN, descriptor=from_sddl(SDDL), streams=(Stream("note", 4),))
+    ground.dressed("folder", has, {"note": b"here"})
+    source, target = SourcePath(ground.roots[0], "folder"), TargetPath(ground.roots[1], "folder")
+    entry = Entry("folder", EntryKind.FOLDER)
+    ground.target.make_folder(target)
+    fidelity = ground.target.dress(source, entry, target, ground.source.properties(source, entry), FULL)
+    assert fidelity[Property.DESCRIPTOR] is fidelity[Property.STREAMS] is fidelity[Property.TIMES] is Kept.KEPT
+    found = ground.told("folder")
+    assert (found.created_ns, found.modified_ns, found.streams) == (BORN, WRITTEN, has.streams)
+
+
+def test_what_a_share_cannot_hold_waits_in_the_sidecar_and_can_be_put_on_another(
+    ground: Ground, server: Samba, tmp_path: Path
+) -> None:
+    put(tmp_path / "file", b"content", mode=0o640)
+    os.setxattr(tmp_path / "file", "user.note", b"here")
+    local, entry = LocalSource(), entry_of(tmp_path / "file")
+    root = ground.roots[1]
+    with (
+        closing(smb_target(server, [root], opening=local.open, streams=local.open_stream)) as target,
+        closing(Sidecar(tmp_path / "other")) as sidecar,
+    ):
+        placed = target.hashing("blake3", sidecar).place(
+            SourcePath(str(tmp_path), "file"), entry, TargetPath(root, "file"), False, lambda _: None, FULL
+        )
+    assert placed.fidelity[Property.MODE] is placed.fidelity[Property.XATTRS] is Kept.SIDECAR
+    assert placed.fidelity[Property.TIMES] is Kept.KEPT
+    (line,) = read_sidecar(tmp_path / "other")
+    assert isinstance(line, Left)
+    assert (line.target, line.properties.mode, line.properties.xattrs) == (
+        f"{root}/file", 0o640, {"user.note": b"here"},
+    )  # fmt: skip
+
+
+def test_a_sidecar_is_put_on_the_file_that_it_is_of_and_on_no_other(ground: Ground) -> None:
+    put(ground.disk / "from" / "file", b"content")
+    ground.placed("file", wishes=Wishes())
+    mtime_ns = scanned(ground.source, ground.roots[1])["file"].mtime_ns
+    left = Left("", EntryKind.FILE, 7, mtime_ns, Properties(created_ns=BORN, descriptor=from_sddl(SDDL)))
+    target = TargetPath(ground.roots[1], "file")
+    assert ground.target.put_back(left, target, dry=True) == frozenset()
+    assert ground.told("file").created_ns != BORN
+    assert ground.target.put_back(left, target) == frozenset()
+    found = ground.told("file")
+    assert found.created_ns == BORN
+    assert found.descriptor is not None
+    assert to_sddl(found.descriptor) == SDDL
+    put(ground.disk / "to" / "file", b"somebody else's")
+    with pytest.raises(FileError) as told:
+        ground.target.put_back(left, target)
+    assert told.value.reason is Reason.CHANGED
