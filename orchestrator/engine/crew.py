@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection
 
 from orchestrator.core.entries import EntryKind, Outcome
 from orchestrator.core.errors import MountLost
+from orchestrator.core.fidelity import Metadata
 from orchestrator.core.job import Conflict
 from orchestrator.engine.copying import Copier
 from orchestrator.engine.hiring import Hiring
@@ -282,7 +283,8 @@ def _suits(batch: Batch) -> bool:
         and all(
             work.entry.size < SMALL
             and work.entry.kind in (EntryKind.FILE, EntryKind.FOLDER)
-            and work.entry.identity is None  # its other names may be met in another process
+            # Its other names may be met in another process.
+            and (work.entry.identity is None or work.wishes.metadata is not Metadata.FULL)
             for work in batch.works
         )
     )
