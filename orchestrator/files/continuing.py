@@ -14,7 +14,7 @@ from orchestrator.core.errors import FileError
 from orchestrator.core.reasons import Reason
 from orchestrator.files.checksums import Digest
 from orchestrator.files.copying import own_buffer
-from orchestrator.files.folders import Folder
+from orchestrator.files.folder import Folder
 from orchestrator.files.readers import Reader
 from orchestrator.files.system import read_into
 

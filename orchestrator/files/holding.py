@@ -20,7 +20,7 @@ from orchestrator.core.paths import TargetPath
 from orchestrator.core.replaced import Aside
 from orchestrator.files.checksums import Digest
 from orchestrator.files.copying import own_buffer
-from orchestrator.files.folders import Folder
+from orchestrator.files.folder import Folder
 from orchestrator.files.rename import exchange, link_new, move_new
 from orchestrator.files.system import read_into
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from orchestrator.core.fidelity import Properties, Property, Wishes
-from orchestrator.files.folders import Folder
+from orchestrator.files.folder import Folder
 from orchestrator.files.owners import wanted_owner
 from orchestrator.files.staging import partial_name
 

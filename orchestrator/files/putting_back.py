@@ -8,7 +8,7 @@ from orchestrator.core.entries import Entry, EntryKind, Found, FoundKind
 from orchestrator.core.errors import FileError
 from orchestrator.core.fidelity import LinkPolicy, Metadata, Properties, Property, Wishes
 from orchestrator.core.reasons import Reason
-from orchestrator.files.folders import Folder
+from orchestrator.files.folder import Folder
 from orchestrator.files.linking import make_link
 
 PUT_BACK = Wishes(Metadata.FULL, links=LinkPolicy.LINK)

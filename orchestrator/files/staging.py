@@ -19,7 +19,7 @@ from orchestrator.files.checksums import Algorithm, Digest, new_digest
 from orchestrator.files.continuing import BLOCK, FROM_SIZE, leave_behind, take_up, worth_keeping
 from orchestrator.files.copying import BUFFER, copy_bytes, own_buffer
 from orchestrator.files.fitting import BARE, Fitting
-from orchestrator.files.folders import Folder
+from orchestrator.files.folder import Folder
 from orchestrator.files.probing import PARTIAL_SUFFIX
 from orchestrator.files.proving import prove_content
 from orchestrator.files.readers import Opening, Reader, open_local

@@ -21,7 +21,8 @@ from orchestrator.files.comparing import same_bytes
 from orchestrator.files.continuing import BLOCK, FROM_SIZE
 from orchestrator.files.copying import taken
 from orchestrator.files.fitting import Fitter, staged_as
-from orchestrator.files.folders import Folder, checked_name, open_root
+from orchestrator.files.folder import Folder
+from orchestrator.files.folders import checked_name, open_root
 from orchestrator.files.holding import Standing, free_name, read_standing, set_aside
 from orchestrator.files.manifest import verify_file
 from orchestrator.files.probing import folds_case

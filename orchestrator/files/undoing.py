@@ -13,7 +13,8 @@ from orchestrator.core.errors import FileError
 from orchestrator.core.paths import HOLDING, TargetPath
 from orchestrator.core.replaced import Aside, Fate, Undone
 from orchestrator.files.checksums import Algorithm, new_digest, proving
-from orchestrator.files.folders import Folder, checked_name
+from orchestrator.files.folder import Folder
+from orchestrator.files.folders import checked_name
 from orchestrator.files.holding import Standing, read_standing
 from orchestrator.files.rename import exchange, move_new
 from orchestrator.files.target import LocalTarget

@@ -9,7 +9,8 @@ from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.core.sidecar import Left
 from orchestrator.files.dressing import dress
 from orchestrator.files.fitting import Fitter
-from orchestrator.files.folders import Folder, checked_name
+from orchestrator.files.folder import Folder
+from orchestrator.files.folders import checked_name
 from orchestrator.files.linking import forgetting, make_link, name_again
 from orchestrator.files.putting_back import PUT_BACK, link_again, refuse_changed
 from orchestrator.files.translate import Side, Translating
