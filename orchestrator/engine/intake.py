@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
-from anyio import current_time, sleep, to_thread
+from anyio import current_time, fail_after, sleep, to_thread
 
 from orchestrator.core.drops import DONE, FAILED, DropRow, DropState
 from orchestrator.core.errors import DropFolderUnusable, ExitCode, JobInvalid, JobUnreadable
@@ -27,6 +27,9 @@ WITHDRAWN_EVERY = 15.0
 
 SLICE = 1.0
 """Seconds a thread may wait for the folder, so that it is over soon after nobody waits for it any more."""
+
+ANSWER_WITHIN = 60.0
+"""Seconds that an answer to a job may take; then it is given when the folder can be used again."""
 
 DEATHS = 4
 """A job during which the process has died this often is not begun again by itself."""
@@ -248,7 +251,7 @@ class Intake:
 
     async def finish(self, row: DropRow, code: ExitCode, line: str) -> None:
         """End a job, first in the journal and then with its answer beside it. When the folder cannot be written to, the
-        answer is given later."""
+        answer is given later; one that hangs is waited for only so long."""
         row = replace(row, state=DropState.ENDED, ended=self._clock(), exit_code=int(code), line=line)
         await self._books.ask(self._drops.write_drop, row)
         try:
@@ -259,7 +262,12 @@ class Intake:
         self._emit(JobEnded(self._clock(), row.id, row.job, row.run, int(code), _folder_of(row), line))
 
     async def _answer(self, row: DropRow) -> None:
-        await _in_thread(self._put_beside, row)
+        try:
+            with fail_after(ANSWER_WITHIN):
+                await _in_thread(self._put_beside, row)
+        except TimeoutError as error:
+            cause = f"it has not answered for {ANSWER_WITHIN:g} s"
+            raise DropFolderUnusable(folder=_folder_of(row), cause=cause) from error
 
     def _put_beside(self, row: DropRow) -> None:
         beside = self._files_of(row.run) if row.run else {}

@@ -149,7 +149,11 @@ class Serving:
         if await self._books.ask(self._pauses.paused):
             self._set_paused(True)
             self._emit(QueuePaused(self._clock(), True))
-        await self._intake.recover()
+        try:
+            with stop.forestalls():  # the drop folder may hang
+                await self._intake.recover()
+        except StoppedEarly:
+            return
         self._started = True
         if await self._books.ask(self._leases.open_leases):
             self._sweep_at = self._clock()
@@ -302,7 +306,8 @@ class Serving:
             running = self._queue.begin(one, mine)
             task_status.started()
             try:
-                content = await to_thread.run_sync(self._jobs.content, running.row)
+                with mine.forestalls():  # the drop folder may hang
+                    content = await to_thread.run_sync(self._jobs.content, running.row, abandon_on_cancel=True)
                 if content is None:
                     await self._end(running, ExitCode.STOPPED, "withdrawn: its file was removed from active")
                     return
@@ -382,7 +387,7 @@ class Serving:
 
     async def _obey(self) -> None:
         while True:
-            for ask in await to_thread.run_sync(self._asked):
+            for ask in await to_thread.run_sync(self._asked, abandon_on_cancel=True):
                 if not await self.do(ask):
                     self._emit(Notice(self._clock(), f"no run {ask.run} is going on; nothing to {ask.word}"))
             await sleep(OBEY_EVERY)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from anyio import Event, move_on_after, to_thread
+from anyio import Event, fail_after, move_on_after, to_thread
 
 from orchestrator.core.drops import DropRow, DropState, ScheduleRow
 from orchestrator.core.errors import DropFolderUnusable
@@ -19,6 +19,9 @@ from orchestrator.engine.queueing import Queue
 
 LOOK_AT_LEAST_EVERY = 60.0
 """Seconds after which the clock is looked at although nothing is due: wall clocks are set."""
+
+PUT_WITHIN = 30.0
+"""Seconds that the file of one turn may take to be written; then it is tried again."""
 
 
 @dataclass(slots=True)
@@ -82,7 +85,7 @@ class Timetable:
         standing.see(seen)
         await self._books.ask(self._schedules.write_schedule, ScheduleRow(job.name, seen))
         if old is not None:
-            await to_thread.run_sync(self._jobs.forget, old.row)
+            await to_thread.run_sync(self._jobs.forget, old.row, abandon_on_cancel=True)
         self.stir()
         return [] if old is None else [old.row]
 
@@ -106,9 +109,10 @@ class Timetable:
                 for one in list(self._standing.values()):
                     await self._look_at(one)
                 pause, told = self._pause(), False
-            except DropFolderUnusable as error:
+            except (DropFolderUnusable, TimeoutError) as error:
                 if not told:
-                    self._emit(Notice(self._clock(), f"a job that is due waits: {error}"))
+                    why = str(error) or f"the drop folder has not answered for {PUT_WITHIN:g} s"
+                    self._emit(Notice(self._clock(), f"a job that is due waits: {why}"))
                 told = True
             with move_on_after(pause):
                 await changed.wait()
@@ -132,12 +136,13 @@ class Timetable:
         await self._books.ask(self._schedules.write_schedule, ScheduleRow(one.job.name, now))
 
     async def _begin(self, one: Standing, time: datetime) -> None:
-        content = await to_thread.run_sync(self._jobs.content, one.row)
+        content = await to_thread.run_sync(self._jobs.content, one.row, abandon_on_cancel=True)
         if content is None:
             return  # somebody has withdrawn it, which the intake finds out
         row = replace(one.row, id=_turn_id(one.row, time), taken=self._clock(), due=time, state=DropState.WAITING)
         await self._books.ask(self._drops.write_drop, row)  # first: a claim without a row would be taken for a new job
-        await to_thread.run_sync(self._jobs.put, row, content)
+        with fail_after(PUT_WITHIN, shield=True):  # a row whose file is not there would count as withdrawn
+            await to_thread.run_sync(self._jobs.put, row, content, abandon_on_cancel=True)
         self._queue.add(row, one.job)
 
     def _tell(self, one: Standing, times: Iterable[datetime], cause: str) -> None:

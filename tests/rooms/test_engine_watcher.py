@@ -445,6 +445,59 @@ def test_a_stop_leaves_what_was_running_to_the_next_start(tell: Tell) -> None:
     assert world.lines("a")[0].startswith("exit 0")
 
 
+@pytest.mark.parametrize("method", ["look", "wait", "read", "claim", "claimed", "content", "put", "end", "first"])
+def test_a_drop_folder_that_hangs_does_not_keep_the_watcher_from_ending(tell: Tell, method: str) -> None:
+    world = World(utc("2026-11-25 00:00"), lengths={"a": 3600, "b": 3600})
+
+    async def story() -> None:
+        world.folder.drop(job_text("a"), "a.toml")
+        world.folder.drop(job_text("turns", schedule="5 * * * *"), "turns.toml")
+        async with world.watcher():
+            await world.until(utc("2026-11-25 00:02"))
+            world.folder.drop(job_text("b"), "b.toml")
+            world.folder.hang = {method}
+            await world.until(utc("2026-11-25 02:00"))
+        assert world.now() < utc("2026-11-25 02:05"), "whoever asks to stop waits for no dead share"
+
+    tell(story)
+
+
+def test_a_watcher_that_begins_on_a_drop_folder_that_hangs_can_be_stopped(tell: Tell) -> None:
+    world = World(utc("2026-11-25 00:00"), lengths={"a": 3600})
+
+    async def story() -> None:
+        world.folder.drop(job_text("a"), "a.toml")
+        async with world.watcher():
+            await world.until(utc("2026-11-25 00:10"))
+        world.folder.hang = {"content", "claimed"}
+        async with world.watcher():
+            await world.until(utc("2026-11-25 00:20"))
+        world.folder.hang = set()
+        async with world.watcher():
+            await world.until(utc("2026-11-25 02:00"))
+
+    tell(story)
+    assert [line[:6] for line in world.lines("a")] == ["exit 0"]
+
+
+def test_an_answer_that_a_hanging_folder_does_not_take_is_given_when_it_can_be_used_again(tell: Tell) -> None:
+    world = World(utc("2026-11-25 00:00"), lengths={"a": 600})
+
+    async def story() -> None:
+        world.folder.drop(job_text("a"), "a.toml")
+        async with world.watcher():
+            await world.until(utc("2026-11-25 00:05"))
+            world.folder.hang = {"end"}
+            await world.until(utc("2026-11-25 00:15"))
+            assert [line[:6] for line in world.lines("a")] == ["exit 0"]
+            assert any("has not answered" in event.message for event in world.told(Notice))
+            world.folder.hang = set()
+            await world.until(utc("2026-11-25 00:20"))
+
+    tell(story)
+    assert [(job, folder) for job, folder, _ in world.folder.ended] == [("a", "done")]
+
+
 def test_one_run_is_stopped_by_an_operator_and_is_answered_while_the_others_go_on(tell: Tell) -> None:
     world = World(utc("2026-11-25 00:00"), lengths={"a": 3600, "b": 3600})
 

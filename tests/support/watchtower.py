@@ -37,6 +37,9 @@ from tests.support.fakes import MemoryJournal
 
 TAG = "abc123"
 
+LONGEST = 40 * 86400.0
+"""Seconds of virtual time after which a story has got stuck."""
+
 
 class _Jumping(selectors.DefaultSelector):
     """Instead of waiting for a timer, the clock is put forward."""
@@ -50,6 +53,7 @@ class _Jumping(selectors.DefaultSelector):
         if not found and timeout != 0:
             assert timeout is not None, "everybody waits for somebody else"
             self.now += timeout
+            assert self.now < LONGEST, "the story does not come to its end"
         return found
 
 
@@ -64,11 +68,28 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._jumping.now
 
 
-async def _at_once(function: Callable[..., Any], *arguments: Any, **_: Any) -> Any:
-    """In place of a thread. The wait for the drop folder takes virtual time; all else takes none."""
+class _Hangs(BaseException):
+    """Raised where a real thread would not come back."""
+
+
+def _hang(*_: Any) -> None:
+    raise _Hangs
+
+
+async def _at_once(
+    function: Callable[..., Any], *arguments: Any, abandon_on_cancel: bool = False, limiter: Any = None
+) -> Any:
+    """In place of a thread. The wait for the drop folder takes virtual time; all else takes none. A thread that is not
+    abandoned is waited for, whoever is cancelled."""
     await anyio.lowlevel.checkpoint()
-    found = function(*arguments)
-    return await found if isinstance(found, Coroutine) else found
+    try:
+        found = function(*arguments)
+    except _Hangs:
+        found = anyio.sleep_forever()
+    if not isinstance(found, Coroutine):
+        return found
+    with anyio.CancelScope(shield=not abandon_on_cancel):
+        return await found
 
 
 def in_virtual_time(story: Callable[[], Awaitable[None]], patch: pytest.MonkeyPatch) -> None:
@@ -88,7 +109,8 @@ def in_virtual_time(story: Callable[[], Awaitable[None]], patch: pytest.MonkeyPa
 
 @dataclass
 class MemoryFolder:
-    """Incoming and ClaimedJobs over dictionaries. With `trouble`, nothing can be done with it."""
+    """Incoming and ClaimedJobs over dictionaries. With `trouble`, nothing can be done with it; the methods in `hang` do
+    not come back."""
 
     incoming: dict[str, tuple[bytes, int]] = field(default_factory=dict)
     active: dict[str, tuple[str, bytes]] = field(default_factory=dict)
@@ -96,6 +118,12 @@ class MemoryFolder:
     answers: dict[str, str] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
     trouble: str = ""
+    hang: set[str] = field(default_factory=set)
+
+    def __getattribute__(self, name: str) -> Any:
+        if not name.startswith("_") and name != "hang" and name in self.hang:
+            return _hang
+        return super().__getattribute__(name)
 
     def drop(self, content: str, name: str = "night.toml") -> None:
         """What a person does. Another content is another time."""
