@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from orchestrator.locking import try_lock
+
 MODE = 0o640
 """Of the lock and of the trail: the group may read."""
 
@@ -13,26 +15,6 @@ WAIT = 10.0
 """Seconds to wait for another writer; it needs milliseconds, unless it is stopped or its disk hangs."""
 
 LOOK_AGAIN = 0.02
-
-if os.name == "nt":  # pragma: no cover
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> bool:
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        except OSError:
-            return False
-        return True
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 def settle(descriptor: int, file: Path) -> None:
@@ -55,7 +37,7 @@ def locked(file: Path, wait: float = WAIT, *, reader: bool = False) -> Iterator[
         if fresh:
             settle(descriptor, file)
         until = time.monotonic() + wait
-        while not _try_lock(descriptor):
+        while not try_lock(descriptor):
             if time.monotonic() > until:
                 raise TimeoutError(None, f"another process has been writing to it for {wait:g} s")
             time.sleep(LOOK_AGAIN)

@@ -10,29 +10,10 @@ from datetime import datetime
 from pathlib import Path
 
 from orchestrator.core.errors import StateLocked
+from orchestrator.locking import try_lock
 
-if os.name == "nt":  # pragma: no cover
-    import msvcrt
-
-    # On Windows a locked byte cannot be read by others, so one far behind the text is locked.
-    _LOCKED_BYTE = 1 << 30
-
-    def _try_lock(descriptor: int) -> bool:
-        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        except OSError:
-            return False
-        return True
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+LOCKED_BYTE = 1 << 30
+"""On Windows a locked byte cannot be read by others, so one far behind the text is locked."""
 
 
 class StateLock:
@@ -43,7 +24,7 @@ class StateLock:
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
         self._descriptor = os.open(folder / "lock", flags, 0o600)
         try:
-            if not _try_lock(self._descriptor):
+            if not try_lock(self._descriptor, LOCKED_BYTE):
                 raise StateLocked(folder=folder, owner=_read_owner(self._descriptor))
             owner = f"process {os.getpid()} on {socket.gethostname()} since {clock().isoformat(timespec='seconds')}"
             os.ftruncate(self._descriptor, 0)
@@ -65,7 +46,7 @@ def is_locked(folder: Path) -> bool:
     except OSError:
         return False
     try:
-        return not _try_lock(descriptor)
+        return not try_lock(descriptor, LOCKED_BYTE)
     finally:
         os.close(descriptor)
 

@@ -15,7 +15,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PURE = ("core", "views")
-WITHOUT_AWAIT = (*PURE, "files", "journal", "inbox", "audit", "syslog", "config.py", "config_web.py", "records.py")
+WITHOUT_AWAIT = (
+    *PURE,
+    "files",
+    "journal",
+    "inbox",
+    "audit",
+    "syslog",
+    "config.py",
+    "config_web.py",
+    "locking.py",
+    "records.py",
+)
 MAY_SPAWN = ("engine", "simulator")
 
 FUNCTION_CAP, FUNCTION_P90, MODULE_CAP = 60, 35, 400

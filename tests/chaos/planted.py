@@ -201,11 +201,25 @@ CASES = (
         ),
     ),
     Mutation(
+        "a drop folder that hangs keeps the watcher",
+        "engine/serving.py",
+        "                with mine.forestalls():  # the drop folder may hang\n                    content = await to_thread.run_sync(self._jobs.content, running.row, abandon_on_cancel=True)\n",
+        "                content = await to_thread.run_sync(self._jobs.content, running.row, abandon_on_cancel=True)\n",
+        ("tests/rooms/test_engine_watcher.py",),
+    ),
+    Mutation(
+        "an answer to a job that hangs is waited for",
+        "engine/intake.py",
+        "            with fail_after(ANSWER_WITHIN):\n",
+        "            with fail_after(None):\n",
+        ("tests/rooms/test_engine_watcher.py",),
+    ),
+    Mutation(
         "no heartbeat of the session",
         "engine/sessions.py",
         "            await session.touch()\n",
         "            pass\n",
-        (SESSIONS + "::test_a_file_that_takes_longer_than_the_idle_limit_needs_the_heartbeat",),
+        (SESSIONS + "::test_the_heartbeat_keeps_the_session_while_nothing_is_mounted",),
     ),
     Mutation(
         "no heartbeat of the mounts",
@@ -226,10 +240,7 @@ CASES = (
         "engine/sessions.py",
         "            self._ended.pop(older).set()\n",
         "            self._ended.pop(older)\n",
-        (
-            SESSIONS + "::test_a_file_that_takes_longer_than_the_idle_limit_needs_the_heartbeat",
-            SESSIONS + "::test_a_session_that_ends_at_any_request_costs_nothing_but_a_new_one",
-        ),
+        (SESSIONS + "::test_when_one_meets_the_end_of_the_session_all_who_hold_its_mounts_are_told_at_once",),
     ),
     Mutation(
         "a share folder that vanishes is many file errors",
@@ -289,13 +300,6 @@ CASES = (
         "        return await self._await_new(lease, current_time() + self._rooms.settings.unmount_timeout)\n",
         "        return []\n",
         (LEASES,),
-    ),
-    Mutation(
-        "a POST is repeated",
-        "enterprise_manager/transport.py",
-        "        if not request.repeatable:\n            return await self._exchange(request, token, authorization)\n",
-        "",
-        (CLIENT + "::test_a_mount_whose_fate_is_unknown_is_never_asked_for_twice",),
     ),
     Mutation(
         "a task that stays Running is waited for",
@@ -449,7 +453,7 @@ CASES = (
     ),
     Mutation(
         "a second process may use the state folder",
-        "journal/lock.py",
+        "locking.py",
         "            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
         "            pass\n",
         (STOPPING + "::test_a_second_orchestrator_on_the_same_state_folder_ends_with_5_and_the_first_goes_on",),
