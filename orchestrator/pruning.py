@@ -20,7 +20,7 @@ def prune(
     A run whose folder cannot be removed is left in the journal, so that it is tried again. StateError when the journal
     fails. Blocks.
     """
-    runs = journal.runs()
+    runs = journal.heads()
     holders = journal.holders()
     in_use = {lease.run for lease in journal.open_leases()} | {drop.run for drop in journal.unfinished_drops()}
     removed: list[RunRow] = []

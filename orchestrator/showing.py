@@ -79,7 +79,7 @@ def opened_page(
 
 def _history(journal: Journal) -> list[Ended]:
     """What earlier processes did, newest first; a run that died has no end."""
-    rows = journal.runs()[:HISTORY]
+    rows = journal.heads()[:HISTORY]
     return [Ended(row.job, row.id, row.started, row.ended, row.exit_code) for row in rows]
 
 

@@ -9,7 +9,7 @@ from prometheus_client import Gauge, Metric
 from orchestrator.core.drops import DrillRow
 from orchestrator.core.entries import Verdict
 from orchestrator.core.errors import ExitCode
-from orchestrator.core.events import DrillEnded, Event, JobNotStarted, RunEnded, RunReported, RunStarted
+from orchestrator.core.events import DrillEnded, Event, JobEnded, JobNotStarted, RunEnded, RunReported, RunStarted
 from orchestrator.core.ledger import RunRow, Totals
 from orchestrator.metrics.last_reports import LastReports
 from orchestrator.metrics.series import PREFIX, Maker
@@ -90,6 +90,10 @@ class LastRuns:
             case RunReported():
                 self._keep(event.job)
                 self._reports.show(event)
+            case JobEnded(drop="", job=job, run=run, exit_code=code):
+                self._running.pop(run, None)  # it broke off with its command
+                self._keep(job)
+                self._code.labels(job).set(code)
             case JobNotStarted(job=job, exit_code=code) if job:
                 self._keep(job)
                 self._code.labels(job).set(code)

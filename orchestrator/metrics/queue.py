@@ -63,6 +63,8 @@ class Queue:
             case RunEnded(run=run, exit_code=code):
                 self._runs.labels(str(code)).inc()
                 self._end_run(run)
+            case JobEnded(drop="", run=run):  # no dropped job: its run broke off with its command
+                self._end_run(run)
             case JobTaken() | JobHeld() | JobNotStarted() | JobEnded() | JobRejected():
                 self._add_job(event)
                 self._show()

@@ -373,7 +373,7 @@ CASES = (
     ),
     Mutation(
         "tasks are polled ten times a second",
-        "config.py",
+        "config_limits.py",
         '        default=1.0, gt=0, description="Seconds before a task of EM',
         '        default=0.1, gt=0, description="Seconds before a task of EM',
         (MANNERS,),
@@ -439,9 +439,16 @@ CASES = (
     ),
     Mutation(
         "the mode by file is not handed on",
+        "reaching.py",
+        'here = LocalTarget(local, config.copying.checksum, durable=durable == "file", opening=source.open)',
+        "here = LocalTarget(local, config.copying.checksum, opening=source.open)",
+        (OPENING,),
+    ),
+    Mutation(
+        "the mode by file is not handed on to copying processes",
         "opening.py",
-        '        durable = config.copying.durable == "file"\n',
-        "        durable = False\n",
+        'config.copying.durable == "file", read_back)',
+        "False, read_back)",
         (OPENING,),
     ),
     Mutation(
@@ -588,8 +595,8 @@ CASES = (
     Mutation(
         "what stalls is not tried again",
         "engine/stages.py",
-        "Reason.READ_ERROR, Reason.STALLED, Reason.NO_SPACE",
-        "Reason.READ_ERROR, Reason.NO_SPACE",
+        "        Reason.STALLED,\n",
+        "",
         (NEIGHBOURS + "::test_a_read_that_does_not_move_is_given_up_and_tried_once_more_at_the_end",),
     ),
     Mutation(

@@ -420,6 +420,15 @@ def test_a_mount_that_is_lost_and_then_left_is_lost_once_and_may_still_be_there(
     assert (after.sum("mounts_open"), after.sum("mounts_left")) == (0, 1)
 
 
+def test_a_run_that_broke_off_with_its_command_is_no_dropped_job_and_is_not_going_on_any_more() -> None:
+    broken = JobEnded(at(5), "", "nightly", "r", 5, "", "the journal does not answer")
+    good = (started("r0"), ended("r0"))
+    after = seen(*good, started(seconds=3), group(), broken)
+    assert after.sum("last_run_exit_code", job_name="nightly") == 5
+    assert after.sum("queue_jobs", state="running") == 0
+    assert after.sum("jobs_ended_total") == 0
+
+
 def test_a_drill_tells_how_long_restoring_took() -> None:
     after = seen(DrillEnded(at(500), "r", "drill", 3, 100, 5000, 421.5, 2, 3))
     drill = {"job_name": "drill"}

@@ -9,6 +9,7 @@ from orchestrator.config import Config
 from orchestrator.core.entries import Entry, EntryKind
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.opening import opened
+from orchestrator.working import Recipe
 
 
 @pytest.mark.parametrize(("durable", "flushed"), [("none", False), ("batch", False), ("file", True)])
@@ -24,7 +25,7 @@ def test_each_copy_is_flushed_in_the_durable_mode_by_file_alone_and_batches_in_t
             "enterprise_manager": {"url": "https://em:9398", "username": "x", "password_env": "PASSWORD"},
             "backup_servers": [{"name": "*", "shares": [str(tmp_path)]}],
             "targets": {"allow": [str(target)]},
-            "copy": {"durable": durable},
+            "copy": {"durable": durable, "processes": 1},
             "state": {"folder": tmp_path / "state"},
         }
     )
@@ -38,3 +39,7 @@ def test_each_copy_is_flushed_in_the_durable_mode_by_file_alone_and_batches_in_t
         )
         assert any(name.startswith(str(target)) for name in seen) == flushed
         assert (app.rooms().flush is not None) == (durable == "batch")
+        hiring = app.rooms().hiring
+        assert hiring is not None
+        assert isinstance(hiring.recipe, Recipe)
+        assert hiring.recipe.durable == flushed
