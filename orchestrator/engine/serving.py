@@ -5,7 +5,7 @@ journal that fails does.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -149,10 +149,9 @@ class Serving:
         if await self._books.ask(self._pauses.paused):
             self._set_paused(True)
             self._emit(QueuePaused(self._clock(), True))
-        try:
-            with stop.forestalls():  # the drop folder may hang
-                await self._intake.recover()
-        except StoppedEarly:
+        with suppress(StoppedEarly), stop.forestalls():  # the drop folder may hang
+            await self._intake.recover()
+        if stop.draining:
             return
         self._started = True
         if await self._books.ask(self._leases.open_leases):
@@ -309,7 +308,8 @@ class Serving:
                 with mine.forestalls():  # the drop folder may hang
                     content = await to_thread.run_sync(self._jobs.content, running.row, abandon_on_cancel=True)
                 if content is None:
-                    await self._end(running, ExitCode.STOPPED, "withdrawn: its file was removed from active")
+                    line = "withdrawn: its file was removed from active"
+                    await self._intake.finish(running.row, ExitCode.STOPPED, line)
                     return
                 ran = await restore(running.row, content, mine, lambda run: self._begun(running, run))
             except StateError:
@@ -350,7 +350,7 @@ class Serving:
         if (error.transient or error.exit_code is ExitCode.EM) and self._may_try_again(row):
             await self._wait(row, one, self._clock() + retry_delay(row.attempts, self._patience.first))
             return
-        await self._end(one, error.exit_code, f"not started: {error}")
+        await self._intake.finish(one.row, error.exit_code, f"not started: {error}")
 
     def _may_try_again(self, row: DropRow) -> bool:
         return row.attempts <= self._patience.retries
@@ -362,9 +362,6 @@ class Serving:
         if report.state != RunState.FINISHED.value:
             by = f"stopped by {one.by}; " if one.by else ""
             line += f"; {by}{_goes_on(report.run)}"
-        await self._end(one, code, line)
-
-    async def _end(self, one: Running, code: ExitCode, line: str) -> None:
         await self._intake.finish(one.row, code, line)
 
     async def _wait(self, row: DropRow, one: Running, next_try: datetime | None) -> None:
