@@ -22,6 +22,7 @@ from orchestrator.core.paths import HOLDING
 from orchestrator.files.dressing import dress_link
 from orchestrator.files.folder import Folder
 from orchestrator.files.rename import Place, rename_new
+from orchestrator.files.rename import replace as replace_over
 from orchestrator.files.system import (
     NEW_FILE,
     NO_FOLLOW,
@@ -166,7 +167,7 @@ class HeldFolder:
 
     def rename(self, old: str, new: str, *, replace: bool) -> None:
         if replace:
-            os.replace(old, new, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+            replace_over(self.at(old), self.at(new))
         else:
             rename_new(old, new, self._descriptor)
 
@@ -270,7 +271,7 @@ class NamedFolder:
 
     def rename(self, old: str, new: str, *, replace: bool) -> None:
         if replace:
-            os.replace(self._at(old), self._at(new))
+            replace_over(self.at(old), self.at(new))
         elif WINDOWS:
             os.rename(self._at(old), self._at(new))
         else:

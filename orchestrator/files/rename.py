@@ -10,6 +10,7 @@ Source: rename(2), link(2).
 import ctypes
 import errno
 import os
+import stat
 import sys
 from collections.abc import Callable
 
@@ -76,6 +77,31 @@ def link_new(old: Place, new: Place) -> bool:
             return False
         raise
     return True
+
+
+def replace(old: Place, new: Place) -> None:
+    """Rename a file over another in one step. One that is marked read-only, which stops Windows and servers that keep
+    the mark, loses the mark for it; it keeps it when the rename is refused all the same."""
+    try:
+        return _replace(old, new)
+    except PermissionError:
+        mode = os.stat(new[0], dir_fd=new[1], follow_symlinks=False).st_mode
+        if mode & stat.S_IWRITE or not stat.S_ISREG(mode):
+            raise
+    _set_mode(new, stat.S_IMODE(mode) | stat.S_IWRITE)
+    try:
+        _replace(old, new)
+    except BaseException:
+        _set_mode(new, stat.S_IMODE(mode))
+        raise
+
+
+def _replace(old: Place, new: Place) -> None:
+    os.replace(old[0], new[0], src_dir_fd=old[1], dst_dir_fd=new[1])
+
+
+def _set_mode(place: Place, mode: int) -> None:
+    os.chmod(place[0], mode, dir_fd=place[1])
 
 
 def move_new(old: Place, new: Place) -> None:

@@ -78,9 +78,19 @@ def reason_of(error: OSError, side: Side) -> Reason:
     return table.get(error.errno or 0, otherwise)
 
 
+_HINTS = {
+    errno.EPERM: "an immutable or append-only mark says so, see lsattr",
+    errno.EACCES: "the account may not write the folder, or not read the file that is there",
+    errno.EROFS: "it is mounted read-only",
+}
+"""What it may be that a destination refuses."""
+
+
 def explain(error: OSError, reason: Reason) -> str:
     """One plain sentence: the cause, what the system says, and what to do."""
     said = error.strerror or str(error) or type(error).__name__
+    if reason is Reason.TARGET_DENIED and (hint := _HINTS.get(error.errno or 0)):
+        said = f"{said}: {hint}"
     return f"{reason.cause} ({said}); {reason.action}"
 
 

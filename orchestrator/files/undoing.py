@@ -16,7 +16,7 @@ from orchestrator.files.checksums import Algorithm, new_digest, proving
 from orchestrator.files.folder import Folder
 from orchestrator.files.folders import checked_name
 from orchestrator.files.holding import Standing, read_standing
-from orchestrator.files.rename import exchange, move_new
+from orchestrator.files.rename import exchange, move_new, replace
 from orchestrator.files.target import LocalTarget
 from orchestrator.files.translate import Side, Translating
 
@@ -151,8 +151,7 @@ def _changed_places(folder: Folder, name: str, holding: Folder, held: str, now: 
     if not exchange(holding.at(held), folder.at(name)):
         if not now.is_at(folder, name):
             return CHANGED_SINCE
-        source, place = holding.at(held), folder.at(name)
-        os.replace(source[0], place[0], src_dir_fd=source[1], dst_dir_fd=place[1])
+        replace(holding.at(held), folder.at(name))
     elif now.is_at(holding, held):
         holding.remove(held)
     else:

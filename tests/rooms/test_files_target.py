@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +18,7 @@ from orchestrator.core.errors import FileError
 from orchestrator.core.paths import PathRefused, SourcePath, TargetPath, target_path
 from orchestrator.core.reasons import Reason
 from orchestrator.files import Algorithm, LocalTarget, free_space, rename
-from orchestrator.files.folders import NamedFolder
+from orchestrator.files.folders import HeldFolder, NamedFolder
 from orchestrator.files.staging import partial_name
 from tests.support.disk import MTIME_NS, entry_of, make_deep, mounted, put, source_of, tree
 
@@ -608,3 +609,31 @@ def test_without_the_system_call_the_link_is_taken(root: Path, one: Path, monkey
     monkeypatch.setattr(rename, "_system_call", None)
     place(LocalTarget([str(root)]), one, root, "file")
     assert tree(root) == {"file": b"content"}
+
+
+@pytest.mark.parametrize("way", [HeldFolder, NamedFolder])
+@pytest.mark.parametrize("refuses", ["the mark", "always"])
+def test_where_a_read_only_mark_stops_a_rename_it_gives_way_and_stays_when_that_does_not_help(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: type[HeldFolder] | type[NamedFolder], refuses: str
+) -> None:
+    real = os.replace
+
+    def as_on_windows(old: str, new: str, **where: Any) -> None:
+        marked = not (tmp_path / "to" / "file").stat().st_mode & 0o200
+        if marked or refuses == "always":
+            raise PermissionError(errno.EACCES, "Access is denied", new)
+        real(old, new, **where)
+
+    monkeypatch.setattr("orchestrator.files.target.open_root", way.root)
+    standing = put(tmp_path / "to" / "file", b"old", mode=0o444)
+    new = put(tmp_path / "share" / "new", b"new")
+    target = LocalTarget([str(tmp_path / "to")])
+    words = source_of(new), entry_of(new), TargetPath(str(tmp_path / "to"), "file"), True, lambda _: None
+    monkeypatch.setattr("os.replace", as_on_windows)
+    if refuses == "always":
+        with pytest.raises(FileError, match="Access is denied: the account may not write"):
+            target.place(*words)
+        assert (standing.read_bytes(), standing.stat().st_mode & 0o777) == (b"old", 0o444)
+        return
+    target.place(*words)
+    assert standing.read_bytes() == b"new"
