@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from contextlib import closing
 
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, to_thread
 
 from orchestrator.artefacts import checksum_of, run_folder
 from orchestrator.config import Config
@@ -43,7 +43,7 @@ async def _undo(
     dry: bool,
     discard: bool,
 ) -> UndoReport:
-    row = journal.run(run)
+    row = await to_thread.run_sync(journal.run, run)
     checksum = checksum_of(config, row)
     threads = CapacityLimiter(min(config.limits.copies, 4 * (os.cpu_count() or 1)))
     with closing(LocalTarget(config.targets.allow, checksum)) as target:
@@ -52,7 +52,7 @@ async def _undo(
             undo = Undo(plan_from_json(row.plan), journal, ground, stop, now, threads, tell, dry)
             report = await (undo.discard() if discard else undo.run())
     if not dry:
-        _write(config, report)
+        await to_thread.run_sync(_write, config, report)
     return report
 
 

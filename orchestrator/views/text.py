@@ -6,7 +6,7 @@ from datetime import datetime
 from orchestrator.core.drills import DrillTrend, drill_trends
 from orchestrator.core.drops import DrillRow
 from orchestrator.core.errors import ExitCode
-from orchestrator.core.job import Compare
+from orchestrator.core.job import Compare, Conflict
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, RunState, Totals
 from orchestrator.core.lifecycle import OPEN_STATES
 from orchestrator.core.paths import HOLDING
@@ -55,6 +55,7 @@ def _selected(selection: Selection) -> list[str]:
     lines += [f"         only {visible(pattern)}" for pattern in selection.include]
     lines += [f"         without {visible(pattern)}" for pattern in selection.exclude]
     how = selection.on_conflict.value
+    how += f", keeps what it replaces in {HOLDING}" if selection.on_conflict is Conflict.ASIDE else ""
     how += ", by content" if selection.compare is Compare.CONTENT else ""
     how += "".join(f", {one}" for one in wished(selection.wishes))
     how += f", in step {selection.stage + 1}" if selection.stage else ""
