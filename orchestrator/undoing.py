@@ -3,14 +3,16 @@
 import os
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter
 
 from orchestrator.artefacts import checksum_of, run_folder
 from orchestrator.config import Config
 from orchestrator.core.errors import StateUnusable
 from orchestrator.core.plan import plan_from_json
 from orchestrator.core.replaced import UndoReport
+from orchestrator.engine.beside import in_thread
 from orchestrator.engine.undoing import Undo
 from orchestrator.files import LocalTarget, LocalUndo, write_text_atomically
 from orchestrator.journal import Journal
@@ -43,7 +45,7 @@ async def _undo(
     dry: bool,
     discard: bool,
 ) -> UndoReport:
-    row = await to_thread.run_sync(journal.run, run)
+    row = await in_thread(partial(journal.run, run))
     checksum = checksum_of(config, row)
     threads = CapacityLimiter(min(config.limits.copies, 4 * (os.cpu_count() or 1)))
     with closing(LocalTarget(config.targets.allow, checksum)) as target:
@@ -52,7 +54,7 @@ async def _undo(
             undo = Undo(plan_from_json(row.plan), journal, ground, stop, now, threads, tell, dry)
             report = await (undo.discard() if discard else undo.run())
     if not dry:
-        await to_thread.run_sync(_write, config, report)
+        await in_thread(partial(_write, config, report))
     return report
 
 
