@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
@@ -13,6 +14,9 @@ from orchestrator.engine.crew import Crew
 from orchestrator.simulator import Estate
 from tests.support.chaos import Fate, demand_everything_restored, demand_nothing_more_to_do, house, live
 from tests.support.chaos import stopped_and_resumed as demand_all_of_a_stop
+
+pytestmark = pytest.mark.timeout(90)
+"""On a busy machine a process takes its time to start."""
 
 STUBBORN = {"session_end_unmounts": "never"}
 
@@ -26,6 +30,7 @@ def processes() -> Iterator[list[int]]:
     def wait_for_all(crew: Crew) -> None:
         while crew._coming:
             welcome(crew)
+            time.sleep(0.01)
         seen.extend(set(crew.processes) - set(seen))
 
     with mock.patch.object(crew_module, "AFTER_FILES", 0), mock.patch.object(Crew, "_welcome", wait_for_all):
