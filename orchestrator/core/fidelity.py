@@ -165,6 +165,12 @@ class Properties:
     unread: frozenset[Property] = frozenset()
 
     @property
+    def link_is_foreign(self) -> bool:
+        """Whether the text of the link means a place of Windows, to which no link of another system leads."""
+        text = self.link_to or ""
+        return self.attributes is not None and ("\\" in text or text[1:2] == ":")
+
+    @property
     def acls(self) -> dict[str, bytes]:
         """The POSIX ACLs among the extended attributes."""
         return {name: value for name, value in self.xattrs.items() if name in ACL_XATTRS}

@@ -74,6 +74,6 @@ class Besides:
         kept = placed.fidelity.get(Property.LINK)
         if kept is not Kept.KEPT:
             where = "; its text is in metadata.jsonl" if kept is Kept.SIDECAR else ""
-            message = f"the file system of the destination has no links{where}"
+            message = f"the destination can hold no link to {has.link_to}{where}"
             return self._outcome(work, Verdict.REFUSED, Reason.LINK_SKIPPED, message, placed)
         return self._outcome(work, Verdict.RESTORED, None, "", placed)

@@ -38,6 +38,8 @@ def make_link(
         raise OSError(errno.EIO, "the text of the link could not be read", name)
     partial = partial_name(name)
     asked = _asked(has, wishes)
+    if has.link_is_foreign:
+        return frozenset(), asked | {Property.LINK}
     try:
         _made(folder, text, partial)
     except OSError as error:

@@ -11,12 +11,12 @@ import pytest
 
 from orchestrator.core.entries import Entry, EntryKind, Placed
 from orchestrator.core.errors import FileError
-from orchestrator.core.fidelity import Kept, Metadata, Properties, Property, Stream, Wishes
+from orchestrator.core.fidelity import Kept, LinkPolicy, Metadata, Properties, Property, Stream, Wishes
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.core.reasons import Reason
 from orchestrator.core.sddl import from_sddl, to_sddl
 from orchestrator.core.sidecar import Left
-from orchestrator.files import LocalSource, Sidecar, read_sidecar
+from orchestrator.files import LocalSource, LocalTarget, Sidecar, read_sidecar
 from orchestrator.files.smb import SmbSource, SmbTarget
 from tests.rooms.test_smb_properties import (
     ARCHIVE,
@@ -197,3 +197,19 @@ def test_a_sidecar_is_put_on_the_file_that_it_is_of_and_on_no_other(ground: Grou
     with pytest.raises(FileError) as told:
         ground.target.put_back(left, target)
     assert told.value.reason is Reason.CHANGED
+
+
+def test_a_link_that_only_windows_understands_waits_in_the_sidecar_and_any_other_is_made(tmp_path: Path) -> None:
+    (tmp_path / "to").mkdir()
+    root, wishes = str(tmp_path / "to"), Wishes(links=LinkPolicy.LINK)
+    with closing(LocalTarget([root])) as target, closing(Sidecar(tmp_path / "run")) as sidecar:
+        for name, text, kept in (("drive", r"C:\Data", Kept.SIDECAR), ("near", "../Data", Kept.KEPT)):
+            has = Properties(attributes=0x400, link_to=text)
+            entry, place = Entry(name, EntryKind.LINK), TargetPath(root, name)
+            run = target.hashing("blake3", sidecar)
+            placed = run.link(SourcePath("", name), entry, place, has, False, wishes)
+            assert placed.fidelity[Property.LINK] is kept
+    assert {one.name: os.readlink(one) for one in (tmp_path / "to").iterdir()} == {"near": "../Data"}
+    (line,) = read_sidecar(tmp_path / "run")
+    assert isinstance(line, Left)
+    assert (line.target, line.properties.link_to) == (f"{root}/drive", r"C:\Data")
