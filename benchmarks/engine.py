@@ -28,6 +28,7 @@ from orchestrator.core.catalog import (
     Task,
     TaskPhase,
 )
+from orchestrator.core.fidelity import BASIC, Wishes
 from orchestrator.core.job import Conflict
 from orchestrator.core.ledger import RunRow, RunState
 from orchestrator.core.paths import GuestPath
@@ -164,9 +165,9 @@ def config_of(
     )
 
 
-def plan_for(target: Path | str, include: tuple[str, ...] = ()) -> Plan:
+def plan_for(target: Path | str, include: tuple[str, ...] = (), wishes: Wishes = BASIC) -> Plan:
     """The whole of C:, or what `include` chooses of it."""
-    selection = Selection((GuestPath("C:"),), include, (), str(target), Conflict.SKIP, 1)
+    selection = Selection((GuestPath("C:"),), include, (), str(target), Conflict.SKIP, 1, wishes=wishes)
     return Plan("run-1", "bench", (MountGroup("group-1", POINT, None, (selection,)),))
 
 

@@ -8,7 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 from benchmarks.engine import VM, Share, config_of, plan_for, run_engine
-from orchestrator.files import LocalTarget
+from orchestrator.core.fidelity import Metadata, Wishes
+from orchestrator.files import LocalTarget, Sidecar
 from orchestrator.reaching import make_source
 
 PASSWORD = "SHARE_PASSWORD"  # noqa: S105 - the name of the variable
@@ -25,6 +26,7 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=16)
     parser.add_argument("--connections", type=int, default=2)
     parser.add_argument("--encrypt", default="if-asked")
+    parser.add_argument("--metadata", type=Metadata, default=Metadata.BASIC, help="what is read beside the bytes")
     words = parser.parse_args()
     account = {
         "path": words.unc, "username": words.user, "password_env": PASSWORD, "port": words.port,
@@ -32,10 +34,11 @@ def main() -> None:
     }  # fmt: skip
     config = config_of(words.unc, words.to / "target", words.to / "state", words.copies, "none", [account])
     hidden, shown = words.below / "hidden" / VM, words.below / "shown" / VM
-    with closing(make_source(config)) as source:
-        target = LocalTarget(config.targets.allow, opening=source.open)
+    with closing(make_source(config)) as source, closing(Sidecar(words.to / "state" / "run")) as sidecar:
+        target = LocalTarget(config.targets.allow, opening=source.open, streams=source.open_stream)
         share = Share(words.unc, source, lambda: hidden.rename(shown), lambda: shown.rename(hidden))
-        report = run_engine(config, share, plan_for(words.to / "target"), target)
+        plan = plan_for(words.to / "target", wishes=Wishes(words.metadata))
+        report = run_engine(config, share, plan, target.hashing(config.copying.checksum, sidecar))
     if report.exit_code != 0:
         raise SystemExit(f"the run ended with {report.exit_code}: {report.problems[:3]}")
 

@@ -51,7 +51,7 @@ def smb(places: Places, quick: bool) -> None:
         with _ground(places.fast, options, delay) as ground:
             tree = ground.folder / "hidden" / VM / "Volume1"
             total = small_files(tree, number, SMALL)
-            rounds = _rounds(ground, transfers, delay)
+            rounds = _rounds(ground, transfers, delay, full=True)
             print_rounds(f"{number:,} small files, {mib(total)}, {title}", rounds, number, "files/s")
             remove(tree)
             total = large_files(tree, 3, size)
@@ -59,8 +59,12 @@ def smb(places: Places, quick: bool) -> None:
             print_rounds(f"3 files of {mib(size)}, {title}", rounds, total / 1e6, "MB/s")
 
 
-def _rounds(ground: Ground, transfers: tuple[int, ...], delay: float) -> Rounds:
+def _rounds(ground: Ground, transfers: tuple[int, ...], delay: float, *, full: bool = False) -> Rounds:
+    """Side by side; with `full` also with all that is beside the bytes, which the peers leave behind."""
     contestants = [Contestant("orchestrator", lambda to: _ours(ground, to))]
+    if full:
+        name = "orchestrator, with descriptors and streams"
+        contestants.append(Contestant(name, lambda to: _ours(ground, to, "--metadata", "full")))
     if (rclone := find_rclone()) is not None:
         contestants += [_rclone(rclone, ground, number) for number in transfers]
     if shutil.which("smbclient") and not delay:
@@ -95,7 +99,7 @@ def _ground(place: Path, options: dict[str, str], delay: float) -> Iterator[Grou
     (folder / "shown").mkdir()
     shares = {"shown": folder / "shown", "hidden": folder / "hidden"}
     try:
-        with samba(shares, **options) as server:
+        with samba(shares, **{"vfs objects": "streams_xattr", **options}) as server:
             if delay:
                 with far_away(server.port, delay) as port:
                     yield Ground(server, folder, port)
@@ -105,10 +109,10 @@ def _ground(place: Path, options: dict[str, str], delay: float) -> Iterator[Grou
         remove(folder)
 
 
-def _ours(ground: Ground, to: Path) -> None:
+def _ours(ground: Ground, to: Path, *more: str) -> None:
     words = [
         sys.executable, "-m", "benchmarks.restoring", ground.server.unc("shown"), "--below", str(ground.folder),
-        "--to", str(to), "--user", ground.server.user, "--port", str(ground.port),
+        "--to", str(to), "--user", ground.server.user, "--port", str(ground.port), *more,
     ]  # fmt: skip
     subprocess.run(words, check=True, env={**os.environ, PASSWORD_VARIABLE: PASSWORD})
 

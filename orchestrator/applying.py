@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from pathlib import PurePath
+from pathlib import Path, PurePath, PureWindowsPath
+from typing import TYPE_CHECKING
 
 from orchestrator.artefacts import run_folder
 from orchestrator.config import Config
@@ -11,7 +12,11 @@ from orchestrator.core.errors import FileError
 from orchestrator.core.paths import TargetPath, lies_below
 from orchestrator.core.reasons import Reason
 from orchestrator.core.sidecar import Left
-from orchestrator.files import LocalTarget, read_sidecar
+from orchestrator.files import LocalSource, LocalTarget, open_stream, read_sidecar
+from orchestrator.reaching import make_target
+
+if TYPE_CHECKING:
+    from orchestrator.files.targets import Targets
 
 CHANGED, MISSING = frozenset({Reason.CHANGED, Reason.EXISTS}), frozenset({Reason.VANISHED})
 
@@ -21,22 +26,27 @@ def apply_metadata(
 ) -> Applied:
     """Put on what waits in the sidecar of `run`, line after line; with `dry` only look. `tell` gets (files, 0).
 
-    Folders come after the files in them, as they were written. StateUnusable when the sidecar cannot be read.
+    Folders come after the files in them, as they were written. StateUnusable when the sidecar cannot be read,
+    ConfigInvalid for the password of a share that is not there.
     """
-    result = Applied(run, dry)
-    with closing(LocalTarget(config.targets.allow)) as target:
-        for left in read_sidecar(run_folder(config, run)):
+    result, folder = Applied(run, dry), run_folder(config, run)
+    with closing(make_target(config, LocalSource())) as target:
+        for left in read_sidecar(folder):
             if isinstance(left, int):
                 result.unreadable += 1
                 continue
-            _put_on(target, config, left, moved(left.target, prefixes), result)
+            _put_on(target, config, folder, left, moved(left.target, prefixes), result)
             tell(1, 0)
     return result
 
 
-def _put_on(target: LocalTarget, config: Config, left: Left, place: str, result: Applied) -> None:
+def _put_on(
+    target: "LocalTarget | Targets", config: Config, folder: Path, left: Left, place: str, result: Applied
+) -> None:
     try:
-        over = target.put_back(left, _within(place, config), dry=result.dry_run)
+        over = target.put_back(
+            left, _within(place, config), lambda one: open_stream(folder, left, one.name), dry=result.dry_run
+        )
     except FileError as error:
         if error.reason in CHANGED:
             result.changed += 1
@@ -62,4 +72,7 @@ def _within(place: str, config: Config) -> TargetPath:
         what = f"{place} does not lie below targets.allow ({', '.join(config.targets.allow)}); --target-prefix moves it"
         raise FileError(reason=Reason.OUTSIDE_TARGET, guest_path=place, what=what)
     root = max(roots, key=len)
-    return TargetPath(root, PurePath(place).relative_to(PurePath(root)).as_posix())
+    if not root.startswith("\\\\"):
+        return TargetPath(root, PurePath(place).relative_to(PurePath(root)).as_posix())
+    above, names = (PureWindowsPath(one.replace("/", "\\")).parts for one in (root, place))
+    return TargetPath(root, "/".join(names[len(above) :]))

@@ -13,7 +13,7 @@ from orchestrator.files.copying import free_buffers
 from orchestrator.files.local import LocalSource
 from orchestrator.files.manifest import read_manifest, verify_file, write_manifest
 from orchestrator.files.scratch import remove_scratch
-from orchestrator.files.sidecar import SIDECAR, Sidecar, read_sidecar
+from orchestrator.files.sidecar import SIDECAR, Sidecar, open_stream, read_sidecar
 from orchestrator.files.target import LocalTarget, free_space
 from orchestrator.files.undoing import LocalUndo
 
@@ -28,6 +28,7 @@ __all__ = [
     "free_buffers",
     "free_space",
     "making_bag",
+    "open_stream",
     "read_manifest",
     "read_sidecar",
     "remove_scratch",

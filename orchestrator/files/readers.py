@@ -6,7 +6,7 @@ from typing import Protocol
 
 from orchestrator.core.entries import Entry
 from orchestrator.core.errors import FileError
-from orchestrator.core.fidelity import Properties
+from orchestrator.core.fidelity import Properties, Stream
 from orchestrator.core.paths import SourcePath
 from orchestrator.core.reasons import Reason
 from orchestrator.files.holes import ZEROS, next_data, next_hole
@@ -40,6 +40,9 @@ Opening = Callable[[SourcePath, Entry], Reader]
 
 OpeningStream = Callable[[SourcePath, Entry, str], Reader]
 """Opens a named data stream of such a file; FileError when it cannot."""
+
+StreamReader = Callable[[Stream], Reader]
+"""Opens a named data stream of a file that is known; FileError when it cannot."""
 
 
 class LocalReader:

@@ -4,22 +4,26 @@ A line is written before its file gets its final name, so nothing that is restor
 says the same, and half a line (of a process that was killed) is passed over.
 """
 
+import errno
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from orchestrator.core.errors import StateUnusable
+from orchestrator.core.errors import FileError, StateUnusable
+from orchestrator.core.reasons import Reason
 from orchestrator.core.sidecar import Left, from_line, to_line
 from orchestrator.files.copying import own_buffer
-from orchestrator.files.readers import Reader
-from orchestrator.files.system import write_all
+from orchestrator.files.readers import LocalReader, Reader
+from orchestrator.files.system import READ_FILE, open_path, write_all
 
 SIDECAR = "metadata.jsonl"
 STREAMS = "streams"
 """The folder of the streams, beside the lines; 256 folders in it, so that none grows without end."""
 
 _MODE = 0o640
+_STREAM = re.compile(f"{STREAMS}/[0-9a-f]{{2}}/[0-9a-f]{{32}}")
 
 
 class Sidecar:
@@ -103,6 +107,19 @@ class Sidecar:
     def _unusable(self, error: OSError) -> StateUnusable:
         cause = f"{self._folder / SIDECAR} cannot be written: {error.strerror or error}"
         return StateUnusable(folder=self._folder, cause=cause)
+
+
+def open_stream(folder: Path, left: Left, name: str) -> Reader:
+    """A stream that waits in the sidecar of `folder`. FileError when it is not there; a sidecar is a file, and may have
+    been written by anybody, so that nothing outside of its folder is opened."""
+    file = left.streams.get(name, "")
+    try:
+        if not _STREAM.fullmatch(file):
+            raise FileNotFoundError(errno.ENOENT, f"{SIDECAR} names no file for it")
+        return LocalReader(open_path(str(folder / file), READ_FILE))
+    except OSError as error:
+        what = f"the stream {name!r} cannot be read from the sidecar: {error.strerror or error}"
+        raise FileError(reason=Reason.READ_ERROR, guest_path=left.target, what=what) from error
 
 
 def read_sidecar(folder: Path) -> Iterator[Left | int]:

@@ -10,6 +10,7 @@ from orchestrator.core.reasons import Reason
 from orchestrator.core.replaced import Aside
 from orchestrator.core.sidecar import Left
 from orchestrator.files.checksums import Algorithm
+from orchestrator.files.readers import StreamReader
 from orchestrator.files.sidecar import Sidecar
 from orchestrator.files.smb.target import SmbTarget
 from orchestrator.files.target import LocalTarget
@@ -67,8 +68,10 @@ class Targets:
     def one_file(self, first: TargetPath, target: TargetPath) -> bool:
         return self._of(target.root).one_file(first, target)
 
-    def put_back(self, left: Left, target: TargetPath, *, dry: bool = False) -> frozenset[Property]:
-        return self._of(target.root).put_back(left, target, dry=dry)
+    def put_back(
+        self, left: Left, target: TargetPath, streams: StreamReader, *, dry: bool = False
+    ) -> frozenset[Property]:
+        return self._of(target.root).put_back(left, target, streams, dry=dry)
 
     def listing(self, root: str, relative: str) -> Mapping[str, Found] | None:
         """As `LocalTarget.listing`; a server's folders are held by its own target, which looks them up there."""

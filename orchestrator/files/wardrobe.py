@@ -13,6 +13,7 @@ from orchestrator.files.folder import Folder
 from orchestrator.files.folders import checked_name
 from orchestrator.files.linking import forgetting, make_link, name_again
 from orchestrator.files.putting_back import PUT_BACK, link_again, refuse_changed
+from orchestrator.files.readers import StreamReader
 from orchestrator.files.translate import Side, Translating
 
 
@@ -84,10 +85,13 @@ class LocalWardrobe(ABC):
             )
             return os.path.samestat(one, other)
 
-    def put_back(self, left: Left, target: TargetPath, *, dry: bool = False) -> frozenset[Property]:
+    def put_back(
+        self, left: Left, target: TargetPath, streams: StreamReader, *, dry: bool = False
+    ) -> frozenset[Property]:
         """Put on what waited in a sidecar, if what is at `target` still is what was restored; what is left over even
         now. With `dry` it is only looked at, and nothing is said to be left over. FileError: CHANGED for another file,
-        VANISHED when nothing is there; a link is made then."""
+        VANISHED when nothing is there; a link is made then. `streams` opens those of the sidecar, which no folder here
+        could take."""
         entry = Entry(target.relative, left.kind, left.size, left.mtime_ns)
         found = self.look(target)
         with Translating(Side.TARGET, target.relative):

@@ -2,13 +2,16 @@
 
 import itertools
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from orchestrator.applying import apply_metadata
+from orchestrator.config import Config
 from orchestrator.core.entries import Entry, EntryKind, Placed
 from orchestrator.core.errors import FileError
 from orchestrator.core.fidelity import Kept, LinkPolicy, Metadata, Properties, Property, Stream, Wishes
@@ -17,6 +20,7 @@ from orchestrator.core.reasons import Reason
 from orchestrator.core.sddl import from_sddl, to_sddl
 from orchestrator.core.sidecar import Left
 from orchestrator.files import LocalSource, LocalTarget, Sidecar, read_sidecar
+from orchestrator.files.readers import Reader
 from orchestrator.files.smb import SmbSource, SmbTarget
 from tests.rooms.test_smb_properties import (
     ARCHIVE,
@@ -32,7 +36,7 @@ from tests.rooms.test_smb_properties import (
     windows_like,
 )
 from tests.support.disk import entry_of, put
-from tests.support.samba import Samba, smb_source, smb_target
+from tests.support.samba import PASSWORD, Samba, smb_source, smb_target
 
 NUMBERS = itertools.count()
 FULL = Wishes(Metadata.FULL)
@@ -180,22 +184,26 @@ def test_what_a_share_cannot_hold_waits_in_the_sidecar_and_can_be_put_on_another
     )  # fmt: skip
 
 
+def no_stream(one: Stream) -> Reader:
+    raise AssertionError(f"{one.name} is not there to be read")
+
+
 def test_a_sidecar_is_put_on_the_file_that_it_is_of_and_on_no_other(ground: Ground) -> None:
     put(ground.disk / "from" / "file", b"content")
     ground.placed("file", wishes=Wishes())
     mtime_ns = scanned(ground.source, ground.roots[1])["file"].mtime_ns
     left = Left("", EntryKind.FILE, 7, mtime_ns, Properties(created_ns=BORN, descriptor=from_sddl(SDDL)))
     target = TargetPath(ground.roots[1], "file")
-    assert ground.target.put_back(left, target, dry=True) == frozenset()
+    assert ground.target.put_back(left, target, no_stream, dry=True) == frozenset()
     assert ground.told("file").created_ns != BORN
-    assert ground.target.put_back(left, target) == frozenset()
+    assert ground.target.put_back(left, target, no_stream) == frozenset()
     found = ground.told("file")
     assert found.created_ns == BORN
     assert found.descriptor is not None
     assert to_sddl(found.descriptor) == SDDL
     put(ground.disk / "to" / "file", b"somebody else's")
     with pytest.raises(FileError) as told:
-        ground.target.put_back(left, target)
+        ground.target.put_back(left, target, no_stream)
     assert told.value.reason is Reason.CHANGED
 
 
@@ -213,3 +221,49 @@ def test_a_link_that_only_windows_understands_waits_in_the_sidecar_and_any_other
     (line,) = read_sidecar(tmp_path / "run")
     assert isinstance(line, Left)
     assert (line.target, line.properties.link_to) == (f"{root}/drive", r"C:\Data")
+
+
+def test_what_a_linux_folder_could_not_hold_is_put_on_the_share_to_which_the_files_were_moved(
+    ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(ground.disk / "from" / "sub" / "file", b"content")
+    open_to_all = from_sddl("O:BAG:BUD:PAI(A;OICIID;FA;;;WD)")  # else the account could not put anything on twice
+    ground.dressed("sub\\file", replace(HAS, attributes=HIDDEN, descriptor=open_to_all), STREAMS)
+    ground.dressed("sub", Properties(created_ns=BORN, modified_ns=WRITTEN, descriptor=open_to_all))
+    monkeypatch.setenv("SHARE_PASSWORD", PASSWORD)
+    (tmp_path / "restore").mkdir()
+    allow = [str(tmp_path / "restore"), ground.roots[1]]
+    account = {"path": r"\\127.0.0.1", "username": ground.server.user, "password_env": "SHARE_PASSWORD"}
+    config = Config.model_validate(
+        {
+            "enterprise_manager": {"url": "https://em:9398", "username": "a", "password_env": "NOT_READ"},
+            "backup_servers": [{"name": "*", "shares": [str(tmp_path)]}],
+            "shares": [{**account, "port": ground.server.port}],
+            "targets": {"allow": allow},
+            "state": {"folder": str(tmp_path / "state")},
+        }
+    )
+    with (
+        closing(Sidecar(tmp_path / "state" / "runs" / "r1")) as sidecar,
+        closing(LocalTarget(allow[:1], opening=ground.source.open, streams=ground.source.open_stream)) as target,
+    ):
+        run, found = target.hashing("blake3", sidecar), scanned(ground.source, ground.roots[0])
+        file, folder = (TargetPath(allow[0], name) for name in ("sub/file", "sub"))
+        ground.source.expect(ground.roots[0], [found["sub/file"]], True)
+        placed = run.place(
+            SourcePath(ground.roots[0], "sub/file"), found["sub/file"], file, False, lambda _: None, FULL
+        )
+        path = SourcePath(ground.roots[0], "sub")
+        run.dress(path, found["sub"], folder, ground.source.properties(path, found["sub"]), FULL)
+    left = (Property.CREATED, Property.ATTRIBUTES, Property.STREAMS, Property.DESCRIPTOR)
+    assert {placed.fidelity[one] for one in left} == {Kept.SIDECAR}
+    shutil.copytree(tmp_path / "restore", ground.disk / "to", dirs_exist_ok=True)
+    prefixes = {allow[0]: allow[1]}
+    for dry in (True, False, False):
+        applied = apply_metadata(config, "r1", prefixes, dry=dry, tell=lambda files, size: None)
+        assert (applied.unapplied, applied.applied) == ({}, 2)
+    told = ground.told("sub/file")
+    assert (told.created_ns, told.attributes, told.modified_ns) == (BORN, HIDDEN, WRITTEN)
+    assert set(told.streams) == set(HAS.streams)
+    assert told.descriptor == open_to_all
+    assert ground.told("sub").created_ns == BORN

@@ -6,7 +6,7 @@ from orchestrator.core.entries import Entry
 from orchestrator.core.fidelity import Fidelity, Kept, Properties, Property, Wishes
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.files.fitting import Check, Fitter, unchecked
-from orchestrator.files.readers import OpeningStream, Reader
+from orchestrator.files.readers import OpeningStream, Reader, StreamReader
 from orchestrator.files.smb.putting import READ_ONLY, add_attributes, put
 from orchestrator.files.smb.share import Live
 from orchestrator.files.translate import Side, Translating
@@ -28,14 +28,17 @@ class SmbFitter:
         return SmbFitting(self, source, entry, target, wishes, check) if wishes.reads_properties else None
 
     def put(
-        self, live: Live, path: str, source: SourcePath, entry: Entry, has: Properties, wishes: Wishes, check: Check,
+        self, live: Live, path: str, has: Properties, wishes: Wishes, streams: StreamReader, check: Check,
         withheld: int = 0,
     ) -> Put:  # fmt: skip
-        """(what was put on, what was left over) of the file or folder at a path below a share. OSError."""
-        done, left = put(
-            live, path, has, wishes.wants, lambda one: self._streams(source, entry, one.name), check, withheld
-        )
+        """(what was put on, what was left over) of the file or folder at a path below a share. `streams` opens those
+        that it has. OSError."""
+        done, left = put(live, path, has, wishes.wants, streams, check, withheld)
         return done, left | frozenset(one for one in foreign(has) if wishes.wants(one))
+
+    def streams_of(self, source: SourcePath, entry: Entry) -> StreamReader:
+        """Opens the streams of a file of the source."""
+        return lambda one: self._streams(source, entry, one.name)
 
     def settle(
         self,
@@ -73,8 +76,9 @@ class SmbFitting:
     def fit(self, live: Live, path: str) -> None:
         """The copy is complete under its partial name. OSError, FileError."""
         fitter, source, entry, has = self._fitter, self._source, self._entry, self._has
+        streams = fitter.streams_of(source, entry)
         # A file that is read-only can neither be renamed over another nor removed; it becomes so at the end.
-        put_on = fitter.put(live, path, source, entry, has, self._wishes, self._check, READ_ONLY)
+        put_on = fitter.put(live, path, has, self._wishes, streams, self._check, READ_ONLY)
         self._fidelity = fitter.settle(source, entry, self._target, has, put_on, self._wishes, self._check)
 
     def finish(self, at: Callable[[], tuple[Live, str]]) -> None:

@@ -12,10 +12,11 @@ from orchestrator.core.errors import FileError
 from orchestrator.core.fidelity import Properties, Property, Stream
 from orchestrator.core.security import Control, Descriptor, parse
 from orchestrator.files.copying import own_buffer
-from orchestrator.files.readers import Reader
+from orchestrator.files.readers import Reader, StreamReader
 from orchestrator.files.smb.asking import granted
 from orchestrator.files.smb.connection import ConnectionLost
 from orchestrator.files.smb.conversation import Answer
+from orchestrator.files.smb.facts import set_end
 from orchestrator.files.smb.listing import EPOCH
 from orchestrator.files.smb.packets import (
     BadAnswer,
@@ -55,10 +56,7 @@ READ_ONLY = 0x0001
 _NORMAL = 0x80
 _HEAD = struct.Struct("<BBHIIII")
 _ROOM = 128 << 10
-_WRITE_DATA, _WRITE_OPTIONS, _EMPTY_OR_MAKE = 0x00100182, 0x4040, 5
-
-StreamReader = Callable[[Stream], Reader]
-"""Opens a stream of the backed-up file; FileError when it cannot."""
+_WRITE_DATA, _WRITE_OPTIONS, _OPEN_OR_MAKE = 0x00100182, 0x4040, 3
 
 Put = tuple[frozenset[Property], frozenset[Property]]
 """(what was put on and is there, what was left over)."""
@@ -93,12 +91,17 @@ def put(
     """
     asked = frozenset(one for one in present(has) if wants(one))
     done: set[Property] = set()
+    # Writing a stream changes the time of the file, by which a restored one is known again.
+    before = _basic_at(live, name) if Property.STREAMS in asked and Property.TIMES not in asked else None
     if Property.STREAMS in asked and _put_streams(live, name, has.streams, open_stream, check):
         done.add(Property.STREAMS)
     if Property.DESCRIPTOR in asked and has.descriptor is not None:
         done |= _put_descriptor(live, name, has.descriptor, audit=Property.AUDIT in asked)
-    if asked & {Property.ATTRIBUTES, Property.TIMES, Property.CREATED}:
-        done |= _put_basic(live, name, has, asked, withheld)
+    wanted = basic_of(has, asked, withheld)
+    if before is not None:
+        wanted = wanted._replace(accessed=before.accessed, written=before.written)
+    if any(wanted):
+        done |= _put_basic(live, name, has, wanted, withheld)
     return frozenset(done & asked), asked - done
 
 
@@ -153,8 +156,8 @@ def _put_streams(
 
 def _put_stream(live: Live, name: str, reading: Reader, check: Callable[[int], None]) -> int:
     """Write one stream; its bytes. OSError, FileError."""
-    opening = create(name, _WRITE_DATA, _WRITE_OPTIONS, _EMPTY_OR_MAKE)
-    (answer,) = _asked(live, opening)
+    # Not emptied while it is opened: that is refused for the streams of a hidden file (MS-FSA 2.1.5.1.2.1).
+    (answer,) = _asked(live, create(name, _WRITE_DATA, _WRITE_OPTIONS, _OPEN_OR_MAKE))
     handle = created(granted(answer, name).message).handle
     try:
         done = 0
@@ -166,6 +169,8 @@ def _put_stream(live: Live, name: str, reading: Reader, check: Callable[[int], N
                     raise BadAnswer("a part of a stream was not written")
                 done += len(piece)
             check(len(chunk))
+        (answer,) = _asked(live, set_end(done, handle))
+        granted(answer, name)
         return done
     finally:
         live.connection.ask([close(handle)])
@@ -219,8 +224,17 @@ def _alike(descriptor: bytes, found: Descriptor | None, needed: Parts, put_on: P
     return done
 
 
-def _put_basic(live: Live, name: str, has: Properties, asked: frozenset[Property], withheld: int) -> set[Property]:
-    wanted = basic_of(has, asked, withheld)
+def _basic_at(live: Live, name: str) -> Basic | None:
+    answers = _asked(live, open_any(name, itself=True), query_basic(), close())
+    try:
+        return basic(output(granted(answers[1], name).message, "QUERY_INFO"))
+    except ConnectionLost:
+        raise
+    except OSError:
+        return None
+
+
+def _put_basic(live: Live, name: str, has: Properties, wanted: Basic, withheld: int) -> set[Property]:
     opening = open_any(name, WRITE_ATTRIBUTES, itself=True)
     answers = _asked(live, opening, set_basic(*wanted), query_basic(), close())
     if any(answer.status != OK for answer in answers):

@@ -24,7 +24,7 @@ from orchestrator.files.copying import taken
 from orchestrator.files.fitting import Fitter, unchecked
 from orchestrator.files.folders import link_in_path
 from orchestrator.files.putting_back import PUT_BACK, refuse_changed
-from orchestrator.files.readers import Opening, OpeningStream, no_stream, open_local
+from orchestrator.files.readers import Opening, OpeningStream, StreamReader, no_stream, open_local
 from orchestrator.files.sidecar import Sidecar
 from orchestrator.files.smb.comparing import same_bytes
 from orchestrator.files.smb.connection import ConnectionLost
@@ -200,7 +200,7 @@ class SmbTarget:
 
     def dress(self, source: SourcePath, entry: Entry, target: TargetPath, has: Properties, wishes: Wishes) -> Fidelity:
         """Put on a file or folder that is there what `wishes` want of what it `has`; its content stays as it is."""
-        put_on = self._dressed(source, entry, target, has, wishes)
+        put_on = self._dressed(entry, target, has, wishes, self._fitter.streams_of(source, entry))
         return self._fitter.settle(source, entry, target, has, put_on, wishes)
 
     def link(
@@ -211,21 +211,21 @@ class SmbTarget:
         return Placed(0, "", self._fitter.settle(source, entry, target, has, put_on, wishes))
 
     def link_text(self, target: TargetPath) -> str | None:
-        """Nothing: what a link on a share says is not read."""
-        return None
+        """None: what a link on a share says is not read."""
 
     def name_again(self, first: TargetPath, target: TargetPath, replace: bool) -> None:
         """FileError: no file of a share is given a second name."""
-        raise FileError(
-            reason=Reason.WRITE_ERROR, guest_path=target.relative, what="files on a share are not given further names"
-        )
+        what = "files on a share are not given further names"
+        raise FileError(reason=Reason.WRITE_ERROR, guest_path=target.relative, what=what)
 
     def one_file(self, first: TargetPath, target: TargetPath) -> bool:
         """Whether two names are those of one file; on a share none is given two."""
         return False
 
-    def put_back(self, left: Left, target: TargetPath, *, dry: bool = False) -> frozenset[Property]:
-        """Put on what waited in a sidecar, as `LocalTarget.put_back`."""
+    def put_back(
+        self, left: Left, target: TargetPath, streams: StreamReader, *, dry: bool = False
+    ) -> frozenset[Property]:
+        """Put on what waited in a sidecar, as `LocalTarget.put_back`; its streams too."""
         entry = Entry(target.relative, left.kind, left.size, left.mtime_ns)
         if left.kind is EntryKind.LINK:
             return frozenset({Property.LINK})
@@ -234,10 +234,10 @@ class SmbTarget:
         refuse_changed(left.kind, entry, found, target.relative)
         if dry:
             return frozenset()
-        return self._dressed(SourcePath(target.root, target.relative), entry, target, left.properties, PUT_BACK)[1]
+        return self._dressed(entry, target, left.properties, PUT_BACK, streams)[1]
 
     def _dressed(
-        self, source: SourcePath, entry: Entry, target: TargetPath, has: Properties, wishes: Wishes
+        self, entry: Entry, target: TargetPath, has: Properties, wishes: Wishes, streams: StreamReader
     ) -> tuple[frozenset[Property], frozenset[Property]]:
         with Translating(Side.TARGET, target.relative):
             if entry.kind is EntryKind.FOLDER:
@@ -246,7 +246,7 @@ class SmbTarget:
             else:
                 folder, _, name = self._standing(target)
                 path = folder.at(name)
-            return folder.share.again(lambda live: self._fitter.put(live, path, source, entry, has, wishes, unchecked))
+            return folder.share.again(lambda live: self._fitter.put(live, path, has, wishes, streams, unchecked))
 
     def free_space(self, root: str) -> int:
         """Bytes free for this account where `root` is or will be; FileError when that cannot be told."""
