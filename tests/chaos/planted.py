@@ -426,8 +426,8 @@ CASES = (
     Mutation(
         "the mode by file does not flush the file",
         "files/staging.py",
-        "                    os.fsync(writing)\n",
-        "                    pass\n",
+        "                if self.durable:\n                    os.fsync(writing)\n",
+        "",
         (TARGET,),
     ),
     Mutation(
@@ -440,15 +440,15 @@ CASES = (
     Mutation(
         "the mode by file is not handed on",
         "reaching.py",
-        'here = LocalTarget(local, config.copying.checksum, durable=durable == "file", opening=source.open)',
-        "here = LocalTarget(local, config.copying.checksum, opening=source.open)",
+        'local, config.copying.checksum, durable=durable == "file",',
+        "local, config.copying.checksum, durable=False,",
         (OPENING,),
     ),
     Mutation(
         "the mode by file is not handed on to copying processes",
         "opening.py",
-        'config.copying.durable == "file", read_back)',
-        "False, read_back)",
+        'checksum, config.copying.durable == "file", read_back',
+        "checksum, False, read_back",
         (OPENING,),
     ),
     Mutation(
