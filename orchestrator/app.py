@@ -11,7 +11,16 @@ from dataclasses import replace
 import anyio
 
 from orchestrator.announcing import announced
-from orchestrator.artefacts import checksum_of, files_anew, keep_job, read_report, run_folder, write_artefacts, written
+from orchestrator.artefacts import (
+    checksum_of,
+    files_anew,
+    keep_changes,
+    keep_job,
+    read_report,
+    run_folder,
+    write_artefacts,
+    written,
+)
 from orchestrator.config import Config
 from orchestrator.core.entries import has_content
 from orchestrator.core.errors import ExitCode, OrchestratorError, RunUnknown, StateUnusable, WordsError, worst
@@ -265,6 +274,7 @@ def _resumable(journal: Journal, run: str | None) -> RunRow:
 async def _finish(app: App, books: Books, ending: Ending) -> Finished:
     """The report, told even when its files cannot be written."""
     try:
+        await books.ask(keep_changes, app.config, ending.row.id, ending.changes)
         report = await books.ask(write_artefacts, app.journal, app.config, ending.row.id)
         app.listen(reported(report, now()))
         await _tell_written(app, books, ending.row.id, files_anew(report))

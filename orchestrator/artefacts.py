@@ -1,22 +1,28 @@
 """What a run leaves beside the journal: its job, its reports, its checksums, and what is left to do as a job."""
 
+import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from orchestrator.config import Config
 from orchestrator.core.causes import plain_cause
 from orchestrator.core.errors import StateError, StateUnusable
-from orchestrator.core.events import ReportWritten
+from orchestrator.core.events import LimitChanged, ReportWritten, RunPaused
 from orchestrator.core.ledger import RunRow
 from orchestrator.core.plan import plan_from_json
 from orchestrator.core.replaced import Stood
-from orchestrator.core.report import Replacements, Report, make_report
+from orchestrator.core.report import Change, Replacements, Report, make_report
 from orchestrator.core.residual import residual_job
 from orchestrator.files import SIDECAR, Algorithm, algorithm_named, sha256_of, write_manifest, write_text_atomically
 from orchestrator.journal import Journal
-from orchestrator.views import report_html, report_json
+from orchestrator.views import change_words, report_html, report_json
+
+CHANGES = "changes.jsonl"
+"""Name of the file with what was changed while a run went on."""
 
 
 def run_folder(config: Config, run: str) -> Path:
@@ -44,6 +50,29 @@ def keep_job(config: Config, run: str, content: bytes) -> dict[str, str]:
     except OSError as cause:
         raise StateUnusable(folder=config.state.folder, cause=plain_cause(cause)) from cause
     return {"job": str(folder / "job.toml")}
+
+
+def keep_changes(config: Config, run: str, events: Sequence[LimitChanged | RunPaused]) -> None:
+    """Keep what was changed while a run went on, for its reports. StateUnusable."""
+    if not events:
+        return
+    lines = [{"at": one.at.isoformat(), "change": change_words(one), "who": one.who} for one in events]
+    try:
+        with (run_folder(config, run) / CHANGES).open("a", encoding="utf-8") as file:
+            file.writelines(f"{json.dumps(line)}\n" for line in lines)
+    except OSError as cause:
+        raise StateUnusable(folder=config.state.folder, cause=cause.strerror or cause) from cause
+
+
+def _changes(folder: Path) -> tuple[Change, ...]:
+    """What was kept. A line that a crash has cut off, or somebody has changed, is left out."""
+    found = []
+    with suppress(OSError):
+        for line in (folder / CHANGES).read_text("utf-8", "replace").splitlines():
+            with suppress(ValueError, KeyError, TypeError):
+                one = json.loads(line)
+                found.append(Change(datetime.fromisoformat(one["at"]), str(one["change"]), str(one["who"])))
+    return tuple(found)
 
 
 def remove_artefacts(config: Config, run: str) -> None:
@@ -108,4 +137,5 @@ def read_report(journal: Journal, config: Config, run: str) -> Report:
         files["metadata"] = str(folder / SIDECAR)
     replacements = Replacements(journal.stood(run).get(Stood.REPLACED, 0), journal.held(run), journal.undos(run))
     groups, leases, totals, cards = journal.groups(run), journal.leases(run), journal.totals(run), journal.fidelity(run)
-    return make_report(planned, row, groups, leases, totals, problems, files, replacements, cards)
+    report = make_report(planned, row, groups, leases, totals, problems, files, replacements, cards)
+    return replace(report, changes=_changes(folder))

@@ -60,6 +60,16 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A limit or a pause that was changed while the run went on. `change` is a sentence; `who` is empty when it was the
+    clock."""
+
+    at: datetime
+    change: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
 class LeftMount:
     """A mount that may still be open, with all that is known to find it."""
 
@@ -118,6 +128,8 @@ class Report:
     """How often the run was undone, oldest first."""
     metadata: tuple[str, ...] = ()
     """How much was asked for beside the bytes: the values of the job's key, in the order of the plan."""
+    changes: tuple[Change, ...] = ()
+    """What was changed while it went on, the oldest first."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Where the run's artefacts are: report, manifest and so on, by kind."""
 

@@ -4,6 +4,7 @@ Nothing of it is kept: a process begins with what config and job say, and a run 
 """
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,9 @@ from orchestrator.engine.allowance import Bandwidth, Gate
 from orchestrator.engine.ports import Clock, Emit
 from orchestrator.engine.rooms import EngineSettings
 
+CHANGES_KEPT = 1000
+"""For the report of a run. The audit trail has all of them."""
+
 LOOK_AT_LEAST_EVERY = 60.0
 """Seconds after which the timetable is looked at although nothing is known to change: wall clocks are set."""
 
@@ -30,6 +34,8 @@ class RunControl:
     mounts: int | None = None
     copies: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(math.inf))
     gate: Gate = field(default_factory=Gate)
+    changes: deque[LimitChanged | RunPaused] = field(default_factory=lambda: deque(maxlen=CHANGES_KEPT))
+    """What was changed of it, or of all, while it goes on."""
     copying: int = 0
     """Its batches that are being copied, or held."""
     _goes_on: Event = field(default_factory=Event)
@@ -64,6 +70,8 @@ class Controls:
         self._told: dict[Limit, int | None] = {}
         self._servers: dict[str, str] = {}
         self._widened = Event()
+        self._narrowed = False
+        """Whether less could be copied at once than before, at any time."""
         self._runs: dict[str, RunControl] = {}
         self.bandwidth = bandwidth
         self.copying = CapacityLimiter(settings.copies)
@@ -83,7 +91,9 @@ class Controls:
     def gives_way(self, run: RunControl) -> bool:
         """Whether a batch of the run is to end after its file: it is paused, or more is being copied than may be. Any
         thread."""
-        return run.paused or self.copying.available_tokens < 0 or run.copies.available_tokens < 0
+        if not self._narrowed:  # asked before every file
+            return run.gate.closed
+        return run.gate.closed or self.copying.available_tokens < 0 or run.copies.available_tokens < 0
 
     async def widened(self) -> None:
         """Return when more may be copied at once than before."""
@@ -146,7 +156,7 @@ class Controls:
         if one.paused == paused:
             return False
         self._set_paused(one, paused)
-        self._emit(RunPaused(self._clock(), run, paused, who))
+        self._tell(RunPaused(self._clock(), run, paused, who))
         return True
 
     def let_go(self, run: RunControl) -> None:
@@ -173,9 +183,15 @@ class Controls:
             self._put_in_force(limit, now.value)
             if before or (limit.what == "bandwidth" and now.value is not None):
                 of = limit.run, limit.backup_server
-                self._emit(LimitChanged(self._clock(), limit.what, now.text, before, now.cause, *of, who))
+                self._tell(LimitChanged(self._clock(), limit.what, now.text, before, now.cause, *of, who))
 
     # --- how it is done ---
+
+    def _tell(self, event: LimitChanged | RunPaused) -> None:
+        self._emit(event)
+        for name, run in self._runs.items():
+            if event.run in ("", name) and (isinstance(event, RunPaused) or event.before):
+                run.changes.append(event)
 
     def _limits(self) -> list[Limit]:
         """Every limit that there is just now: those of all, of backup servers, and of runs."""
@@ -216,6 +232,7 @@ class Controls:
                 self._stir()
             case "copies" if run is not None:
                 run.copies.total_tokens = math.inf if value is None else value
+                self._narrowed = True
             case "copies":
                 self._make_room()
 
@@ -227,8 +244,9 @@ class Controls:
     def _make_room(self) -> None:
         """What a paused run holds in the middle of a file keeps nobody else from copying."""
         held = sum(run.copying for run in self._runs.values() if run.paused)
-        wider = self.copies + held > self.copying.total_tokens
-        self.copying.total_tokens = self.copies + held
+        before, self.copying.total_tokens = self.copying.total_tokens, self.copies + held
+        wider = self.copies + held > before
+        self._narrowed = self._narrowed or self.copies + held < before
         if wider:
             self._widened.set()
             self._widened = Event()

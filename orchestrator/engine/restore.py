@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from anyio import CancelScope, create_memory_object_stream, create_task_group, fail_after
 
 from orchestrator.core.errors import ExitCode, OrchestratorError, worst
-from orchestrator.core.events import FilesDone, RunEnded, RunStarted
+from orchestrator.core.events import FilesDone, LimitChanged, RunEnded, RunPaused, RunStarted
 from orchestrator.core.ledger import GroupRow, GroupState, RunRow, RunState, Totals
 from orchestrator.core.lifecycle import OPEN_STATES, LeaseState
 from orchestrator.core.plan import MountGroup, Plan, Selection
@@ -31,10 +31,12 @@ LOG_OFF_WITHIN = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a run ended. `error` is what stopped it, when something did; then it can be resumed."""
+    """How a run ended. `error` is what stopped it, when something did; then it can be resumed. `changes` are limits and
+    pauses that were changed meanwhile."""
 
     row: RunRow
     error: OrchestratorError | None = None
+    changes: Sequence[LimitChanged | RunPaused] = ()
 
 
 async def run_job(
@@ -73,7 +75,8 @@ async def run_job(
                 finally:
                     await runner.close()
     await _settle_lost(row, rooms, books, locator, stop)
-    return await _end(plan, row, rooms, books, error, stop)
+    ending = await _end(plan, row, rooms, books, error, stop)
+    return replace(ending, changes=tuple(control.changes))
 
 
 async def _begin(plan: Plan, row: RunRow, rooms: Rooms, books: Books) -> tuple[list[MountGroup], bool]:

@@ -18,7 +18,15 @@ from orchestrator.views.json import (
     report_json,
     status_json,
 )
-from orchestrator.views.limits import change_line, limits_line, limits_of, limits_text, limits_values, run_limits
+from orchestrator.views.limits import (
+    change_line,
+    change_words,
+    limits_line,
+    limits_of,
+    limits_text,
+    limits_values,
+    run_limits,
+)
 from orchestrator.views.log import LogLines, log_line, progress_line
 from orchestrator.views.text import (
     drills_text,
@@ -39,6 +47,7 @@ __all__ = [
     "announcement_title",
     "announcement_values",
     "change_line",
+    "change_words",
     "count",
     "drills_json",
     "drills_text",

@@ -48,6 +48,7 @@ def report_json(report: Report) -> str:
             "remounts": report.remounts,
             "checksum": report.checksum,
             "verify": report.verify,
+            "changes": [{"at": _second(one.at), "change": one.change, "who": one.who} for one in report.changes],
             "files": dict(report.files),
             "replaced": report.replaced,
             "set_aside": [{"root": one.root, "files": one.files, "bytes": one.bytes} for one in report.set_aside],

@@ -9,16 +9,20 @@ from orchestrator.views.units import clock, visible
 
 
 def change_line(event: LimitChanged | RunPaused) -> str:
-    """What has changed, in a line. Names in it are as they are: what shows the line makes them visible."""
-    by = f", by {event.who}" if event.who else ""
+    """What has changed and by whom, in a line. Names in it are as they are: what shows the line makes them visible."""
+    return change_words(event) + (f", by {event.who}" if event.who else "")
+
+
+def change_words(event: LimitChanged | RunPaused) -> str:
+    """What has changed."""
     if isinstance(event, RunPaused):
         what = "paused: no file is begun, those in flight are held" if event.paused else "goes on"
-        return f"{event.run} {what}{by}"
+        return f"{event.run} {what}"
     what = _what(event.what, event.run, event.backup_server)
     if not event.before:
         return f"{what} is limited to {event.value} ({event.cause})"
     why = "" if event.who else f" ({event.cause})"
-    return f"{what} is {event.value} from now on, it was {event.before}{by}{why}"
+    return f"{what} is {event.value} from now on, it was {event.before}{why}"
 
 
 def limits_text(found: LimitsNow, now: datetime) -> str:

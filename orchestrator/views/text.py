@@ -73,6 +73,7 @@ def report_text(report: Report) -> str:
     lines += _fidelity(report)
     lines += _failed_groups(report)
     lines += _problems(report)
+    lines += _changes(report)
     if report.files:
         width = max(map(len, report.files))
         lines += ["", "Files of this run:"]
@@ -160,6 +161,13 @@ def _failed_groups(report: Report) -> list[str]:
         why = f": {visible(group.message)}" if group.message else ""
         lines.append(f"  {visible(group.vm)} as of {instant(group.created)}, {group.state}{why}")
     return lines
+
+
+def _changes(report: Report) -> list[str]:
+    if not report.changes:
+        return []
+    told = [(one.at, f"{one.change}, by {one.who}" if one.who else one.change) for one in report.changes]
+    return ["", "Changed while it went on:", *(f"  {instant(at)}  {visible(text)}" for at, text in told)]
 
 
 def _problems(report: Report) -> list[str]:

@@ -37,7 +37,7 @@ from orchestrator.core.errors import ExitCode, worst
 from orchestrator.core.job import Conflict, Defaults, Restore
 from orchestrator.core.ledger import GroupState, RunState, Totals
 from orchestrator.core.reasons import Reason
-from orchestrator.core.report import GroupReport, LeftMount, Problem, Report
+from orchestrator.core.report import Change, GroupReport, LeftMount, Problem, Report
 from orchestrator.core.snapshot import (
     Ended,
     Example,
@@ -139,7 +139,7 @@ def test_the_tables_of_verdicts_and_policies_are_complete() -> None:
         assert value.value in told, value
 
 
-@pytest.mark.parametrize("kind", [Report, GroupReport, Problem, LeftMount])
+@pytest.mark.parametrize("kind", [Report, Change, GroupReport, Problem, LeftMount])
 def test_every_field_of_a_report_is_in_the_reference(kind: type) -> None:
     told = set(codes(section(REFERENCE, "Report")))
     assert {field.name for field in fields(kind)} <= told

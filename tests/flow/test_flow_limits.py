@@ -5,8 +5,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
+from orchestrator.cli.limiting import ask_control
+from orchestrator.config import load_config
+from orchestrator.core.errors import WordsError
 from orchestrator.simulator import Estate
 from tests.support.flow import Command, Flow, flow
 
@@ -43,7 +47,17 @@ async def began(command: Command) -> str:
     return str(run)
 
 
-async def test_the_limits_of_a_run_by_hand_are_shown_changed_and_reset(slow: Flow) -> None:
+async def steer(slow: Flow, method: str, path: str, body: Any = None) -> Any:
+    """As the commands do, without the time that a process takes."""
+    config = await anyio.to_thread.run_sync(load_config, slow.folder / "config.toml")
+    return await anyio.to_thread.run_sync(ask_control, config, method, path, body)
+
+
+async def unlimited(slow: Flow) -> None:
+    await steer(slow, "POST", "/limits", {"bandwidth": "none"})
+
+
+async def test_the_limits_of_a_run_by_hand_are_shown_and_changed(slow: Flow) -> None:
     running = await slow.start("run", slow.job())
     run = await began(running)
     shown = (await slow.run("--json", "limit", "--show")).json
@@ -57,25 +71,37 @@ async def test_the_limits_of_a_run_by_hand_are_shown_changed_and_reset(slow: Flo
     )
     assert "bandwidth           60 kB/s  by hand\n" in told.out
     assert "bandwidth of vbr01  40 kB/s  by hand\n" in told.out
-    of_run = (await slow.run("--json", "limit", run, "--bandwidth", "30 kB/s")).json
-    assert of(of_run, "bandwidth", run=run)["text"] == "30 kB/s"
     changed = await running.event("limit_changed", what="copies")
     assert (changed["before"], changed["value"], changed["cause"]) == ("16", "3", "by hand")
     assert changed["who"].startswith("uid ")
-    known = (await slow.run("--json", "status")).json[0]
-    assert (known["paused"], of(known, "mounts")["value"]) == (False, 1)
-    assert "Limited: bandwidth 60 kB/s" in (await slow.run("status")).out
     again = (await slow.run("--json", "limit", "--reset")).json
     assert {one["cause"] for one in again["limits"]} <= {"config", "job"}
-    await slow.run("limit", "--bandwidth", "none")
+    await unlimited(slow)
+    assert (await running.done()).code == 0
+    assert slow.restored() == slow.expected()
+    assert not (slow.state / "control").exists()
+
+
+async def test_what_was_changed_is_told_everywhere(slow: Flow) -> None:
+    running = await slow.start("run", slow.job())
+    run = await began(running)
+    await steer(slow, "POST", "/limits", {"bandwidth": "60 kB/s"})
+    await steer(slow, "POST", "/limits", {"run": run, "bandwidth": "30 kB/s"})
+    known = (await slow.run("--json", "status")).json[0]
+    assert (known["paused"], of(known, "bandwidth", run=run)["text"]) == (False, "30 kB/s")
+    assert f"Limited: bandwidth 60 kB/s, bandwidth of {run} 30 kB/s." in (await slow.run("status")).out
+    await steer(slow, "POST", "/limits", {"bandwidth": "none", "run": run})
+    await unlimited(slow)
     done = await running.done()
-    assert (done.code, slow.restored()) == (0, slow.expected())
-    assert "bandwidth is none from now on, it was 50 kB/s, by uid" in done.err
+    assert "bandwidth is 60 kB/s from now on, it was 50 kB/s, by uid" in done.err
+    assert "Changed while it went on:" in done.out
+    changes = slow.report()["changes"]
+    assert changes[0]["change"] == "bandwidth is 60 kB/s from now on, it was 50 kB/s"
+    assert changes[0]["who"].startswith("uid ")
     trail = (await slow.run("--json", "audit", "show", "--run", run)).json
     by_hand = [one for one in trail if one["what"] == "limit_changed" and one["facts"]["cause"] == "by hand"]
     assert by_hand
     assert {one["who"].split()[0] for one in by_hand} == {"uid"}
-    assert not (slow.state / "control").exists()
 
 
 async def test_a_run_by_hand_is_paused_and_goes_on(slow: Flow) -> None:
@@ -84,15 +110,14 @@ async def test_a_run_by_hand_is_paused_and_goes_on(slow: Flow) -> None:
     paused = await slow.run("pause", run)
     assert (paused.code, paused.out.startswith(f"{run} is paused: no file is begun")) == (0, True)
     await running.event("run_paused", paused=True)
-    assert (await slow.run("pause", run)).out.startswith(f"{run} is already paused")
-    await slow.run("limit", "--bandwidth", "none")
-    assert (await slow.run("--json", "status")).json[0]["paused"] is True
+    assert await steer(slow, "POST", f"/runs/{run}/pause") == {"changed": False}
+    await unlimited(slow)
     assert f"{run} is paused; `orchestrator unpause {run}` goes on." in (await slow.run("status")).out
     assert len(slow.simulator.open_mounts()) > 0
     assert not list(slow.target.rglob("large.bin"))
     assert (await slow.run("unpause", run)).out == f"{run} goes on\n"
-    done = await running.done()
-    assert (done.code, slow.restored()) == (0, slow.expected())
+    assert (await running.done()).code == 0
+    assert slow.restored() == slow.expected()
     slow.assert_nothing_left()
 
 
@@ -100,7 +125,7 @@ async def test_a_paused_run_is_stopped_and_resumed_without_a_pause(slow: Flow) -
     slow.configure(limits={"bandwidth": "50 kB/s", "grace": 0.2})
     running = await slow.start("run", slow.job())
     run = await began(running)
-    await slow.run("pause", run)
+    await steer(slow, "POST", f"/runs/{run}/pause")
     assert (await slow.run("stop", run)).code == 0
     assert (await running.done()).code == 6
     slow.assert_nothing_left()
@@ -109,15 +134,15 @@ async def test_a_paused_run_is_stopped_and_resumed_without_a_pause(slow: Flow) -
     assert slow.restored() == slow.expected()
 
 
-async def test_a_run_of_a_watcher_is_paused_and_limited_alone(slow: Flow) -> None:
+async def test_a_run_of_a_watcher_is_paused_and_goes_on(slow: Flow) -> None:
     watcher = await slow.start("watch")
     await watcher.event("watcher_ready")
     slow.drop((slow.folder / slow.job()).read_text(), "job.toml")
     run = await began(watcher)
-    assert (await slow.run("pause", run)).code == 0
+    await steer(slow, "POST", f"/runs/{run}/pause")
     await watcher.event("run_paused", run=run, paused=True)
-    assert (await slow.run("limit", "--bandwidth", "none")).code == 0
-    assert (await slow.run("unpause", run)).code == 0
+    await unlimited(slow)
+    await steer(slow, "POST", f"/runs/{run}/unpause")
     await watcher.event("job_ended")
     watcher.signal(signal.SIGTERM)
     assert (await watcher.done()).code == 0
@@ -145,12 +170,9 @@ async def test_words_that_mean_nothing_are_refused(slow: Flow, words: list[str],
 async def test_a_run_and_a_server_that_are_not_there_are_told_with_those_that_are(slow: Flow) -> None:
     running = await slow.start("run", slow.job())
     run = await began(running)
-    done = await slow.run("pause", "other")
-    assert (done.code, f"no run other is going on; these are going on: {run}" in done.err) == (2, True)
-    done = await slow.run("limit", "--server", "vbr09=1MB/s")
-    assert (done.code, "'vbr09' is no backup server of the config or of a run; known are vbr01" in done.err) == (
-        2,
-        True,
-    )
-    await slow.run("limit", "--bandwidth", "none")
+    with pytest.raises(WordsError, match=f"no run other is going on; these are going on: {run}"):
+        await steer(slow, "POST", "/runs/other/pause")
+    with pytest.raises(WordsError, match="'vbr09' is no backup server of the config or of a run; known are vbr01"):
+        await steer(slow, "POST", "/limits", {"servers": {"vbr09": "1 MB/s"}})
+    await unlimited(slow)
     assert (await running.done()).code == 0

@@ -119,17 +119,18 @@ async def test_more_mounts_wake_those_that_wait_for_one() -> None:
         assert (desk.controls.mounts, desk.stirred > before) == (30, True)
 
 
-async def test_fewer_copies_make_batches_give_way_and_more_let_others_begin() -> None:
+@pytest.mark.parametrize("which", [{}, {"run": "r"}], ids=["all", "run"])
+async def test_fewer_copies_make_those_that_are_too_many_give_way(which: dict[str, str]) -> None:
     with at_work() as (desk, run):
-        async with desk.controls.copying:
-            assert not desk.controls.gives_way(run)
-            desk.change(copies=1)
-            assert not desk.controls.gives_way(run)
-            desk.change(run="r", copies=1)
-            async with run.copies:
-                assert not desk.controls.gives_way(run)
-        desk.change(copies=2)
-        assert desk.controls.copying.total_tokens == 2
+        for batch in "ab":
+            run.copies.acquire_on_behalf_of_nowait(batch)
+            desk.controls.copying.acquire_on_behalf_of_nowait(batch)
+        assert not desk.controls.gives_way(run)
+        desk.change(copies=1, **which)
+        assert desk.controls.gives_way(run)
+        run.copies.release_on_behalf_of("a")
+        desk.controls.copying.release_on_behalf_of("a")
+        assert not desk.controls.gives_way(run)
 
 
 async def test_a_pause_is_told_once_and_a_stop_lets_go_without_a_word() -> None:

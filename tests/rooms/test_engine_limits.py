@@ -99,9 +99,11 @@ async def test_small_files_are_copied_no_faster_than_they_may_be(
         home.job = home.job.model_copy(update={"bandwidth": bandwidth})
         fate = Fate()
         with waiting_is_quick() as waited:
-            demand_everything_restored(home, await live(home, fate))
+            ended = await live(home, fate)
+            demand_everything_restored(home, ended)
     seconds = (200 * FILE - burst_of(1_000_000)) / 1_000_000
     assert seconds <= waited.now <= seconds + 1
+    assert not report_of(ended).changes  # it was so from the beginning
     [told] = [event for event in fate.seen if isinstance(event, LimitChanged)]
     assert (told.what, told.value, told.before) == ("bandwidth", "1 MB/s", "")
 
@@ -271,6 +273,11 @@ async def test_a_paused_run_begins_no_file_keeps_its_mount_and_goes_on_where_it_
         demand_everything_restored(home, ended)
     told = [(event.paused, event.who) for event in fate.seen if isinstance(event, RunPaused)]
     assert told == [(True, "uid 7"), (False, "uid 7")]
+    run = report_of(ended).run
+    assert [(one.change, one.who) for one in report_of(ended).changes] == [
+        (f"{run} paused: no file is begun, those in flight are held", "uid 7"),
+        (f"{run} goes on", "uid 7"),
+    ]
 
 
 async def test_a_paused_run_mounts_nothing(tmp_path: Path, small: Estate) -> None:

@@ -10,7 +10,7 @@ from orchestrator.core.job import Conflict
 from orchestrator.core.ledger import RunRow, RunState, Totals
 from orchestrator.core.paths import parse_guest_path
 from orchestrator.core.plan import MountGroup, Plan, PlanProblem, Selection
-from orchestrator.core.report import GroupReport, LeftMount, MountReport, Problem, Report
+from orchestrator.core.report import Change, GroupReport, LeftMount, MountReport, Problem, Report
 from orchestrator.core.retention import Pruned
 
 START = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
@@ -104,6 +104,10 @@ def sample_report() -> Report:
         mounts_left=(left,),
         sessions=2,
         metadata=("full", "basic"),
+        changes=(
+            Change(START + timedelta(minutes=5), "bandwidth is 20 MB/s from now on, it was none (timetable)", ""),
+            Change(START + timedelta(minutes=9), f"{HOSTILE} goes on", "uid 7 on the local socket"),
+        ),
         files={"report": "/state/runs/4711/report.json", "manifest": "/state/runs/4711/manifest.b3"},
     )
 
@@ -120,6 +124,7 @@ def clean_report() -> Report:
         mounts_opened=1,
         mounts_left=(),
         sessions=1,
+        changes=(),
     )
 
 
