@@ -99,6 +99,9 @@ class Line:
         self._runs: dict[str, Bucket] = {}
         self._flows: dict[tuple[str, str], _Flow] = {}
         self._given: dict[str, float] = {}
+        self._reached = 0.0
+        """What whoever had the last turn had been given before it: the virtual time of start-time fair queueing."""
+        self._reached_in: dict[str, float] = {}
         self._waiting = 0
 
     def limit(self, rate: Rate, now: float) -> None:
@@ -118,10 +121,6 @@ class Line:
         self._runs.pop(run, None)
         for key in [key for key in self._flows if key[0] == run and not self._flows[key].waiting]:
             del self._flows[key]
-
-    def is_open(self, run: str, server: str) -> bool:
-        """Whether nothing limits what a run copies of a backup server."""
-        return all(bucket.rate is None for bucket in self._buckets(run, server))
 
     def ahead(self, run: str, server: str) -> float:
         """Bytes that may well be asked of the share before they are paid for; FOREVER where nothing is limited."""
@@ -147,21 +146,20 @@ class Line:
             flow.waiting.remove(ticket)
             self._waiting -= 1
 
-    def grant(self, now: float) -> bool:
-        """Grant what can be granted now; whether a ticket got all of its bytes."""
-        through = False
+    def grant(self, now: float) -> None:
+        """Grant what can be granted now."""
         while (turn := self._next(now)) is not None and turn[0] <= 0:
             _, (run, server), size = turn
             flow = self._flows[run, server]
             self._take(run, server, size, now)
+            self._reached = max(self._reached, self._given[server])
+            self._reached_in[server] = max(self._reached_in.get(server, 0.0), flow.given)
             flow.given += size
             self._given[server] += size
             flow.waiting[0].left -= size
             if flow.waiting[0].granted:
                 flow.waiting.popleft()
                 self._waiting -= 1
-                through = True
-        return through
 
     def wait(self, now: float) -> float:
         """Seconds until something more can be granted, as things are; FOREVER when nobody waits."""
@@ -210,11 +208,9 @@ class Line:
         return None if later == FOREVER else (later, ("", ""), 0)
 
     def _joined(self, run: str, server: str) -> _Flow:
-        """A flow begins to wait. It has no claim to what went by while it wanted nothing."""
-        busy = {key for key, flow in self._flows.items() if flow.waiting}
-        least = min((self._given[key[1]] for key in busy), default=0.0)
-        self._given[server] = max(self._given.get(server, 0.0), least - CATCH_UP)
+        """A flow begins to wait. It has no claim to what went by while it wanted nothing: it begins where the turns
+        are."""
+        self._given[server] = max(self._given.get(server, 0.0), self._reached - CATCH_UP)
         flow = self._flows.setdefault((run, server), _Flow())
-        beside = min((self._flows[key].given for key in busy if key[1] == server), default=0.0)
-        flow.given = max(flow.given, beside - CATCH_UP)
+        flow.given = max(flow.given, self._reached_in.get(server, 0.0) - CATCH_UP)
         return flow

@@ -19,7 +19,6 @@ NAP_MOST = 0.1
 NAP_LEAST = 0.005
 """Seconds. What flows meanwhile is kept in the bucket, so a longer nap costs nothing and wakes fewer threads."""
 
-
 Clock = Callable[[], float]
 """Seconds that never go back."""
 

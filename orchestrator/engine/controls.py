@@ -36,6 +36,7 @@ class RunControl:
     gate: Gate = field(default_factory=Gate)
     changes: deque[LimitChanged | RunPaused] = field(default_factory=lambda: deque(maxlen=CHANGES_KEPT))
     """What was changed of it, or of all, while it goes on."""
+    stopping: bool = False
     copying: int = 0
     """Its batches that are being copied, or held."""
     _goes_on: Event = field(default_factory=Event)
@@ -151,16 +152,20 @@ class Controls:
         return self.in_force()
 
     def pause(self, run: str, paused: bool, who: str) -> bool:
-        """Pause a run, or let it go on; whether that changes anything. WordsError when it is not going on."""
+        """Pause a run, or let it go on; whether that changes anything. WordsError when it is not going on, or is being
+        stopped."""
         one = self._known_run(run)
         if one.paused == paused:
             return False
+        if one.stopping:
+            raise WordsError(what=f"{run} is being stopped; `orchestrator resume {run}` goes on with it later")
         self._set_paused(one, paused)
         self._tell(RunPaused(self._clock(), run, paused, who))
         return True
 
     def let_go(self, run: RunControl) -> None:
         """A run that is being stopped is paused no more: its files in flight get their grace."""
+        run.stopping = True
         if run.paused:
             self._set_paused(run, False)
 

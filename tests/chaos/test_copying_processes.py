@@ -9,11 +9,13 @@ from unittest import mock
 
 import pytest
 
+from orchestrator.core.line import burst_of
 from orchestrator.engine import crew as crew_module
 from orchestrator.engine.crew import Crew
 from orchestrator.simulator import Estate
 from tests.support.chaos import Fate, demand_everything_restored, demand_nothing_more_to_do, house, live
 from tests.support.chaos import stopped_and_resumed as demand_all_of_a_stop
+from tests.support.limited import waiting_is_quick
 
 pytestmark = pytest.mark.timeout(90)
 """On a busy machine a process takes its time to start."""
@@ -54,6 +56,17 @@ async def test_a_run_that_ends_at_any_event_is_completed_by_resuming(
 ) -> None:
     async with house(estate, tmp_path, **STUBBORN) as home:
         await demand_all_of_a_stop(home, Fate(way, event=number))
+
+
+async def test_what_processes_copy_is_paid_for_by_the_batch(
+    estate: Estate, tmp_path: Path, processes: list[int]
+) -> None:
+    """The line is fast enough to ask for a batch at once, and too slow for all of it."""
+    async with house(estate, tmp_path, limits={"bandwidth": "4 MB/s"}) as home:
+        with waiting_is_quick() as waited:
+            demand_everything_restored(home, await live(home, Fate()))
+    whole = sum(path.stat().st_size for path in home.wanted.values())
+    assert (whole - burst_of(4_000_000)) / 4_000_000 <= waited.now <= whole / 4_000_000 + 1
 
 
 async def test_a_run_whose_processes_are_killed_again_and_again_restores_all(

@@ -107,6 +107,23 @@ def test_runs_share_what_is_given_of_one_backup_server() -> None:
     assert abs(given["a"] - given["b"]) <= burst_of(10_000_000) + 2 * CHUNK
 
 
+def test_who_comes_late_has_no_claim_either_when_nobody_waits_just_then() -> None:
+    """One copies alone for long and has just been served when the other comes."""
+    line = Line()
+    line.limit(10_000_000, 0.0)
+    bench = Copiers(line)
+    bench.copy([("a", "x", CHUNK)], until=600.0)
+    bench.given.clear()
+    first = line.ask("a", "y", 40 * CHUNK, bench.now)
+    second = line.ask("a", "x", 40 * CHUNK, bench.now)
+    line.grant(bench.now)
+    for _ in range(100):
+        bench.now += 0.01
+        line.grant(bench.now)
+    assert abs(first.left - second.left) <= CATCH_UP + 2 * CHUNK
+    assert second.left < 40 * CHUNK
+
+
 def test_what_a_slow_server_may_not_use_goes_to_the_others() -> None:
     line = Line()
     line.limit(10_000_000, 0.0)
@@ -137,7 +154,7 @@ def test_a_limit_that_is_lifted_lets_everybody_go_at_once() -> None:
     line.limit(None, 1.0)
     line.grant(1.0)
     assert all(ticket.granted for ticket in tickets)
-    assert line.is_open("a", "x")
+    assert line.ahead("a", "x") == FOREVER
 
 
 def test_of_a_slow_share_less_is_asked_for_ahead() -> None:

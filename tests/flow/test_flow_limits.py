@@ -172,6 +172,8 @@ async def test_a_run_and_a_server_that_are_not_there_are_told_with_those_that_ar
     run = await began(running)
     with pytest.raises(WordsError, match=f"no run other is going on; these are going on: {run}"):
         await steer(slow, "POST", "/runs/other/pause")
+    second = await slow.run("run", "job.toml")  # and it leaves the socket of the first alone
+    assert (second.code, "is in use by another orchestrator" in second.err) == (5, True)
     with pytest.raises(WordsError, match="'vbr09' is no backup server of the config or of a run; known are vbr01"):
         await steer(slow, "POST", "/limits", {"servers": {"vbr09": "1 MB/s"}})
     await unlimited(slow)

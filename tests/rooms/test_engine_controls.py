@@ -143,5 +143,8 @@ async def test_a_pause_is_told_once_and_a_stop_lets_go_without_a_word() -> None:
         assert not run.paused
         assert not desk.controls.gives_way(run)
         assert len([one for one in desk.told if isinstance(one, RunPaused)]) == 1
+        with pytest.raises(WordsError, match="r is being stopped; `orchestrator resume r` goes on"):
+            desk.controls.pause("r", True, "uid 7")
+        assert not run.paused
     with pytest.raises(WordsError, match="no run r is going on"):
         desk.controls.pause("r", True, "uid 7")
