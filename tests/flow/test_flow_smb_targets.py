@@ -46,7 +46,7 @@ async def run(em: Flow, server: Samba, *, password: str = PASSWORD, **defaults: 
 async def test_what_is_restored_to_a_unc_path_is_what_is_in_the_backup(
     tmp_path: Path, sources: bool, durable: str
 ) -> None:
-    async with served(tmp_path, seeded(machines=3, files=150), sources=sources) as (em, server):
+    async with served(tmp_path, seeded(machines=2, files=40), sources=sources) as (em, server):
         configure(em, server, sources=sources, copy={"durable": durable})
         done = await run(em, server)
         report = em.report()
