@@ -10,6 +10,7 @@ from benchmarks.end_to_end import end_to_end
 from benchmarks.journal import journal
 from benchmarks.local_copy import local_copy
 from benchmarks.memory import memory
+from benchmarks.metadata import metadata
 from benchmarks.places import Places, machine_line, places
 from benchmarks.rerun import rerun
 from benchmarks.scaling import scaling
@@ -22,6 +23,7 @@ ALL: dict[str, Callable[[Places, bool], None]] = {
     "memory": memory,
     "durable": durable,
     "local_copy": local_copy,
+    "metadata": metadata,
     "journal": journal,
     "end_to_end": end_to_end,
     "rerun": rerun,

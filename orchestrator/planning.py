@@ -10,7 +10,7 @@ from orchestrator.config import Config
 from orchestrator.core.errors import JobInvalid, OrchestratorError, StateError
 from orchestrator.core.events import Event
 from orchestrator.core.job import Job
-from orchestrator.core.plan import Plan, plan, questions, without
+from orchestrator.core.plan import Plan, plan, questions, refusing, without
 from orchestrator.core.words import listed
 from orchestrator.engine.books import Books
 from orchestrator.engine.ports import Source, Target
@@ -18,6 +18,7 @@ from orchestrator.engine.preflight import preflight
 from orchestrator.engine.restore import LOG_OFF_WITHIN
 from orchestrator.engine.rooms import Rooms
 from orchestrator.enterprise_manager import Client
+from orchestrator.files import unknown_accounts
 from orchestrator.opening import App, engine_settings, make_client, reading, stopped_from_outside
 from orchestrator.reaching import make_source, make_target
 
@@ -40,7 +41,8 @@ async def _find_plan(client: Client, config: Config, named: NamedJob, run: str, 
         job, scratch = job.into_scratch(config.drill.folder), f"{config.drill.folder.rstrip('/')}/{run}"
     catalog = {question: await client.find(question) for question in questions(job)}
     found = plan(job, catalog, run=run, allow=config.targets.allow, history=history)
-    return replace(found, scratch=scratch, verify=job.verify or config.copying.verify)
+    known = refusing(found, unknown_accounts)
+    return replace(known, scratch=scratch, verify=job.verify or config.copying.verify)
 
 
 async def checked_plan(app: App, rooms: Rooms, books: Books, named: NamedJob, run: str, keep_going: bool) -> Plan:

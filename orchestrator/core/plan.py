@@ -331,6 +331,19 @@ def without(plan: Plan, destinations: Mapping[str, str], backup_servers: Mapping
     return replace(plan, groups=tuple(_drop(plan.groups, bad)), problems=tuple(dict.fromkeys(problems)))
 
 
+def refusing(plan: Plan, wrong: Callable[[Wishes], Sequence[str]]) -> Plan:
+    """`plan` without what wishes for something that cannot be had here; `wrong` says why, in plain words."""
+    told = {wishes: wrong(wishes) for wishes in {one.wishes for group in plan.groups for one in group.selections}}
+    problems = [
+        PlanProblem(one.entry, "owner", text)
+        for group in plan.groups
+        for one in group.selections
+        for text in told[one.wishes]
+    ]
+    groups = tuple(_drop(plan.groups, lambda _, one: bool(told[one.wishes])))
+    return replace(plan, groups=groups, problems=tuple(dict.fromkeys((*plan.problems, *problems))))
+
+
 def comparing(plan: Plan, compare: Compare) -> Plan:
     """`plan`, with all of it compared in one way."""
 

@@ -12,6 +12,7 @@ from orchestrator.files.checksums import Algorithm, algorithm_named
 from orchestrator.files.copying import free_buffers
 from orchestrator.files.local import LocalSource
 from orchestrator.files.manifest import read_manifest, verify_file, write_manifest
+from orchestrator.files.owners import unknown_accounts
 from orchestrator.files.scratch import remove_scratch
 from orchestrator.files.sidecar import SIDECAR, Sidecar, open_stream, read_sidecar
 from orchestrator.files.target import LocalTarget, free_space
@@ -33,6 +34,7 @@ __all__ = [
     "read_sidecar",
     "remove_scratch",
     "sha256_of",
+    "unknown_accounts",
     "verify_file",
     "write_manifest",
     "write_text_atomically",

@@ -62,19 +62,20 @@ def write_tree(tree: Tree, folder: Path, *, elder: Tree | None = None, elder_fol
 
 
 def link_tree(source: Path, twin: Path) -> None:
-    """Make `twin` a copy of the folder `source` whose files are hard links: same bytes, mode and mtime."""
+    """Make `twin` a copy of the folder `source` whose files are hard links: the same in all that they are."""
     os.mkdir(twin)
     with os.scandir(source) as entries:
         for entry in entries:
             target = twin / entry.name
             if entry.is_symlink():
                 os.symlink(os.readlink(entry.path), target)
+                times = entry.stat(follow_symlinks=False)
+                os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns), follow_symlinks=False)
             elif entry.is_dir():
                 link_tree(Path(entry.path), target)
             else:
                 _link(entry.path, str(target))
-    stat = os.stat(source)
-    os.utime(twin, ns=(stat.st_mtime_ns, stat.st_mtime_ns))
+    shutil.copystat(source, twin)  # mode, times, extended attributes
 
 
 def remove_tree(folder: Path) -> None:

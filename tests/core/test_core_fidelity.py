@@ -18,8 +18,9 @@ from orchestrator.core.fidelity import (
     fidelity_of,
 )
 from orchestrator.core.job import read_job
-from orchestrator.core.plan import plan_from_json, plan_to_json
+from orchestrator.core.plan import plan_from_json, plan_to_json, refusing
 from orchestrator.core.residual import residual_job
+from orchestrator.files import unknown_accounts
 from tests.core.values import job, planned, point
 
 
@@ -95,3 +96,10 @@ def test_a_plan_of_an_older_version_wants_the_basic_things() -> None:
     start = text.index(',"wishes"')
     older = text[:start] + text[text.index("}", start) + 1 :]
     assert plan_from_json(older).groups[0].selections[0].wishes == BASIC
+
+
+def test_what_wishes_for_an_account_that_is_not_here_is_a_problem_of_the_plan() -> None:
+    wanted = job({"vm": "a", "metadata": "full", "owner": "map", "users": {"1": "nobody here"}}, {"vm": "b"})
+    made = refusing(planned(wanted, [point("a"), point("b")]), unknown_accounts)
+    assert [str(problem) for problem in made.problems] == ["restore[1].owner: there is no local user 'nobody here'"]
+    assert [group.vm for group in made.groups] == ["b"]

@@ -29,6 +29,17 @@ exclude = ["~$*"]
 """
 """The job of the night; it lies ready in every world but the first."""
 
+WEB = """name = "incident-4711"
+
+[defaults]
+to = "/restore/{vm}"
+
+[[restore]]
+vm = "web01"
+os = "linux"
+paths = ["/srv/data"]
+"""
+
 Arrange = Callable[[Night], Awaitable[None]]
 
 
@@ -122,12 +133,12 @@ HELD = """
 import os, time
 from orchestrator.files import LocalTarget
 place = LocalTarget.place
-def held(self, source, entry, target, overwrite, check):
+def held(self, source, entry, target, overwrite, check, *more):
     while os.path.exists({marker!r}) and {machine!r} in target.root:
         open({marker!r} + "-here", "w").close()
         time.sleep(0.02)
         check(0)
-    return place(self, source, entry, target, overwrite, check)
+    return place(self, source, entry, target, overwrite, check, *more)
 LocalTarget.place = held
 """
 
@@ -452,6 +463,15 @@ async def access_denied(night: Night) -> None:
 @world("thousands-refused", build=with_a_thousand_files)
 async def thousands_refused(night: Night) -> None:
     await denied(night)
+
+
+@world("without-permissions")
+async def without_permissions(night: Night) -> None:
+    """The files of a Linux machine were restored as a job without a word about it does."""
+    data = night.em.estate.content(night.em.machine("web01").points[-1], "/") / "srv" / "data"
+    (data / "index.html").chmod(0o2640)
+    (night.home / "incident.toml").write_text(night.here(WEB))
+    await night.em.run("run", str(night.home / "incident.toml"), env=night.more)
 
 
 # --- the watcher ---
