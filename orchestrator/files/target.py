@@ -32,6 +32,7 @@ from orchestrator.files.sidecar import Sidecar
 from orchestrator.files.staging import Settle, Staging, partial_name
 from orchestrator.files.system import flush_file_system, kind_of
 from orchestrator.files.translate import Side, Translating, file_error
+from orchestrator.files.walk import Beat, unheard
 from orchestrator.files.wardrobe import LocalWardrobe, split
 
 LISTED_AT_MOST = 20_000
@@ -307,9 +308,10 @@ class LocalTarget(LocalWardrobe):
         """(size in bytes, checksum) of a copy, read anew. FileError."""
         return verify_file(path, algorithm, check)
 
-    def remove_scratch(self, folder: str) -> int:
-        """Remove a drill's folder with all that is in it; the number of files. DrillLeft when something stays."""
-        return remove_scratch(Path(folder))
+    def remove_scratch(self, folder: str, beat: Beat = unheard) -> int:
+        """Remove a drill's folder with all that is in it; the number of files. `beat` is called for each entry.
+        DrillLeft when something stays."""
+        return remove_scratch(Path(folder), beat)
 
     def flush(self) -> None:
         """Return when everything written below the allowed roots so far would survive a power cut."""

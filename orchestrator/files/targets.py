@@ -14,6 +14,7 @@ from orchestrator.files.readers import StreamReader
 from orchestrator.files.sidecar import Sidecar
 from orchestrator.files.smb.target import SmbTarget
 from orchestrator.files.target import LocalTarget
+from orchestrator.files.walk import Beat, unheard
 
 
 class Targets:
@@ -128,9 +129,9 @@ class Targets:
         """(size in bytes, checksum) of a file, read anew; as `orchestrator.files.verify_file`."""
         return self._of(path).verify_file(path, algorithm, check)
 
-    def remove_scratch(self, folder: str) -> int:
+    def remove_scratch(self, folder: str, beat: Beat = unheard) -> int:
         """Remove a folder with all that is in it; the number of files. DrillLeft when something stays."""
-        return self._of(folder).remove_scratch(folder)
+        return self._of(folder).remove_scratch(folder, beat)
 
     def _of(self, root: str) -> LocalTarget | SmbTarget:
         return self._smb if root.startswith("\\\\") else self._local

@@ -13,6 +13,7 @@ from orchestrator.files.smb.packets import Request, close, create
 from orchestrator.files.smb.partial import make_writable
 from orchestrator.files.smb.share import Live, Share, join
 from orchestrator.files.smb.status import CANNOT_DELETE
+from orchestrator.files.walk import Beat
 
 AT_ONCE = 64
 
@@ -20,7 +21,7 @@ _ITSELF, _FOR_BACKUP, _REMOVE_ON_CLOSE = 0x200000, 0x4000, 0x1000
 _REMOVE = 0x00110080
 
 
-def remove_tree(share: Share, folder: str) -> int:
+def remove_tree(share: Share, folder: str, beat: Beat) -> int:
     """Remove `folder`, a path below the share; the number of files, 0 when it is not there. A link below it is removed
     and not followed; one in its own place is an error. OSError when something stays."""
     live = share.live()
@@ -29,16 +30,17 @@ def remove_tree(share: Share, folder: str) -> int:
         return 0
     if found.kind is not FoundKind.FOLDER:
         raise NotADirectoryError(errno.ENOTDIR, "it is no folder, or a link", folder)
-    return _emptied(live, folder)
+    return _emptied(live, folder, beat)
 
 
-def _emptied(live: Live, folder: str) -> int:
-    found = listed(live, folder, lambda: None)
+def _emptied(live: Live, folder: str, beat: Beat) -> int:
+    found = listed(live, folder, beat)
     below = [child for child in found if child.folder and not child.link]
     others = [child for child in found if not child.folder or child.link]
-    files = sum(_emptied(live, join(folder, child.name)) for child in below)
+    files = sum(_emptied(live, join(folder, child.name), beat) for child in below)
     for at in range(0, len(others), AT_ONCE):
         _remove(live, folder, others[at : at + AT_ONCE])
+        beat()
     live.connection.wait(exchange := live.connection.ask([_removing(folder), close()]))
     granted(exchange.answer(0), folder)
     if look(live, folder).kind is not FoundKind.NOTHING:

@@ -42,6 +42,7 @@ from orchestrator.files.smb.verifying import verify_file
 from orchestrator.files.smb.volume import FILE_ONLY, FOLDER_ONLY, ITSELF, asked_at, flush_all, folds_case, room_at
 from orchestrator.files.staging import partial_name
 from orchestrator.files.translate import Side, Translating, file_error
+from orchestrator.files.walk import Beat, unheard
 
 _CHANGE, _ADD = 0x00100180, 0x00100086
 FLUSHED_AT_ONCE = 64
@@ -285,13 +286,13 @@ class SmbTarget:
             share, name = self._shares.at(path)
         return verify_file(share, name, path, algorithm, check)
 
-    def remove_scratch(self, folder: str) -> int:
+    def remove_scratch(self, folder: str, beat: Beat = unheard) -> int:
         """Remove a folder below the allowed ones with all that is in it; the number of files. A link is removed itself.
-        DrillLeft when something stays."""
+        `beat` is called for each entry. DrillLeft when something stays."""
         try:
             share, allowed, names = self._split_root(folder)
             self._common.holding.let_go()
-            return remove_tree(share, join(allowed, *names))
+            return remove_tree(share, join(allowed, *names), beat)
         except (OSError, FileError) as error:
             cause = error.strerror if isinstance(error, OSError) else None
             raise DrillLeft(folder=folder, cause=cause or error) from error
