@@ -217,15 +217,15 @@ async def test_how_long_a_mount_took_is_known_where_the_places_are_given(
 
 
 async def test_a_drain_that_takes_longer_than_its_grace_becomes_a_cancel(estate: Estate, tmp_path: Path) -> None:
-    def place(room: Any, source: Any, entry: Entry, *words: Any) -> Any:
+    def place(room: Any, source: Any, entry: Entry, target: Any, replace: bool, check: Any, *more: Any) -> Any:
         assert fate.stop is not None
         assert fate.loop is not None
         if not fate.stop.draining:
             fate.loop.call_soon_threadsafe(fate.stop.ask)
         for _ in range(500):  # it gets on, but not to its end
-            words[-1](0)
+            check(0)
             never.wait(0.02)
-        return room.place(source, entry, *words)
+        return room.place(source, entry, target, replace, check, *more)
 
     fate, never = Fate(), threading.Event()
     async with house(estate, tmp_path, wanted={"fs01": WANTED["fs01"]}, limits={"grace": 0.2}) as home:

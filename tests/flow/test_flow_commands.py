@@ -214,12 +214,14 @@ async def test_machine_output_stands_alone_on_stdout_and_logs_are_json_lines_wit
         everything = [json.loads(line) for line in text.splitlines()]
         events = [one for one in everything if one["event"] != "request_answered"]
         assert len(everything) - len(events) == len(em.requests())
-        begun, ended = (next(one for one in events if one["event"] == name) for name in ("run_started", "run_ended"))
+        begun, ended, told = (
+            next(one for one in events if one["event"] == name) for name in ("run_started", "run_ended", "run_reported")
+        )
         assert all("at" in event for event in everything)
         written = [event for event in events if event["event"] == "report_written"]
         assert [one["kind"] for one in written] == ["job", "report", "html", "manifest"]
         assert events[:2] == [written[0], begun]
-        assert events[-4:] == [ended, *written[1:]]
+        assert events[-5:] == [ended, told, *written[1:]]
         for one in written:
             assert hashlib.sha256(Path(one["path"]).read_bytes()).hexdigest() == one["digest"]
         assert len(em.simulator.enterprise.sessions.all) == 2
