@@ -1,5 +1,6 @@
 """The story of `bag`: what a run restored is proved once more, and packed so that others can prove it."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import anyio
 import orchestrator
 from orchestrator.artefacts import checksum_of, read_report, run_folder
 from orchestrator.config import Config
+from orchestrator.core.entries import has_content
 from orchestrator.core.errors import WordsError
 from orchestrator.core.ledger import RunRow
 from orchestrator.core.plan import plan_from_json
@@ -26,13 +28,18 @@ def bag_run(
     destinations = plan_from_json(run.plan).destinations
     if not any(one.restored for one in journal.totals(run.id).values()):
         raise WordsError(what=f"run {run.id} has restored nothing that could be packed")
+    away = [one for one in destinations if one.startswith("\\\\")]
+    if away and os.name != "nt":
+        raise WordsError(
+            what=f"{away[0]} cannot be packed from here; a bag is made of files in folders of this machine"
+        )
     report = read_report(journal, config, run.id)
     if not link and report.totals.bytes > (free := free_space(str(folder))):
         raise WordsError(
             what=f"{folder}: {size(report.totals.bytes)} are to be packed, and {size(free)} are free there"
         )
     with making_bag(folder, config.targets.allow, destinations, checksum_of(config, run), link=link) as bag:
-        found = anyio.run(verify, journal.restored(run.id), bag.take, config.limits.copies, tell)
+        found = anyio.run(verify, filter(has_content, journal.restored(run.id)), bag.take, config.limits.copies, tell)
         for one in found.differences:
             bag.leave_out(one.target_path)
         info = {

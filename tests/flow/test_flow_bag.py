@@ -2,8 +2,22 @@
 
 import asyncio
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import pytest
+
+from orchestrator.bagging import bag_run
+from orchestrator.config import Config
+from orchestrator.core.catalog import RestorePoint
+from orchestrator.core.entries import Outcome, Verdict
+from orchestrator.core.errors import WordsError
+from orchestrator.core.job import Conflict
+from orchestrator.core.ledger import RunRow, RunState
+from orchestrator.core.paths import GuestPath
+from orchestrator.core.plan import MountGroup, Plan, Selection, plan_to_json
+from orchestrator.journal import open_journal
+from orchestrator.opening import now
 from tests.flow.test_flow_commands import flip_a_bit
 from tests.support.flow import flow, small
 
@@ -66,3 +80,28 @@ async def test_a_bag_goes_nowhere_but_below_the_allowed_folders_and_leaves_nothi
         unknown = await em.run("bag", "no-such-run", str(em.target / "bag"))
         assert (unknown.code, "no-such-run" in unknown.everything) == (2, True)
         assert [one.name for one in em.target.iterdir() if one.name.startswith(".") or one.name == "bag"] == []
+
+
+def test_what_lies_at_a_share_cannot_be_packed_and_is_told_so(tmp_path: Path) -> None:
+    config = Config.model_validate(
+        {
+            "enterprise_manager": {"url": "https://em:9398", "username": "x", "password_env": "NOT_READ"},
+            "backup_servers": [{"name": "*", "shares": [str(tmp_path)]}],
+            "targets": {"allow": [r"\\fs02\restore$", str(tmp_path)]},
+            "shares": [{"path": r"\\fs02\restore$", "username": "x", "password_env": "NOT_READ"}],
+            "state": {"folder": tmp_path / "state"},
+        }
+    )
+    row = RunRow("run-1", "job", RunState.FINISHED, now(), plan_to_json(plan_to(r"\\fs02\restore$\fs01")))
+    with closing(open_journal(config.state.folder)) as journal:
+        journal.begin(row)
+        journal.record("run-1", [Outcome("g0001", r"C:\a", r"\\fs02\restore$\fs01/C/a", Verdict.RESTORED, 1)])
+        with pytest.raises(WordsError, match="cannot be packed from here"):
+            bag_run(config, journal, row, tmp_path / "bag", False, lambda files, count: None)
+    assert not (tmp_path / "bag").exists()
+
+
+def plan_to(destination: str) -> Plan:
+    point = RestorePoint("point-1", "fs01", now(), "vbr01", "/points/1", "/points/1/mounts")
+    selection = Selection((GuestPath("C:"),), (), (), destination, Conflict.SKIP, 1)
+    return Plan("run-1", "job", (MountGroup("g0001", point, None, (selection,)),))
