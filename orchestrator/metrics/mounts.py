@@ -64,6 +64,7 @@ class Mounts:
                 self._opened.labels(server).inc()
                 if seconds > 0:  # one that was only found while it was deleted took nobody knows how long
                     self._making.labels(server).observe(seconds)
+                self._gone.discard((run, href))  # paths come again in the next session, for other mounts
                 self._hold((run, href), server)
             case MountDeleted(run=run, backup_server=server, href=href, open_seconds=seconds):
                 self._deleted.labels(server).inc()

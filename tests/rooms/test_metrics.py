@@ -411,6 +411,14 @@ def test_every_total_of_the_last_report_of_a_job_is_told_and_replaced_by_the_nex
     assert after.sum("last_run_mounts", state="left") == 0
 
 
+def test_a_mount_under_the_path_of_one_that_was_lost_is_another_mount() -> None:
+    """Enterprise Manager counts the mounts of a restore point anew in each session."""
+    lost = MountGone(AT, "r", "g", "fs01", "/m/1", "401")
+    after = seen(opened(), lost, opened(), left())
+    assert after.sum("mounts_opened_total") == 2
+    assert (after.sum("mounts_lost_total"), after.sum("mounts_left_behind_total")) == (1, 1)
+
+
 def test_a_mount_that_is_lost_and_then_left_is_lost_once_and_may_still_be_there() -> None:
     gone = MountGone(AT, "r", "g", "fs01", "/m/1", "401")
     after = seen(started(), group(), opened(), gone, left(), ended())
