@@ -49,6 +49,7 @@ class Mounts:
         self._left = lasting.gauge("mounts_left", "Mounts that may still be open although nobody holds them.")
         self._held: dict[_Mount, str] = {}
         self._gone: set[_Mount] = set()
+        self._doubtful: set[_Mount] = set()
         self._abandoned: set[_Mount] = set()
 
     def recall(self, leases: Iterable[LeaseRow]) -> None:
@@ -64,7 +65,6 @@ class Mounts:
                 self._opened.labels(server).inc()
                 if seconds > 0:  # one that was only found while it was deleted took nobody knows how long
                     self._making.labels(server).observe(seconds)
-                self._gone.discard((run, href))  # paths come again in the next session, for other mounts
                 self._hold((run, href), server)
             case MountDeleted(run=run, backup_server=server, href=href, open_seconds=seconds):
                 self._deleted.labels(server).inc()
@@ -75,17 +75,18 @@ class Mounts:
                 self._lost.labels(self._let_go((run, href)) or UNKNOWN).inc()
                 self._gone.add((run, href))
             case MountLeft(run=run, backup_server=server, href=href):
-                self._let_go((run, href))
-                if (run, href) not in self._gone:  # else it has been counted as lost
-                    self._behind.labels(server).inc()
+                self._leave((run, href), server)
                 self._abandon((run, href), True)
             case SweepEnded(cleared=cleared, left=left):
                 self._swept.inc(len(cleared))
                 self._believe(left)
             case RunEnded(run=run):
                 for mount in [one for one in self._held if one[0] == run]:
+                    if mount in self._doubtful:
+                        self._behind.labels(self._held[mount]).inc()
                     self._let_go(mount)
                 self._gone = {one for one in self._gone if one[0] != run}
+                self._doubtful = {one for one in self._doubtful if one[0] != run}
             case _:
                 pass
 
@@ -93,6 +94,16 @@ class Mounts:
         """A counter that begins with its first count shows no increase."""
         for metric in (self._open, self._opened, self._deleted, self._lost, self._behind):
             metric.labels(server)
+
+    def _leave(self, mount: _Mount, server: str) -> None:
+        """A mount may be left. Enterprise Manager counts mounts anew in each session, so its path may be that of one
+        that was lost, which has been counted, and of one that is held; the end of the run tells which it was."""
+        if mount in self._gone and mount in self._held:
+            self._doubtful.add(mount)
+            return
+        self._let_go(mount)
+        if mount not in self._gone:
+            self._behind.labels(server).inc()
 
     def _hold(self, mount: _Mount, server: str) -> None:
         if mount not in self._held:
