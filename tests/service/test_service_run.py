@@ -73,7 +73,7 @@ def test_a_destination_that_site_conf_does_not_name_is_refused_before_anything_i
     site.machine.run("systemctl", "start", "orchestrator-run@elsewhere.service", ok=False)
     assert site.machine.show("orchestrator-run@elsewhere.service", "ExecMainStatus") == "2"
     log = site.machine.log("orchestrator-run@elsewhere.service")
-    assert "the destination refuses to be written (Read-only file system)" in log
+    assert "the destination refuses to be written (Read-only file system: it is mounted read-only)" in log
     assert "nothing was mounted" in log
 
 
