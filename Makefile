@@ -52,7 +52,7 @@ samba:
 service-test: setup systemd-tools ## boot a systemd of its own (as root) and run the units for real
 	SERVICE_TEST=1 TMPDIR=$(TEST_TMP) $(BIN)/python -m pytest tests/service
 
-chaos: setup ## the long tests: real kills, random fault scripts, a death at every call (about 20 minutes)
+chaos: setup ## the long tests: real kills, random fault scripts, a death at every call (about 10 minutes)
 	$(BIN)/python -m tests.chaos.nightly
 
 mutations: setup ## plant faults in a copy of the package and count the tests that notice; ONLY=word for some
