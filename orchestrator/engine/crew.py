@@ -185,7 +185,8 @@ class Crew:
             self._places.release()
 
     def _by(self, lane: _Lane, copier: Copier, batch: Batch, done: list[Outcome], pulse: Progress) -> int | None:
-        """Have a batch done. None when it is done, else how many of its entries are: its process died."""
+        """Have a batch done. None when it is done, else how many of its entries are: its process died, or ended it early
+        by a word that was for the batch before."""
         patience, begun = math.inf, len(done)
         pulse.beat()
         try:
@@ -203,7 +204,8 @@ class Crew:
                         copier.note_made(report.made)
                         self._raise(report, copier, pulse)
                         copier.pay(done[begun:], pulse)
-                        return None
+                        short = report.reached < len(batch.works) and not copier.stopping
+                        return report.reached if short else None
         except (_Gone, OSError):
             self._replace(lane.worker)
             if pulse.abandoned:

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.core.entries import Outcome
+from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.errors import MountLost
 from orchestrator.core.job import Conflict
 from orchestrator.engine import crew as crew_module
-from orchestrator.engine.crew import Crew
+from orchestrator.engine.crew import LANES, Crew
 from orchestrator.engine.hiring import Hiring
 from orchestrator.engine.pulse import Abandoned
 from orchestrator.engine.walking import Batch
+from orchestrator.engine.worker import ABANDON
 from orchestrator.files import LocalTarget
 from orchestrator.working import PROGRAM, Recipe
 from tests.support.batches import batch_of, begun, copier_to
@@ -171,6 +172,31 @@ def test_a_batch_that_nobody_waits_for_ends_and_leaves_its_process_alive(
     assert not [name for name in tree(root) if name.startswith(".")]
     assert len(perform(crew, batch_of(share, root, NAMES, Conflict.SKIP))) == len(NAMES)
     assert crew.processes == [process]
+
+
+def test_a_word_for_an_earlier_batch_that_comes_late_costs_the_next_one_nothing(
+    share: Path, root: Path, hire: Callable[..., Crew]
+) -> None:
+    names = [put(share / "many" / f"file {number:04d}", b"x").name for number in range(1000)]
+    crew = hire()
+    ready(crew, share, root)
+    over, worker = threading.Event(), crew._workers[0]
+
+    def give_up() -> None:
+        while not over.is_set():
+            for lane in range(LANES):
+                worker.tell(ABANDON + bytes([lane]))
+
+    late = threading.Thread(target=give_up)
+    late.start()
+    try:
+        outcomes = perform(crew, batch_of(share / "many", root, names, Conflict.SKIP))
+    finally:
+        over.set()
+        late.join()
+    assert sorted(Path(one.target_path).name for one in outcomes) == names
+    assert {one.verdict for one in outcomes} == {Verdict.RESTORED}
+    assert len(list(root.iterdir())) == len(names)
 
 
 def test_a_process_tells_that_the_mount_is_gone(share: Path, root: Path, hire: Callable[..., Crew]) -> None:
