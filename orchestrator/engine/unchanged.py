@@ -18,7 +18,7 @@ from orchestrator.engine.ports_standing import Standing
 from orchestrator.engine.walking import Batch, Walk, Work
 
 FRESH = 2.0
-"""Seconds for which a listing is believed. What changes later counts as changed after the run."""
+"""Seconds for which a listing is believed, or as long as it took if that was longer. What changes later counts as changed after the run."""
 
 TOGETHER = 16
 """Batches without any work that are handed over at once."""
@@ -71,10 +71,11 @@ class Unchanged:
         """What stands at the target of `work`; None for nothing, and when only a look tells."""
         root = work.target.root
         above, _, name = work.target.relative.rpartition("/")
-        now = self._clock()
-        if self._place[:2] != (root, above) or now - self._place[2] > FRESH:
+        begun = self._clock()
+        if self._place[:2] != (root, above) or begun > self._place[2]:
             self._there = self._target.listing(root, above) or {}
-            self._place = (root, above, now)
+            now = self._clock()
+            self._place = (root, above, now + max(FRESH, now - begun))
         return self._there.get(name)
 
     def _unchanged(self, work: Work) -> Outcome:

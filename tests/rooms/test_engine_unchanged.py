@@ -1,6 +1,7 @@
 """What is there already is told while the share is listed, and only that."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,6 +110,24 @@ def test_a_folder_is_listed_once_and_again_when_that_is_old(share: Path, to: Pat
     now = FRESH + 1
     assert left(unchanged.settled(batch)) == ["0.txt"]
     assert target.listings == 2
+
+
+def test_a_folder_that_takes_long_to_be_listed_is_not_listed_for_every_file(share: Path, to: Path) -> None:
+    now = 0.0
+
+    class Slow(Counted):
+        def listing(self, root: str, relative: str) -> Mapping[str, Found] | None:
+            nonlocal now
+            now += 2 * FRESH
+            return super().listing(root, relative)
+
+    target = Slow([str(to)])
+    unchanged = Unchanged(target, "g1", lambda: now)
+    assert left(unchanged.settled(batch_of(share, to, NAMES, Conflict.SKIP))) == []
+    assert target.listings == 1
+    now += 2 * FRESH + 1
+    assert left(unchanged.settled(batch_of(share, to, NAMES[:1], Conflict.SKIP))) == []
+    assert target.listings == 2, "what took long is believed as long as it took, and no longer"
 
 
 def test_a_folder_that_holds_too_much_is_looked_at_name_by_name(
