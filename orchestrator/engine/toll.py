@@ -42,7 +42,7 @@ class Toll:
         large = size >= REPORT_BYTES
         if not large and self._allowance.ahead == math.inf:
             return self._pulse.check
-        tells, left = tells and large, size
+        at_once, left = tells and large, size
         if large:
             self._untold = 0
 
@@ -50,11 +50,12 @@ class Toll:
             nonlocal left
             self._pulse.check()
             self._owed += copied
-            self._untold += copied
+            if tells:
+                self._untold += copied
             left -= copied
             if self._owed >= OWED:
                 self.pay()
-            if tells and self._untold >= REPORT_BYTES:
+            if at_once and self._untold >= REPORT_BYTES:
                 self._tell_now()
             if left > 0 and self._gate.closed:
                 self._gate.wait(self._still)
