@@ -36,6 +36,10 @@ LARGEST = 64 << 10
 ASKED_WITHIN = 5.0
 """Seconds in which a question must have come; nobody is waited for."""
 
+LINGERS = 1.0
+"""Seconds in which the rest of a question is taken in that is refused before its end; else who asked meets a broken
+pipe instead of the answer."""
+
 END_WITHIN = 5.0
 
 
@@ -75,7 +79,7 @@ async def controlled(control: ControlSocket, controls: Controls, tell: Say) -> A
         return
     desk = _Desk(controls, tell)
     quiet = logging.Logger("control", logging.CRITICAL + 1)
-    server = _Bounded(desk.handle, access_log=None, logger=quiet, keepalive_timeout=1, lingering_time=0)
+    server = _Bounded(desk.handle, access_log=None, logger=quiet, keepalive_timeout=1, lingering_time=LINGERS)
     runner = web.ServerRunner(server, shutdown_timeout=1.0)
     await runner.setup()
     try:
