@@ -94,11 +94,10 @@ class App:
             settings=engine_settings(config),
             folds_case=self.target.folds_case,
             flush=self.target.flush if config.copying.durable == "batch" else None,
-            hiring=hiring_of(config, config.copying.checksum, False),
         )
 
 
-def hiring_of(config: Config, checksum: Algorithm, read_back: bool, sidecar: Path | None = None) -> Hiring | None:
+def hiring_of(config: Config, checksum: Algorithm, read_back: bool, sidecar: Path) -> Hiring | None:
     """How copying processes of a run are started; None when there are to be none. `sidecar` is the run's folder."""
     if not _processes(config):
         return None

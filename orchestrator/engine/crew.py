@@ -185,8 +185,8 @@ class Crew:
             self._places.release()
 
     def _by(self, lane: _Lane, copier: Copier, batch: Batch, done: list[Outcome], pulse: Progress) -> int | None:
-        """Have a batch done. None when it is done, else how many of its entries are: its process died, or ended it early
-        by a word that was for the batch before."""
+        """Have a batch done. None when it is done, else how many of its entries are: its process died, or ended it
+        early by a word that was for the batch before."""
         patience, begun = math.inf, len(done)
         pulse.beat()
         try:

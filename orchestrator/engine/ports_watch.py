@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from orchestrator.core.drops import DrillRow, DropRow, ScheduleRow
+from orchestrator.core.drops import DropRow, ScheduleRow
 from orchestrator.core.settling import DropFile
 
 
@@ -56,18 +56,6 @@ class PauseLedger(Protocol):
 
     def write_paused(self, paused: bool) -> None:
         """Keep whether the queue is paused."""
-        ...
-
-
-class DrillLedger(Protocol):
-    """The journal's restore drills. Methods block; every write is durable when it returns."""
-
-    def write_drill(self, row: DrillRow) -> None:
-        """Insert or update a drill."""
-        ...
-
-    def drills(self, job: str | None = None) -> list[DrillRow]:
-        """Every drill, or those of one job, newest first."""
         ...
 
 

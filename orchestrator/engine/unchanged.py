@@ -18,7 +18,8 @@ from orchestrator.engine.ports_standing import Standing
 from orchestrator.engine.walking import Batch, Walk, Work
 
 FRESH = 2.0
-"""Seconds for which a listing is believed, or as long as it took if that was longer. What changes later counts as changed after the run."""
+"""Seconds for which a listing is believed, or as long as it took if that was longer. What changes later counts as
+changed after the run."""
 
 TOGETHER = 16
 """Batches without any work that are handed over at once."""

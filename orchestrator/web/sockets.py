@@ -39,12 +39,12 @@ def local_socket(path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX) as listening:
         with reachable(path) as short:
             listening.bind(short)
-        # Nobody can connect before `listen`, so the mode is right before it matters.
-        path.chmod(0o600)
         ours = path.lstat()
-        listening.listen(BACKLOG)
-        listening.setblocking(False)
         try:
+            # Nobody can connect before `listen`, so the mode is right before it matters.
+            path.chmod(0o600)
+            listening.listen(BACKLOG)
+            listening.setblocking(False)
             yield listening
         finally:
             with suppress(OSError):

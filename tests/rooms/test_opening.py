@@ -8,7 +8,7 @@ import pytest
 from orchestrator.config import Config
 from orchestrator.core.entries import Entry, EntryKind
 from orchestrator.core.paths import SourcePath, TargetPath
-from orchestrator.opening import opened
+from orchestrator.opening import hiring_of, opened
 from orchestrator.working import Recipe
 
 
@@ -39,7 +39,7 @@ def test_each_copy_is_flushed_in_the_durable_mode_by_file_alone_and_batches_in_t
         )
         assert any(name.startswith(str(target)) for name in seen) == flushed
         assert (app.rooms().flush is not None) == (durable == "batch")
-        hiring = app.rooms().hiring
+        hiring = hiring_of(config, "blake3", False, tmp_path)
         assert hiring is not None
         assert isinstance(hiring.recipe, Recipe)
         assert hiring.recipe.durable == flushed
