@@ -21,13 +21,14 @@ from orchestrator.core.plan import plan_from_json
 from orchestrator.core.snapshot import Outlook
 from orchestrator.core.waiting import QueueLine, queue_lines
 from orchestrator.drilling import Finished, finish_drill
+from orchestrator.engine.answering import Answering, Patience, Ran, Restore
 from orchestrator.engine.books import Books
 from orchestrator.engine.intake import Intake, IntakeSettings
 from orchestrator.engine.queueing import Queue
 from orchestrator.engine.resting import Resting
 from orchestrator.engine.rooms import Rooms
 from orchestrator.engine.seats import Seats
-from orchestrator.engine.serving import Ask, Companion, Patience, Ran, Restore, Serving
+from orchestrator.engine.serving import Ask, Companion, Serving
 from orchestrator.engine.stopping import Stop
 from orchestrator.engine.timetable import Timetable
 from orchestrator.inbox import DropFolder
@@ -107,9 +108,11 @@ class Watch:
             lambda run: _beside(config, run),
         )  # fmt: skip
         restorer = _Restorer(app, rooms, books, seats, resting)
+        patience = Patience(watch.retries, watch.retry_after, once)
+        answering = Answering(intake, queue, self.folder, journal, books, patience, rooms.emit, rooms.clock)
         return Serving(
-            intake, timetable, queue, seats, self.folder, journal, journal, journal, books, restorer.period,
-            Patience(watch.retries, watch.retry_after, once), lambda: take_asked(config.state.folder),
+            intake, timetable, queue, seats, answering, journal, journal, books, restorer.period, patience,
+            lambda: take_asked(config.state.folder),
             lambda: _tidy(app), str(watch.folder), rooms.emit, rooms.clock,
         )  # fmt: skip
 

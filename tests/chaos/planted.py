@@ -202,7 +202,7 @@ CASES = (
     ),
     Mutation(
         "a drop folder that hangs keeps the watcher",
-        "engine/serving.py",
+        "engine/answering.py",
         "                with mine.forestalls():  # the drop folder may hang\n                    content = await to_thread.run_sync(self._jobs.content, running.row, abandon_on_cancel=True)\n",
         "                content = await to_thread.run_sync(self._jobs.content, running.row, abandon_on_cancel=True)\n",
         ("tests/rooms/test_engine_watcher.py",),

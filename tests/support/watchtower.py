@@ -25,12 +25,13 @@ from orchestrator.core.limits import Limits
 from orchestrator.core.report import LeftMount, Report
 from orchestrator.core.settling import DropFile
 from orchestrator.engine import deadlines, intake, serving
+from orchestrator.engine.answering import Answering, Patience, Ran, Restore
 from orchestrator.engine.books import Books
 from orchestrator.engine.intake import Intake, IntakeSettings
 from orchestrator.engine.queueing import Queue
 from orchestrator.engine.rooms import EngineSettings
 from orchestrator.engine.seats import Seats
-from orchestrator.engine.serving import Ask, Patience, Ran, Restore, Serving
+from orchestrator.engine.serving import Ask, Serving
 from orchestrator.engine.stopping import Stop
 from orchestrator.engine.timetable import Timetable
 from tests.support.fakes import MemoryJournal
@@ -324,9 +325,11 @@ class World:
             self._id,
             lambda run: {".report.json": Path(run)},
         )
+        patience = Patience(once=once)
+        answering = Answering(jobs_come_in, queue, self.folder, self.journal, books, patience, emit, self.now)
         return Serving(
-            jobs_come_in, table, queue, Seats(settings, emit, self.now), self.folder, self.journal, self.journal,
-            self.journal, books, self._period, Patience(once=once), self._take_asked, self._tidy, "jobs",
+            jobs_come_in, table, queue, Seats(settings, emit, self.now), answering, self.journal, self.journal,
+            books, self._period, patience, self._take_asked, self._tidy, "jobs",
             emit, self.now,
         )  # fmt: skip
 
