@@ -172,6 +172,21 @@ async def test_what_cannot_be_done_is_refused_in_plain_words(listen: Listen, pat
         assert await place.ask("GET", "/limits")
 
 
+async def test_the_rest_of_a_question_that_is_too_long_can_be_said_although_it_is_refused_already(
+    listen: Listen,
+) -> None:
+    async with listen() as place:
+        with reachable(place.folder / CONTROL) as at:
+            stream = await anyio.connect_unix(at)
+        async with stream:
+            await stream.send(b"POST /limits HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n")
+            with anyio.fail_after(10):
+                answer = await stream.receive()
+                for _ in range(7):
+                    await stream.send(b"x" * 10_000)
+        assert b"at most 65536 bytes" in answer
+
+
 @pytest.mark.parametrize(
     "garbage",
     [
