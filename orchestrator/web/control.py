@@ -3,9 +3,7 @@
 HTTP over a local socket in the state folder, mode 0600, so that the file says who may, and the system who it was.
 """
 
-import asyncio
 import json
-import logging
 import socket
 import stat
 from collections.abc import AsyncIterator, Iterator
@@ -15,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from anyio import CancelScope, current_time
 from pydantic import ValidationError
 
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.limiting import LimitWish
 from orchestrator.core.words import explain, listed
 from orchestrator.views import limits_values, visible
+from orchestrator.web.bounded import bounded
 from orchestrator.web.guards import Refused, peer_of
 from orchestrator.web.ports import Controls, Say
 from orchestrator.web.sockets import local_socket
@@ -39,8 +37,6 @@ ASKED_WITHIN = 5.0
 LINGERS = 1.0
 """Seconds in which the rest of a question is taken in that is refused before its end; else who asked meets a broken
 pipe instead of the answer."""
-
-END_WITHIN = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,27 +74,10 @@ async def controlled(control: ControlSocket, controls: Controls, tell: Say) -> A
         yield
         return
     desk = _Desk(controls, tell)
-    quiet = logging.Logger("control", logging.CRITICAL + 1)
-    server = _Bounded(desk.handle, access_log=None, logger=quiet, keepalive_timeout=1, lingering_time=LINGERS)
-    runner = web.ServerRunner(server, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
+    settings = {"keepalive_timeout": 1, "lingering_time": LINGERS}
+    async with bounded(desk.handle, "control", CONNECTIONS, ASKED_WITHIN, **settings) as runner:
         await web.SockSite(runner, control.listening).start()
         yield
-    finally:
-        with CancelScope(shield=True, deadline=current_time() + END_WITHIN):
-            await runner.cleanup()
-
-
-class _Bounded(web.Server):
-    """Hangs up on who comes when CONNECTIONS are there, and on who says nothing for long."""
-
-    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
-        super().connection_made(handler, transport)
-        if len(self.connections) > CONNECTIONS:
-            transport.abort()
-            return
-        asyncio.get_running_loop().call_later(ASKED_WITHIN, transport.abort)
 
 
 class _Desk:

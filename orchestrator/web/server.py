@@ -1,16 +1,14 @@
 """Serving the status page for as long as a block lasts."""
 
-import asyncio
-import logging
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from socket import socket
 
 from aiohttp import web
-from anyio import CancelScope, current_time
 
 from orchestrator.core.events import Notice
+from orchestrator.web.bounded import bounded
 from orchestrator.web.listeners import Listeners
 from orchestrator.web.ports import Sources
 from orchestrator.web.routes import Site
@@ -21,41 +19,23 @@ CONNECTIONS = 128
 IDLE = 30.0
 """Seconds a connection may say nothing."""
 
-END_WITHIN = 5.0
-_LAST_ANSWERS = 1.0
-
-
-class _BoundedServer(web.Server):
-    """Hangs up on who comes when CONNECTIONS are there."""
-
-    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
-        super().connection_made(handler, transport)
-        if len(self.connections) > CONNECTIONS:
-            transport.abort()
-
 
 @asynccontextmanager
 async def serving(listeners: Listeners, sources: Sources) -> AsyncIterator[list[str]]:
     """Serve what listens; gives the addresses. They are told as notices, with a warning for an open one."""
     site = Site(listeners, sources)
-    quiet = logging.Logger("web", logging.CRITICAL + 1)  # who sends nonsense gets an answer, not a place in our log
-    server = _BoundedServer(
-        site.handle, access_log=None, logger=quiet, keepalive_timeout=IDLE, lingering_time=0, max_line_size=4096
-    )
-    runner = web.ServerRunner(server, shutdown_timeout=_LAST_ANSWERS)
-    await runner.setup()
-    try:
-        addresses = []
-        if listeners.tcp is not None:
-            addresses.append(await _serve(runner, listeners.tcp, listeners.tls))
-        if listeners.local is not None:
-            addresses.append(await _serve(runner, listeners.local, None))
-        _tell(listeners, sources, addresses)
-        yield addresses
-    finally:
-        with CancelScope(shield=True, deadline=current_time() + END_WITHIN):
+    settings = {"keepalive_timeout": IDLE, "lingering_time": 0, "max_line_size": 4096}
+    async with bounded(site.handle, "web", CONNECTIONS, **settings) as runner:
+        try:
+            addresses = []
+            if listeners.tcp is not None:
+                addresses.append(await _serve(runner, listeners.tcp, listeners.tls))
+            if listeners.local is not None:
+                addresses.append(await _serve(runner, listeners.local, None))
+            _tell(listeners, sources, addresses)
+            yield addresses
+        finally:
             site.feed.close()
-            await runner.cleanup()
 
 
 async def _serve(runner: web.ServerRunner, listening: socket, tls: ssl.SSLContext | None) -> str:

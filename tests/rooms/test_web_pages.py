@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from orchestrator.core.events import Notice, RunStarted
-from orchestrator.web import feed, server
+from orchestrator.web import bounded, feed, server
 from tests.support.boards import NOW, busy_board
 from tests.support.web import TOKEN, Served, page
 
@@ -286,7 +286,7 @@ async def test_the_end_of_the_server_ends_the_streams_at_once(tmp_path: Path) ->
         stream = messages(answer)
         await anext(stream)
         began = anyio.current_time()
-    assert anyio.current_time() - began < server._LAST_ANSWERS
+    assert anyio.current_time() - began < bounded.LAST_ANSWERS
     assert [name async for name, _ in stream] == []
     await client.__aexit__(None, None, None)
 
