@@ -14,6 +14,9 @@ MODE = 0o640
 WAIT = 10.0
 """Seconds to wait for another writer; it needs milliseconds, unless it is stopped or its disk hangs."""
 
+WAIT_AGAIN = 0.2
+"""Seconds to wait for one that was waited for in vain before."""
+
 LOOK_AGAIN = 0.02
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from orchestrator.audit.folder import begin_folder, file_for, flush_folder, tail_of, trail_files
-from orchestrator.audit.lock import MODE, WAIT, locked, settle
+from orchestrator.audit.lock import MODE, WAIT, WAIT_AGAIN, locked, settle
 from orchestrator.core.audit import AuditEntry, Fact, What
 from orchestrator.core.causes import plain_cause
 from orchestrator.core.chain import Link, Writer, chained, fits, kind_of, read_line, torn_facts
@@ -24,12 +24,14 @@ class Trail:
     """
 
     def __init__(self, folder: Path, writer: Writer, key: bytes | None, file_limit: int, wait: float = WAIT) -> None:
-        """`file_limit`: bytes after which a new file is begun. `wait`: seconds to wait for another process."""
+        """`file_limit`: bytes after which a new file is begun. `wait`: seconds to wait for another process, once;
+        one that does not end (stopped, or its disk hangs) is then only looked at, until it has ended."""
         self._folder = folder
         self._writer = writer
         self._key = key
         self._limit = file_limit
         self._wait = wait
+        self._wait_now = wait
         self._end = Link()
 
     def append(self, entries: Sequence[AuditEntry]) -> Link:
@@ -42,7 +44,9 @@ class Trail:
             return self._end
         with _translating(self._folder):
             begin_folder(self._folder)
-            with locked(self._folder / "lock", self._wait):
+            wait, self._wait_now = self._wait_now, min(self._wait, WAIT_AGAIN)
+            with locked(self._folder / "lock", wait):
+                self._wait_now = self._wait
                 self._end = self._append(entries)
         return self._end
 

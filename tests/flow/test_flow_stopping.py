@@ -1,5 +1,6 @@
 """Exit codes 5, 6 and 7: state folders, signals, kills, and mounts that will not go."""
 
+import fcntl
 import os
 import re
 import signal
@@ -61,11 +62,18 @@ async def test_a_damaged_journal_ends_with_5_and_stays_as_it_is(tmp_path: Path) 
         assert journal.read_bytes().startswith(b"Not a database")
 
 
+def halt(em: Flow, command: Command) -> None:
+    """Stop a process where it is, but not while it writes the audit trail: whoever comes then waits for that."""
+    with (em.state / "audit" / "lock").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        command.signal(signal.SIGSTOP)
+
+
 async def test_a_second_orchestrator_on_the_same_state_folder_ends_with_5_and_the_first_goes_on(tmp_path: Path) -> None:
     async with flow(tmp_path, small) as em:
         first = await em.start("run", em.job())
         await first.event("mount_opened")
-        first.signal(signal.SIGSTOP)
+        halt(em, first)
         for words in (["run", "job.toml"], ["resume"], ["sweep"]):
             second = await em.run(*words)
             assert second.code == 5, second.everything

@@ -303,6 +303,21 @@ def test_another_process_that_never_ends_its_line_is_not_waited_for_for_ever(fol
     assert numbers(folder) == [1, 2]
 
 
+def test_who_has_been_waited_for_in_vain_is_only_looked_at_from_then_on_until_it_has_ended(folder: Path) -> None:
+    trail = opened(folder, wait=0.5)
+    trail.append([entry(1)])
+    with (folder / "lock").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        for waited in ("0.5", "0.2", "0.2"):
+            with pytest.raises(AuditUnusable, match=f"has been writing to it for {waited} s"):
+                trail.append([entry(2)])
+    trail.append([entry(2)])
+    with (folder / "lock").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(AuditUnusable, match=r"has been writing to it for 0\.5 s"):
+            trail.append([entry(3)])
+
+
 def test_a_folder_that_cannot_be_made_is_an_error_in_plain_words(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "file" / "audit"):
