@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from anyio import CapacityLimiter, create_task_group, to_thread
 
 from orchestrator.core.entries import Outcome
+from orchestrator.core.paths import HOLDING
 from orchestrator.core.plan import Plan
 from orchestrator.core.replaced import Aside, AsideState, Fate, Stood, Undone, UndoReport, UndoRow
 from orchestrator.engine.gathering import one_error
@@ -99,7 +100,7 @@ class Undo:
                     report.add(one)
                 else:
                     report.discarded, report.bytes = report.discarded + 1, report.bytes + one.size
-        report.folders += await self._folders(books)
+        report.folders += await self._folders(books, held_only=True)
         report.complete = True
         return report
 
@@ -148,12 +149,13 @@ class Undo:
                 return self.ground.take_away(outcome, root, check)
         return Undone(outcome.target_path, Fate.LEFT, message="it lies below no destination of the run's plan")
 
-    async def _folders(self, books: CapacityLimiter) -> int:
-        """How many of the folders that the run has made are gone."""
+    async def _folders(self, books: CapacityLimiter, *, held_only: bool = False) -> int:
+        """How many of the folders that the run has made are gone; `held_only`: of those that held files aside."""
         if self.dry:
             return 0
         removed = 0
-        made = self.ledger.made(self.plan.run)
+        held = f"/{HOLDING}/{self.plan.run}/"
+        made = (path for path in self.ledger.made(self.plan.run) if not held_only or held in f"{path}/")
         while page := await to_thread.run_sync(lambda: list(islice(made, PAGE)), limiter=books):
             removed += await to_thread.run_sync(_all_removed, self.ground, page, limiter=self.threads)
         for root in self.plan.destinations:

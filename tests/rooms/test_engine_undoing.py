@@ -1,0 +1,87 @@
+"""Undoing and discarding over real folders: only what is the run's goes, and the report counts what went."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import anyio
+import pytest
+from anyio import CapacityLimiter
+
+from orchestrator.core.paths import HOLDING, TargetPath
+from orchestrator.core.plan import Plan
+from orchestrator.core.replaced import UndoReport
+from orchestrator.engine.stopping import Stop
+from orchestrator.engine.undoing import Undo
+from orchestrator.files import LocalTarget, LocalUndo
+from tests.core.values import group
+from tests.support.disk import entry_of, put, source_of, tree
+from tests.support.fakes import MemoryJournal
+from tests.support.ledger_rows import make_run
+
+
+def now() -> datetime:
+    return datetime(2026, 11, 25, tzinfo=UTC)
+
+
+class Ground:
+    """A destination, and the journal of the run r1 that has restored to it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root, self.share = folder / "fs01", folder / "share"
+        self.root.mkdir()
+        self.target = LocalTarget([str(folder)])
+        self.journal = MemoryJournal()
+        self.journal.begin(make_run())
+        one = group("fs01")
+        (wanted,) = one.selections
+        self.plan = Plan("r1", "j", (replace(one, selections=(replace(wanted, destination=str(self.root)),)),))
+
+    def path(self, relative: str) -> TargetPath:
+        return TargetPath(str(self.root), relative)
+
+    def replaced(self, relative: str) -> None:
+        """A file there made room for a restored one."""
+        put(self.root / relative, b"mine", mtime_ns=5)
+        new = put(self.share / "new", b"restored")
+        self.target.set_aside(
+            source_of(new),
+            entry_of(new),
+            self.path(relative),
+            "r1",
+            lambda _: None,
+            lambda aside: self.journal.write_asides("r1", [aside]),
+        )
+
+    def undo(self) -> UndoReport:
+        return anyio.run(self._undo, False)
+
+    def discard(self) -> UndoReport:
+        return anyio.run(self._undo, True)
+
+    async def _undo(self, discard: bool) -> UndoReport:
+        self.journal.note_made("r1", self.target.take_made())
+        ground = LocalUndo(self.target, "blake3", dry=False)
+        stop = Stop(lambda event: None, now)
+        undo = Undo(self.plan, self.journal, ground, stop, now, CapacityLimiter(2), lambda files, size: None)
+        return await (undo.discard() if discard else undo.run())
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Ground:
+    return Ground(tmp_path)
+
+
+def test_to_discard_what_was_set_aside_leaves_every_restored_folder(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.engine.undoing.PAGE", 2)
+    for number in range(5):
+        ground.target.make_folder(ground.path(f"C/empty{number}"))
+    for name in ("C/a", "C/b/c", "C/d/e"):
+        ground.replaced(name)
+    report = ground.discard()
+    assert (report.complete, report.discarded) == (True, 3)
+    assert not (ground.root / HOLDING).exists()
+    empty = {f"C/empty{number}" for number in range(5)}
+    assert set(tree(ground.root)) == {"C", "C/a", "C/b", "C/b/c", "C/d", "C/d/e"} | empty
