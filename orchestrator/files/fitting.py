@@ -5,12 +5,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from orchestrator.core.entries import Entry
-from orchestrator.core.fidelity import Fidelity, Kept, Metadata, Properties, Property, Wishes
+from orchestrator.core.entries import Entry, EntryKind
+from orchestrator.core.fidelity import Fidelity, Kept, Metadata, OwnerPolicy, Properties, Property, Wishes
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.core.sidecar import Left, properties_left
-from orchestrator.files.dressing import dress
+from orchestrator.files.dressing import RUNS_AS_OWNER, dress
 from orchestrator.files.holes import may_have_holes
+from orchestrator.files.owners import wanted_owner
 from orchestrator.files.readers import OpeningStream, Reader, no_stream
 from orchestrator.files.sidecar import Sidecar
 from orchestrator.files.translate import Side, Translating
@@ -103,7 +104,7 @@ class Fitter:
             if Property.STREAMS in left:
                 streams = self._keep_streams(self._sidecar, source, entry, has, check)
             place = f"{target.root.rstrip('/')}/{target.relative}"
-            rest = properties_left(has, left)
+            rest = properties_left(_as_it_should_be(entry, has, wishes), left)
             self._sidecar.keep(Left(place, entry.kind, entry.size, entry.mtime_ns, rest, streams))
         fidelity |= dict.fromkeys(left, Kept.LOST if self._sidecar is None else Kept.SIDECAR)
         return fidelity | dict.fromkeys(filter(wishes.wants, has.unread), Kept.LOST)
@@ -121,6 +122,19 @@ class Fitter:
             finally:
                 reading.close()
         return kept
+
+
+def _as_it_should_be(entry: Entry, has: Properties, wishes: Wishes) -> Properties:
+    """What waits of a file whose owner is mapped: ids of this machine as far as the table names them, and those of the
+    guest for the others. Then no program may run as its owner, who is somebody else here."""
+    wanted = wanted_owner(has, wishes) if wishes.owner is OwnerPolicy.MAP else None
+    if wanted is None:
+        return has
+    user, group = wanted
+    mode = has.mode
+    if None in wanted and mode is not None and entry.kind is not EntryKind.FOLDER:
+        mode &= ~RUNS_AS_OWNER
+    return replace(has, uid=has.uid if user is None else user, gid=has.gid if group is None else group, mode=mode)
 
 
 class _Holes:

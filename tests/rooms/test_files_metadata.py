@@ -201,6 +201,28 @@ def test_ids_are_mapped_by_the_table_and_others_wait_in_the_sidecar(here: Place)
     assert (other.st_uid, other.st_gid, other.st_mode & 0o7777) == (0, 4321, 0o755)
 
 
+@needs_root
+def test_what_waits_is_whose_the_copy_should_be_and_runs_as_nobody_who_is_not_mapped(here: Place) -> None:
+    """Else a mapping that was put on would be undone by root, and a program of the guest run as whoever has its id."""
+    os.chown(put(here.share / "program", mode=0o755), 1000, 555)
+    (here.share / "program").chmod(0o6755)
+    os.chown(put(here.share / "other", mode=0o644), 1001, 100)
+    (here.share / "folder").mkdir()
+    os.chown(here.share / "folder", 1001, 555)
+    (here.share / "folder").chmod(0o2750)
+    (here.root / "folder").mkdir()
+    wishes = Wishes(Metadata.FULL, OwnerPolicy.MAP, users=((1000, "nobody"),), groups=((100, 4321),))
+    here.place("program", wishes)
+    here.place("other", wishes)
+    here.dress("folder", wishes)
+    waiting = [left.properties for left in here.left() if isinstance(left, Left)]
+    assert waiting == [
+        Properties(mode=0o755, uid=NOBODY, gid=555),
+        Properties(uid=1001, gid=4321),
+        Properties(uid=1001, gid=555),
+    ]
+
+
 @pytest.fixture
 def everybodys() -> Iterator[Path]:
     """A folder that everybody can reach; those of pytest are for its own account."""
