@@ -16,14 +16,21 @@ from orchestrator.files.owners import AS_IT_IS, wanted_owner
 from orchestrator.files.system import WINDOWS
 
 RUNS_AS_OWNER = stat.S_ISUID | stat.S_ISGID
-"""Bits that give a program the rights of its owner: they are only set when the owner is the one of the backup."""
+"""Bits that give a program the rights of its owner: they are only set when the owner is the one of the backup, and the
+content was written just now. Size and time, which is all that is known of another, anybody can give to a file."""
+
+CAPABILITY = "security.capability"
+"""The attribute that gives a program some of the rights of root (capabilities(7)); it is set as those bits are."""
 
 PLAIN_ATTRIBUTES = 0x10 | 0x20 | 0x80 | 0x200 | 0x400
 """FILE_ATTRIBUTE_DIRECTORY, ARCHIVE, NORMAL, SPARSE_FILE and REPARSE_POINT say nothing that a copy could lose."""
 
 
-def dress(opened: int | str, has: Properties, wishes: Wishes) -> tuple[frozenset[Property], frozenset[Property]]:
-    """(put on, left over) of what `has` holds and `wishes` want. `opened` is a descriptor, or on Windows a path.
+def dress(
+    opened: int | str, has: Properties, wishes: Wishes, *, ours: bool
+) -> tuple[frozenset[Property], frozenset[Property]]:
+    """(put on, left over) of what `has` holds and `wishes` want. `opened` is a descriptor, or on Windows a path; `ours`
+    is a file that was written just now and has no name yet. Another gets no rights of its owner that it has not.
 
     OSError only when the file itself cannot be looked at; what a file system does not take is left over.
     """
@@ -32,15 +39,17 @@ def dress(opened: int | str, has: Properties, wishes: Wishes) -> tuple[frozenset
         done = _times(opened, has) if Property.TIMES in asked else frozenset()
         return done, asked - done
     failed: set[Property] = set()
+    trusted = ours or _stands(opened, has, wishes)
     if Property.OWNER in asked and not _own(opened, has, wishes):
         failed.add(Property.OWNER)
-    if Property.XATTRS in asked and not _xattrs(opened, has.plain_xattrs.items()):
+    if Property.XATTRS in asked and not _xattrs(opened, has.plain_xattrs.items(), ours=ours):
         failed.add(Property.XATTRS)
     if Property.ACL in asked and not _xattrs(opened, has.acls.items()):
         failed.add(Property.ACL)
     if Property.MODE in asked:
         _without_acls(opened, has)
-        if not _mode(opened, has, owned=Property.OWNER in asked and Property.OWNER not in failed):
+        owned = trusted and Property.OWNER in asked - failed
+        if not _mode(opened, has, owned=owned, ours=ours):
             failed.add(Property.MODE)
     if Property.TIMES in asked:
         failed |= {Property.TIMES} - _times(opened, has)
@@ -73,6 +82,12 @@ def _present(has: Properties) -> Iterable[Property]:
         yield Property.DESCRIPTOR
 
 
+def _stands(opened: int | str, has: Properties, wishes: Wishes) -> bool:
+    """Whether a file has the owner and mode already that it should have, so that it is given nothing."""
+    status = os.stat(opened)
+    return stat.S_IMODE(status.st_mode) == has.mode and _is_owned(status, *(wanted_owner(has, wishes) or (None, None)))
+
+
 def _own(opened: int | str, has: Properties, wishes: Wishes) -> bool:
     """Whether the file now has the owner it should have. Who is not root may still give it to a group of theirs."""
     wanted = wanted_owner(has, wishes)
@@ -94,12 +109,15 @@ def _is_owned(status: os.stat_result, user: int | None, group: int | None) -> bo
     return user in (None, status.st_uid) and group in (None, status.st_gid)
 
 
-def _xattrs(opened: int | str, xattrs: Iterable[tuple[str, bytes]]) -> bool:
+def _xattrs(opened: int | str, xattrs: Iterable[tuple[str, bytes]], *, ours: bool = True) -> bool:
     """Whether all of them were taken; those that are, stay."""
     taken = True
     for name, value in xattrs:
         try:
-            os.setxattr(opened, name, value)
+            if ours or name != CAPABILITY:
+                os.setxattr(opened, name, value)
+            elif os.getxattr(opened, name) != value:
+                taken = False
         except (OSError, AttributeError):  # no such call on this system
             taken = False
     return taken
@@ -114,10 +132,11 @@ def _without_acls(opened: int | str, has: Properties) -> None:
             os.removexattr(opened, name)
 
 
-def _mode(opened: int | str, has: Properties, owned: bool) -> bool:
+def _mode(opened: int | str, has: Properties, *, owned: bool, ours: bool) -> bool:
     wanted = has.mode or 0
     status = os.stat(opened)
-    if not owned and not stat.S_ISDIR(status.st_mode):
+    may_run = owned and (ours or stat.S_IMODE(status.st_mode) == wanted)
+    if not may_run and not stat.S_ISDIR(status.st_mode):
         wanted &= ~RUNS_AS_OWNER
     if stat.S_IMODE(status.st_mode) != wanted:
         with suppress(OSError):

@@ -40,11 +40,11 @@ class LocalWardrobe(ABC):
     ) -> tuple[frozenset[Property], frozenset[Property]]:
         with Translating(Side.TARGET, target.relative):
             if entry.kind is EntryKind.FOLDER:
-                return dress(self._folder(target.root, target.relative, make=False).itself, has, wishes)
+                return dress(self._folder(target.root, target.relative, make=False).itself, has, wishes, ours=False)
             above, name = split(target)
             descriptor = self._folder(target.root, above, make=False).read(name)
             try:
-                return dress(descriptor, has, wishes)
+                return dress(descriptor, has, wishes, ours=False)
             finally:
                 os.close(descriptor)
 

@@ -48,18 +48,36 @@ def left(target: Path, properties: Properties, kind: EntryKind = EntryKind.FILE,
 def test_what_waits_is_put_on_and_can_be_put_on_again(config: Config, sidecar: Sidecar, tmp_path: Path) -> None:
     copy = put(tmp_path / "restore" / "fs01" / "file", b"content", mode=0o600)
     properties = Properties(
-        mode=0o4640, uid=1234, gid=2345, xattrs={"user.colour": b"blue", "system.posix_acl_access": ACCESS}
+        mode=0o640, uid=1234, gid=2345, xattrs={"user.colour": b"blue", "system.posix_acl_access": ACCESS}
     )
     sidecar.keep(left(copy, properties))
     sidecar.keep(left(copy.parent, Properties(mode=0o2750, uid=1234, gid=2345), EntryKind.FOLDER, 0))
     for _ in range(2):
         assert apply(config) == Applied("r1", False, applied=2)
     status = copy.stat()
-    assert (status.st_mode & 0o7777, status.st_uid, status.st_gid) == (0o4640, 1234, 2345)
+    assert (status.st_mode & 0o7777, status.st_uid, status.st_gid) == (0o640, 1234, 2345)
     assert (status.st_mtime_ns, copy.read_bytes()) == (MTIME_NS, b"content")
     assert os.getxattr(copy, "user.colour") == b"blue"
     assert os.getxattr(copy, "system.posix_acl_access") == ACCESS
     assert copy.parent.stat().st_mode & 0o7777 == 0o2750
+
+
+@needs_root
+def test_nothing_that_was_not_written_just_now_gets_the_rights_of_its_owner(
+    config: Config, sidecar: Sidecar, tmp_path: Path
+) -> None:
+    """Size and time are all that is known of it, and whoever may write there can give it both."""
+    program = put(tmp_path / "restore" / "program", b"#!/evil", mode=0o755)
+    os.chown(program, 1000, 1000)
+    capability = bytes.fromhex("0100000200040000000000000000000000000000")
+    can_anything = put(tmp_path / "restore" / "can anything", b"#!/evil", mode=0o755)
+    sidecar.keep(left(program, Properties(mode=0o6755, uid=0, gid=0)))
+    sidecar.keep(left(can_anything, Properties(xattrs={"security.capability": capability, "user.a": b"b"})))
+    applied = apply(config)
+    assert (applied.applied, applied.left_over) == (0, {Property.MODE: 1, Property.XATTRS: 1})
+    status = program.stat()
+    assert (status.st_mode & 0o7777, status.st_uid) == (0o755, 0)
+    assert os.listxattr(can_anything) == ["user.a"]
 
 
 def test_a_trial_changes_nothing(config: Config, sidecar: Sidecar, tmp_path: Path) -> None:

@@ -97,6 +97,22 @@ def test_a_file_that_is_there_already_gets_what_it_lacks(restore: Restore) -> No
     assert (restore.root / "file").stat().st_mode & 0o7777 == 0o640
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_program_that_is_there_already_gets_no_rights_and_loses_none(restore: Restore) -> None:
+    """Its size and time are no proof that it is the backed-up one."""
+    put(restore.share / "program", b"backup", mode=0o755)
+    (restore.share / "program").chmod(0o6755)
+    planted = put(restore.root / "program", b"planted"[:6], mode=0o755)
+    os.chown(planted, 1000, 1000)
+    done = restore.run(FULL)["/program"]
+    assert (shown(done), done.fidelity[Property.MODE]) == ((Verdict.SKIPPED, Reason.UNCHANGED), Kept.SIDECAR)
+    assert (planted.stat().st_mode & 0o7777, planted.stat().st_uid) == (0o755, 0)
+    planted.unlink()
+    for _ in range(2):
+        assert restore.run(FULL)["/program"].fidelity[Property.MODE] is Kept.KEPT
+        assert planted.stat().st_mode & 0o7777 == 0o6755
+
+
 def test_another_file_that_is_there_and_stays_is_not_touched(restore: Restore) -> None:
     put(restore.share / "file", mode=0o640)
     there = put(restore.root / "file", b"somebody else's", mode=0o600)
