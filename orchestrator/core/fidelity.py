@@ -130,7 +130,8 @@ BASIC = Wishes()
 PERMISSIONS = frozenset({Property.MODE, Property.OWNER, Property.ACL, Property.DESCRIPTOR, Property.AUDIT})
 """What says who may do what."""
 
-ACL_XATTRS = frozenset({"system.posix_acl_access", "system.posix_acl_default"})
+ACCESS_ACL = "system.posix_acl_access"
+ACL_XATTRS = frozenset({ACCESS_ACL, "system.posix_acl_default"})
 """The extended attributes that hold POSIX ACLs (acl(5), Linux)."""
 
 

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterable
 from contextlib import suppress
 
-from orchestrator.core.fidelity import ACL_XATTRS, Properties, Property, Wishes
+from orchestrator.core.fidelity import ACCESS_ACL, ACL_XATTRS, Properties, Property, Wishes
 from orchestrator.files.owners import AS_IT_IS, wanted_owner
 from orchestrator.files.system import WINDOWS
 
@@ -27,10 +27,11 @@ PLAIN_ATTRIBUTES = 0x10 | 0x20 | 0x80 | 0x200 | 0x400
 
 
 def dress(
-    opened: int | str, has: Properties, wishes: Wishes, *, ours: bool
+    opened: int | str, has: Properties, wishes: Wishes, *, ours: bool, whole: bool
 ) -> tuple[frozenset[Property], frozenset[Property]]:
     """(put on, left over) of what `has` holds and `wishes` want. `opened` is a descriptor, or on Windows a path; `ours`
-    is a file that was written just now and has no name yet. Another gets no rights of its owner that it has not.
+    is a file that was written just now and has no name yet: no other gets rights of its owner that it has not. `whole`
+    says that `has` is all that the source told: ACLs that are not in it are taken off.
 
     OSError only when the file itself cannot be looked at; what a file system does not take is left over.
     """
@@ -47,7 +48,8 @@ def dress(
     if Property.ACL in asked and not _xattrs(opened, has.acls.items()):
         failed.add(Property.ACL)
     if Property.MODE in asked:
-        _without_acls(opened, has)
+        if whole:
+            _without_acls(opened, has)
         owned = trusted and Property.OWNER in asked - failed
         if not _mode(opened, has, owned=owned, ours=ours):
             failed.add(Property.MODE)
@@ -132,12 +134,21 @@ def _without_acls(opened: int | str, has: Properties) -> None:
             os.removexattr(opened, name)
 
 
+def _has_another_acl(opened: int | str, has: Properties) -> bool:
+    try:
+        return os.getxattr(opened, ACCESS_ACL) != has.xattrs.get(ACCESS_ACL)
+    except (OSError, AttributeError):  # it has none
+        return False
+
+
 def _mode(opened: int | str, has: Properties, *, owned: bool, ours: bool) -> bool:
     wanted = has.mode or 0
     status = os.stat(opened)
     may_run = owned and (ours or stat.S_IMODE(status.st_mode) == wanted)
     if not may_run and not stat.S_ISDIR(status.st_mode):
         wanted &= ~RUNS_AS_OWNER
+    if _has_another_acl(opened, has):
+        wanted &= ~stat.S_IRWXG | status.st_mode  # there these bits are the most that it gives to anybody (acl(5))
     if stat.S_IMODE(status.st_mode) != wanted:
         with suppress(OSError):
             os.chmod(opened, wanted)

@@ -164,7 +164,7 @@ class _Full:
         self._reading = reading
 
     def fit(self, writing: int) -> None:
-        done, left = dress(writing, self._has, self._wishes, ours=True)
+        done, left = dress(writing, self._has, self._wishes, ours=True, whole=True)
         fidelity = self._fitter.settle(
             self._source, self._entry, self._target, self._has, done, left, self._wishes, self._check
         )

@@ -32,19 +32,21 @@ class LocalWardrobe(ABC):
 
     def dress(self, source: SourcePath, entry: Entry, target: TargetPath, has: Properties, wishes: Wishes) -> Fidelity:
         """Put on a file or folder that is there what `wishes` want of what it `has`; its content stays as it is."""
-        done, left = self._dressed(entry, target, has, wishes)
+        done, left = self._dressed(entry, target, has, wishes, whole=True)
         return self._fitter.settle(source, entry, target, has, done, left, wishes)
 
     def _dressed(
-        self, entry: Entry, target: TargetPath, has: Properties, wishes: Wishes
+        self, entry: Entry, target: TargetPath, has: Properties, wishes: Wishes, *, whole: bool
     ) -> tuple[frozenset[Property], frozenset[Property]]:
         with Translating(Side.TARGET, target.relative):
             if entry.kind is EntryKind.FOLDER:
-                return dress(self._folder(target.root, target.relative, make=False).itself, has, wishes, ours=False)
+                return dress(
+                    self._folder(target.root, target.relative, make=False).itself, has, wishes, ours=False, whole=whole
+                )
             above, name = split(target)
             descriptor = self._folder(target.root, above, make=False).read(name)
             try:
-                return dress(descriptor, has, wishes, ours=False)
+                return dress(descriptor, has, wishes, ours=False, whole=whole)
             finally:
                 os.close(descriptor)
 
@@ -100,7 +102,7 @@ class LocalWardrobe(ABC):
                 folder = self._folder(target.root, above, make=False)
                 return frozenset() if dry else link_again(folder, name, found, left.properties)
         refuse_changed(left.kind, entry, found, target.relative)
-        return frozenset() if dry else self._dressed(entry, target, left.properties, PUT_BACK)[1]
+        return frozenset() if dry else self._dressed(entry, target, left.properties, PUT_BACK, whole=False)[1]
 
 
 def split(path: TargetPath) -> tuple[str, str]:

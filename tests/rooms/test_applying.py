@@ -13,7 +13,7 @@ from orchestrator.core.fidelity import Properties, Property
 from orchestrator.core.sidecar import Left
 from orchestrator.files import Sidecar
 from tests.support.disk import MTIME_NS, put
-from tests.support.filesystems import ACCESS, ramfs
+from tests.support.filesystems import ACCESS, GROUP_OBJ, MASK, OTHER, USER, USER_OBJ, acl, ramfs
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 
@@ -78,6 +78,34 @@ def test_nothing_that_was_not_written_just_now_gets_the_rights_of_its_owner(
     status = program.stat()
     assert (status.st_mode & 0o7777, status.st_uid) == (0o755, 0)
     assert os.listxattr(can_anything) == ["user.a"]
+
+
+@needs_root
+def test_an_acl_that_the_restore_has_put_on_stays_when_only_the_mode_waits(
+    config: Config, sidecar: Sidecar, tmp_path: Path
+) -> None:
+    copy = put(tmp_path / "restore" / "file", b"content", mode=0o600)
+    os.setxattr(copy, "system.posix_acl_access", ACCESS)
+    sidecar.keep(left(copy, Properties(mode=0o640, uid=1234, gid=2345)))
+    assert apply(config).applied == 1
+    assert os.getxattr(copy, "system.posix_acl_access") == ACCESS
+    assert copy.stat().st_mode & 0o7777 == 0o640
+
+
+def test_a_mode_gives_those_whom_another_acl_names_no_more_than_they_had(
+    config: Config, sidecar: Sidecar, tmp_path: Path
+) -> None:
+    """The bits of the group are the most that an ACL gives to anybody (acl(5)): the backup's are of its own ACL."""
+    wide = acl((USER_OBJ, 6, -1), (USER, 7, 1234), (GROUP_OBJ, 4, -1), (MASK, 0, -1), (OTHER, 0, -1))
+    copy, open_to_all = (put(tmp_path / "restore" / name, b"content", mode=0o600) for name in ("file", "narrowed"))
+    for path in (copy, open_to_all):
+        os.setxattr(path, "system.posix_acl_access", wide)
+    open_to_all.chmod(0o670)
+    for path in (copy, open_to_all):
+        sidecar.keep(left(path, Properties(mode=0o664)))
+    assert apply(config).left_over == {Property.MODE: 1}
+    assert copy.stat().st_mode & 0o7777 == 0o604
+    assert open_to_all.stat().st_mode & 0o7777 == 0o664
 
 
 def test_a_trial_changes_nothing(config: Config, sidecar: Sidecar, tmp_path: Path) -> None:
