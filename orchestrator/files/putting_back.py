@@ -33,7 +33,9 @@ def link_again(folder: Folder, name: str, found: Found, properties: Properties) 
     text = folder.link_text(name)
     if text is None or properties.link_to not in (None, text):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
-    owner, times = (properties.uid, properties.gid), properties.modified_ns
-    taken = folder.dress_link(name, owner, (properties.accessed_ns or times or 0, times or 0)) if times else frozenset()
-    asked = {Property.TIMES} if times is not None else set()
-    return frozenset(asked | ({Property.OWNER} if properties.uid is not None else set())) - taken
+    status, modified = folder.status(name), properties.modified_ns
+    accessed = modified if properties.accessed_ns is None else properties.accessed_ns
+    times = (status.st_atime_ns, status.st_mtime_ns) if modified is None or accessed is None else (accessed, modified)
+    told = {Property.TIMES: modified, Property.OWNER: properties.uid}
+    asked = frozenset(one for one, value in told.items() if value is not None)
+    return asked - folder.dress_link(name, (properties.uid, properties.gid), times)

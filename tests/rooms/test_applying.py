@@ -193,6 +193,19 @@ def test_a_link_that_could_not_be_made_is_made(config: Config, sidecar: Sidecar,
     assert os.readlink(link) == "../x"
 
 
+@needs_root
+def test_a_link_that_is_there_gets_its_owner_and_keeps_its_times(
+    config: Config, sidecar: Sidecar, tmp_path: Path
+) -> None:
+    link = tmp_path / "restore" / "link"
+    os.symlink("../x", link)
+    os.utime(link, ns=(7, MTIME_NS), follow_symlinks=False)
+    sidecar.keep(left(link, Properties(uid=1234, gid=2345), EntryKind.LINK, 0))
+    assert apply(config).applied == 1
+    status = link.lstat()
+    assert (status.st_uid, status.st_gid, status.st_mtime_ns) == (1234, 2345, MTIME_NS)
+
+
 def test_a_prefix_holds_whole_names_and_the_longest_counts() -> None:
     prefixes = prefixes_of(["/a=/x", "/a/b=/y"])
     assert moved("/a/b/c", prefixes) == "/y/c"
