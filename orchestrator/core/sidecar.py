@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.core.entries import EntryKind
-from orchestrator.core.fidelity import Properties, Property, Stream
+from orchestrator.core.fidelity import LARGEST_ID, Properties, Property, Stream
 from orchestrator.core.sddl import to_sddl
 
 KINDS = (EntryKind.FILE, EntryKind.FOLDER, EntryKind.LINK)
@@ -72,13 +72,15 @@ def from_line(line: str) -> Left:
         kind = EntryKind(table["kind"])
         if kind not in KINDS:
             raise ValueError(f"{table['kind']!r} is no kind of file")
-        streams = {_text(name): _stream(one) for name, one in table.get("streams", {}).items()}
+        streams = {_whole(name): _stream(one) for name, one in table.get("streams", {}).items()}
         numbers = {key: _number(table[key]) for key in _NUMBERS if key in table}
+        if not all(0 <= numbers[key] <= LARGEST_ID for key in ("uid", "gid") if key in numbers):
+            raise ValueError("an id is none that a user or group can have")
         properties = Properties(
             mode=int(_text(table["mode"]), 8) & 0o7777 if "mode" in table else None,
-            xattrs={_text(name): _bytes(value) for name, value in table.get("xattrs", {}).items()},
+            xattrs={_name(name): _bytes(value) for name, value in table.get("xattrs", {}).items()},
             descriptor=_bytes(table["descriptor"]) if "descriptor" in table else None,
-            link_to=_text(table["link_to"]) if "link_to" in table else None,
+            link_to=_name(table["link_to"]) if "link_to" in table else None,
             streams=tuple(Stream(name, size) for name, (_, size) in streams.items()),
             uid=numbers.get("uid"),
             gid=numbers.get("gid"),
@@ -138,7 +140,21 @@ def _text(value: Any) -> str:
     return value
 
 
+def _whole(value: Any) -> str:
+    """A text that a system could take; a target is looked at where it is used, and named."""
+    if "\x00" in (text := _text(value)):
+        raise ValueError(f"{text!r} holds a NUL character")
+    return text
+
+
+def _name(value: Any) -> str:
+    """A text that a system of POSIX could take."""
+    text = _whole(value)
+    text.encode("utf-8", "surrogateescape")
+    return text
+
+
 def _number(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"{value!r} is no number")
+    if not isinstance(value, int) or isinstance(value, bool) or not -(1 << 63) <= value < 1 << 63:
+        raise ValueError(f"{value!r} is no number of 64 bits")
     return value

@@ -1,5 +1,6 @@
 """`apply-metadata`: what a destination could not hold goes where it can be held, and nowhere else."""
 
+import json
 import os
 from pathlib import Path
 
@@ -182,6 +183,34 @@ def test_half_a_line_is_counted_and_a_run_without_a_sidecar_has_nothing_to_do(
     sidecar.keep(left(copy, Properties(mode=0o640)))
     with (tmp_path / "state" / "runs" / "r1" / "metadata.jsonl").open("ab") as file:
         file.write(b'{"target": ')
+    assert apply(config) == Applied("r1", False, applied=1, unreadable=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("file", {"uid": 2**40, "gid": 0}),
+        ("file", {"uid": 0, "gid": -1}),
+        ("file", {"uid": 2**32 - 1, "gid": 0}),
+        ("file", {"modified_ns": 10**40}),
+        ("file", {"accessed_ns": -(2**63) - 1, "modified_ns": 5}),
+        ("file", {"xattrs": {"user.a\x00b": ""}}),
+        ("file", {"xattrs": {"user.\ud800": ""}}),
+        ("file", {"size": 2**63}),
+        ("link", {"link_to": "a\x00b"}),
+        ("link", {"link_to": "a\ud800b"}),
+    ],
+)
+def test_a_line_that_no_system_could_take_is_counted_and_the_next_is_put_on(
+    config: Config, sidecar: Sidecar, tmp_path: Path, kind: str, more: dict[str, object]
+) -> None:
+    root = tmp_path / "restore"
+    copy = put(root / "file", mode=0o600)
+    table = {"target": str(root / ("link" if kind == "link" else "file")), "kind": kind, "size": 7}
+    line = json.dumps(table | {"mtime_ns": MTIME_NS} | more)
+    sidecar.keep(left(copy, Properties(mode=0o640)))
+    waiting = tmp_path / "state" / "runs" / "r1" / "metadata.jsonl"
+    waiting.write_text(line + "\n" + waiting.read_text())
     assert apply(config) == Applied("r1", False, applied=1, unreadable=1)
 
 
