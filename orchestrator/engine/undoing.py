@@ -7,7 +7,8 @@ from typing import Protocol, TypeVar
 
 from anyio import CapacityLimiter, create_task_group, to_thread
 
-from orchestrator.core.entries import Outcome
+from orchestrator.core.entries import Outcome, has_content
+from orchestrator.core.fidelity import Property
 from orchestrator.core.paths import HOLDING
 from orchestrator.core.plan import Plan
 from orchestrator.core.replaced import Aside, AsideState, Fate, Stood, Undone, UndoReport, UndoRow
@@ -22,6 +23,8 @@ PAGE = 512
 
 NOT_KEPT = "it replaced a file, and what was replaced is not kept: the run's on_conflict was not aside"
 ON_A_SERVER = "it lies at a server by UNC path, where nothing is undone; remove it by hand"
+A_LINK = "it is a symbolic link, and nothing proves that it is still the run's; remove it by hand"
+ONLY_DRESSED = "only its permissions were put on, and those that it had before are not kept"
 NOT_KNOWN = "the run is of an older version, which did not note what had been there"
 
 Item = TypeVar("Item")
@@ -140,8 +143,11 @@ class Undo:
                 pass
             case Stood.REPLACED:
                 return Undone(outcome.target_path, Fate.LEFT, message=NOT_KEPT)
-            case _:
+            case _ if has_content(outcome):
                 return Undone(outcome.target_path, Fate.LEFT, message=NOT_KNOWN)
+            case _:
+                why = A_LINK if Property.LINK in outcome.fidelity else ONLY_DRESSED
+                return Undone(outcome.target_path, Fate.LEFT, message=why)
         if outcome.target_path.startswith("\\\\"):
             return Undone(outcome.target_path, Fate.LEFT, message=ON_A_SERVER)
         for root in sorted(self.plan.destinations, key=len, reverse=True):

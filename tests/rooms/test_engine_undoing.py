@@ -3,11 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 from anyio import CapacityLimiter
 
+from orchestrator.core.fidelity import Kept, Property
 from orchestrator.core.paths import HOLDING, TargetPath
 from orchestrator.core.plan import Plan
 from orchestrator.core.replaced import UndoReport
@@ -17,7 +19,7 @@ from orchestrator.files import LocalTarget, LocalUndo
 from tests.core.values import group
 from tests.support.disk import entry_of, put, source_of, tree
 from tests.support.fakes import MemoryJournal
-from tests.support.ledger_rows import make_run
+from tests.support.ledger_rows import make_outcome, make_run
 
 
 def now() -> datetime:
@@ -53,6 +55,11 @@ class Ground:
             lambda aside: self.journal.write_asides("r1", [aside]),
         )
 
+    def restored(self, relative: str, **more: Any) -> None:
+        """What the journal knows of a restored file."""
+        target = f"{self.root}/{relative}"
+        self.journal.record("r1", [make_outcome(f"C:\\{relative}", target_path=target, **more)])
+
     def undo(self) -> UndoReport:
         return anyio.run(self._undo, False)
 
@@ -85,3 +92,19 @@ def test_to_discard_what_was_set_aside_leaves_every_restored_folder(
     assert not (ground.root / HOLDING).exists()
     empty = {f"C/empty{number}" for number in range(5)}
     assert set(tree(ground.root)) == {"C", "C/a", "C/b", "C/b/c", "C/d", "C/d/e"} | empty
+
+
+def test_what_has_no_content_stays_and_is_told_as_what_it_is(ground: Ground) -> None:
+    (ground.root / "link").symlink_to("anywhere")
+    ground.restored("link", size=0, fidelity={Property.LINK: Kept.KEPT, Property.TIMES: Kept.KEPT})
+    put(ground.root / "dressed", b"mine")
+    ground.restored("dressed", size=0, fidelity={Property.MODE: Kept.KEPT, Property.OWNER: Kept.SIDECAR})
+    put(ground.root / "old", b"restored")
+    ground.restored("old", checksum="ab12")
+    report = ground.undo()
+    told = {one.target_path.rpartition("/")[2]: one.message for one in report.left}
+    assert (report.left_count, set(told)) == (3, {"link", "dressed", "old"})
+    assert "a symbolic link" in told["link"]
+    assert "only its permissions were put on" in told["dressed"]
+    assert "an older version" in told["old"]
+    assert set(tree(ground.root)) == {"link", "dressed", "old"}
