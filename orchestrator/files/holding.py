@@ -77,7 +77,7 @@ def free_name(
     holding: Folder, names: Callable[[int], str], standing: Standing, is_new: Callable[[Standing], bool], read: Reading
 ) -> str:
     """The first of `names` that is free in the holding folder, or is of an earlier attempt that died: there it is
-    another name of the standing file, or the new file itself, which is removed."""
+    another name of the standing file, or the new file itself, with the time of the backup's, which is removed."""
     attempt = 0
     while True:
         name = names(attempt)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from orchestrator.core.decide import same_file
 from orchestrator.core.entries import NOTHING, Entry, EntryKind, Found, FoundKind, Placed
 from orchestrator.core.errors import FileError
 from orchestrator.core.fidelity import BASIC, Wishes
@@ -193,7 +194,7 @@ class LocalTarget(LocalWardrobe):
                 holding,
                 lambda attempt: split(held_path(run, target, attempt))[1],
                 standing,
-                lambda one: one.checksum == new.checksum,
+                lambda one: one.checksum == new.checksum and same_file(entry, _found(one.status)),
                 read,
             )
             remember(standing.aside(target, TargetPath(target.root, f"{holding_path}/{held}"), new))

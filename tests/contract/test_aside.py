@@ -217,6 +217,17 @@ def test_a_second_file_of_one_name_is_held_beside_the_first(ground: Ground) -> N
     assert old.read_bytes() == b"worked on"
 
 
+def test_a_file_of_the_same_bytes_and_another_time_is_held_when_the_next_of_its_name_is(ground: Ground) -> None:
+    """By its bytes alone it would be taken for what a dead attempt has left of the new one."""
+    old = put(ground.root / "C/a.txt", NEW, mtime_ns=OLD_NS, mode=0o640)
+    ground.restore()
+    put(old, b"worked on")
+    ground.restore()
+    kept = ground.held / "C/a.txt"
+    assert (kept.read_bytes(), kept.stat().st_mtime_ns, kept.stat().st_mode & 0o777) == (NEW, OLD_NS, 0o640)
+    assert (ground.held / "C/a.txt.2").read_bytes() == b"worked on"
+
+
 def test_a_link_planted_at_the_holding_folder_is_not_followed(ground: Ground, tmp_path: Path) -> None:
     old = ground.standing()
     elsewhere = tmp_path / "elsewhere"
