@@ -94,7 +94,8 @@ def set_aside(folder: Folder, partial: str, name: str, holding: Folder, held: st
     """Give `partial`, which is complete, the name of the file `standing`, and that one the name `held`.
 
     OSError: EBUSY when somebody has changed or replaced the file since its checksum was taken, EXDEV when the holding
-    folder is on another file system. Then everything is as it was, but that `partial` may be gone.
+    folder is on another file system. Then everything is as it was, but that `partial` may be gone, and a file that was
+    saved twice meanwhile may have its newer content in the holding folder.
     """
     if not standing.is_at(folder, name):
         raise _busy(name)
@@ -104,6 +105,7 @@ def set_aside(folder: Folder, partial: str, name: str, holding: Folder, held: st
         return
     move_new(folder.at(partial), holding.at(held))
     try:
+        new = holding.status(held)
         exchanged = exchange(holding.at(held), folder.at(name))
     except BaseException:
         holding.remove(held)
@@ -112,7 +114,8 @@ def set_aside(folder: Folder, partial: str, name: str, holding: Folder, held: st
         move_new(holding.at(held), folder.at(partial))
         _set_aside_by_link(folder, partial, name, holding, held, standing)
     elif not standing.is_at(holding, held):
-        if exchange(holding.at(held), folder.at(name)):
+        # What comes back may be what another program has put there since: then it stays.
+        if exchange(holding.at(held), folder.at(name)) and os.path.samestat(holding.status(held), new):
             holding.remove(held)
         raise _busy(name)
 

@@ -1,5 +1,6 @@
 """The contract of the port Replacing: a file that is there makes room, is kept, and can be put back."""
 
+import itertools
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from orchestrator.core.reasons import Reason
 from orchestrator.core.replaced import Aside, Fate, Undone
 from orchestrator.files import LocalTarget, LocalUndo
 from orchestrator.files.folders import NamedFolder
+from orchestrator.files.rename import Place, exchange
 from tests.support.disk import MTIME_NS, entry_of, mounted, put, source_of, tree
 
 OLD, NEW = b"old" * 100, b"new" * 200
@@ -188,6 +190,28 @@ def test_a_file_that_is_replaced_between_the_look_and_the_move_stays(ground: Gro
     assert old.read_bytes() == b"somebody else's"
     assert not list(ground.held.rglob("*.txt"))
     assert {path.name for path in old.parent.iterdir()} == {"a.txt"}
+
+
+def test_what_others_put_there_while_the_files_change_places_back_is_nobodys_to_remove(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two programs save the file: one between the look and the exchange, one before the exchange back."""
+    old = ground.standing()
+    calls = itertools.count(1)
+    saves = {1: b"saved first", 2: b"saved second"}
+
+    def saved_before(one: Place, other: Place) -> bool:
+        put(ground.root / "C/other", saves[next(calls)]).rename(old)
+        return exchange(one, other)
+
+    monkeypatch.setattr("orchestrator.files.holding.exchange", saved_before)
+    with refused(Reason.LOCKED):
+        ground.restore()
+    if next(calls) != 3:
+        pytest.skip("this file system lets no two files change places")
+    contents = {path.read_bytes() for path in (ground.root).rglob("*") if path.is_file()}
+    assert contents == {b"saved first", b"saved second"}
+    assert old.read_bytes() in contents
 
 
 def test_what_remembering_or_the_checkpoint_raises_leaves_everything_as_it_was(ground: Ground) -> None:
