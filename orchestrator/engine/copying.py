@@ -23,7 +23,7 @@ from orchestrator.core.replaced import Aside, Stood
 from orchestrator.engine.allowance import UNLIMITED, Allowance, Gate
 from orchestrator.engine.besides import Besides
 from orchestrator.engine.calls import hangs
-from orchestrator.engine.hard_links import HardLinks
+from orchestrator.engine.hard_links import Dealing, HardLinks
 from orchestrator.engine.ports import Beat, Source
 from orchestrator.engine.ports_standing import Destination
 from orchestrator.engine.pulse import Progress
@@ -203,13 +203,12 @@ class Copier:
         """A file, whose other names are names of its copy when all of it is wanted."""
         if work.entry.identity is None or work.wishes.metadata is not Metadata.FULL:
             return self._file(work, wanted, toll)
-        return self._hard_links.deal(
-            work,
-            toll.progress,
+        dealing = Dealing(
             lambda: decide(work.entry, self._target.look(work.target), wanted.on_conflict, wanted.compare),
             lambda: self._file(work, wanted, toll),
             lambda verdict, reason: self._outcome(work, verdict, reason, reason.cause if reason else ""),
         )
+        return self._hard_links.deal(work, toll.progress, dealing)
 
     def _file(self, work: Work, wanted: Selection, toll: Toll) -> Outcome:
         try:

@@ -25,14 +25,31 @@ _Key = tuple[str, tuple[int, int], str]
 """(volume, identity, destination): a file that goes to two places is a file in each of them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Dealing:
+    """How one name is dealt with: what is to be done with it by what stands there now, what became of it when it was
+    copied, and the outcome of one without a copy. `decided` and `copy` raise FileError."""
+
+    decided: Callable[[], Decision]
+    copy: Callable[[], Outcome]
+    named: Callable[[Verdict, Reason | None], Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class _First:
+    """Where the copy of a file stands, and its checksum."""
+
+    at: TargetPath
+    checksum: str
+
+
 @dataclass(slots=True)
 class _File:
-    """One file with several names. `first` is where its copy stands, None while it is being made by `maker`."""
+    """One file with several names. `first` is None while its copy is being made by `maker`."""
 
     maker: Progress
     met: int = 0
-    first: TargetPath | None = None
-    checksum: str = ""
+    first: _First | None = None
     done: threading.Event = field(default_factory=threading.Event)
 
 
@@ -44,25 +61,17 @@ class HardLinks:
         self._files: dict[_Key, _File] = {}
         self._lock = threading.Lock()
 
-    def deal(
-        self,
-        work: Work,
-        pulse: Progress,
-        decided: Callable[[], Decision],
-        copy: Callable[[], Outcome],
-        named: Callable[[Verdict, Reason | None], Outcome],
-    ) -> Outcome:
-        """What became of one name: of the first what `copy` says, of each other one that it is a name now. `named`
-        makes the outcome of a name without a copy."""
+    def deal(self, work: Work, pulse: Progress, dealing: Dealing) -> Outcome:
+        """What became of one name: the first is copied, each other one is a name of that copy now."""
         key = (work.source.root, work.entry.identity or (0, 0), work.target.root)
         while True:
             file, mine = self._claim(key, pulse)
             if mine:
-                return self._first(key, file, work, copy)
+                return self._first(key, file, work, dealing.copy)
             self._wait(key, file, pulse)
             if file.first is not None:
                 self._count(key, file, work)
-                return self._further(file.first, file.checksum, work, decided, copy, named)
+                return self._further(file.first, work, dealing)
 
     def _claim(self, key: _Key, pulse: Progress) -> tuple[_File, bool]:
         with self._lock:
@@ -78,7 +87,7 @@ class HardLinks:
             outcome = copy()
         finally:
             if outcome is not None and _stands(outcome):
-                file.first, file.checksum = _where(outcome, work), outcome.checksum
+                file.first = _First(_where(outcome, work), outcome.checksum)
                 self._count(key, file, work)
             else:
                 self._forget(key, file)  # the next name is the first
@@ -107,40 +116,30 @@ class HardLinks:
         if file.met >= work.entry.links:
             self._forget(key, file)
 
-    def _further(
-        self,
-        first: TargetPath,
-        checksum: str,
-        work: Work,
-        decided: Callable[[], Decision],
-        copy: Callable[[], Outcome],
-        named: Callable[[Verdict, Reason | None], Outcome],
-    ) -> Outcome:
+    def _further(self, first: _First, work: Work, dealing: Dealing) -> Outcome:
+        lost = False
         try:
-            return self._as_name(first, checksum, work, decided, copy, named)
+            outcome = self._as_name(first, work, dealing)
         except FileError as error:
-            if error.reason is Reason.EXISTS:  # somebody has put something there since the look
-                return self._as_name(first, checksum, work, decided, copy, named)
-            return _with(copy(), Kept.LOST)
+            lost = error.reason is not Reason.EXISTS
+            # Of a name that is taken: somebody has put something there since the look.
+            outcome = None if lost else self._as_name(first, work, dealing)
+        if outcome is not None:
+            return outcome
+        return _with(dealing.copy(), Kept.LOST) if lost else dealing.copy()
 
-    def _as_name(
-        self,
-        first: TargetPath,
-        checksum: str,
-        work: Work,
-        decided: Callable[[], Decision],
-        copy: Callable[[], Outcome],
-        named: Callable[[Verdict, Reason | None], Outcome],
-    ) -> Outcome:
+    def _as_name(self, first: _First, work: Work, dealing: Dealing) -> Outcome | None:
+        """None when it is to be a file of its own. FileError when it cannot be a name."""
         found = self._target.look(work.target)
-        if found.kind is FoundKind.FILE and self._target.one_file(first, work.target):
-            return _with(named(Verdict.SKIPPED, Reason.UNCHANGED), Kept.KEPT)
-        decision = decided()
+        if found.kind is FoundKind.FILE and self._target.one_file(first.at, work.target):
+            return _with(dealing.named(Verdict.SKIPPED, Reason.UNCHANGED), Kept.KEPT)
+        decision = dealing.decided()
         if not isinstance(decision, Copy):
-            return copy()
-        self._target.name_again(first, work.target, decision.replace)
+            return None
+        self._target.name_again(first.at, work.target, decision.replace)
         stood = Stood.REPLACED if decision.replace else Stood.NOTHING
-        return _with(replace(named(Verdict.RESTORED, None), checksum=checksum, stood=stood), Kept.KEPT)
+        named = replace(dealing.named(Verdict.RESTORED, None), checksum=first.checksum, stood=stood)
+        return _with(named, Kept.KEPT)
 
 
 def _stands(outcome: Outcome) -> bool:

@@ -5,15 +5,17 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 
-from orchestrator.core.entries import Outcome, Verdict
+from orchestrator.core.entries import Entry, Outcome, Placed, Verdict
+from orchestrator.core.errors import FileError
 from orchestrator.core.fidelity import Card, Kept, LinkPolicy, Metadata, Property, Wishes
 from orchestrator.core.job import Conflict
 from orchestrator.core.locate import Volume
-from orchestrator.core.paths import SourcePath, parse_guest_path
+from orchestrator.core.paths import SourcePath, TargetPath, parse_guest_path
 from orchestrator.core.plan import MountGroup, Selection
 from orchestrator.core.reasons import Reason
 from orchestrator.core.select import Selector
@@ -194,6 +196,24 @@ def test_a_name_that_is_taken_is_dealt_with_as_the_job_says(restore: Restore) ->
     assert shown(restore.run(FULL)["/two"]) == (Verdict.SKIPPED, Reason.EXISTS)
     assert shown(restore.run(FULL, Conflict.OVERWRITE)["/two"]) == (Verdict.RESTORED, None)
     assert (restore.root / "one").stat().st_ino == (restore.root / "two").stat().st_ino
+
+
+def test_a_copy_that_fails_is_not_begun_again_on_the_spot(restore: Restore, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(restore.share / "one", b"content")
+    os.link(restore.share / "one", restore.share / "two")
+    put(restore.root / "two", b"somebody else's")
+    place, tried = restore.target.place, list[str]()
+
+    def failing(source: SourcePath, entry: Entry, target: TargetPath, *more: Any) -> Placed:
+        tried.append(entry.relative)
+        if entry.relative == "two":
+            raise FileError(reason=Reason.READ_ERROR, guest_path="/two", what="the share answered with an error")
+        return place(source, entry, target, *more)
+
+    monkeypatch.setattr(restore.target, "place", failing)
+    done = restore.run(FULL, Conflict.RENAME)["/two"]
+    assert (shown(done), done.fidelity) == ((Verdict.FAILED, Reason.READ_ERROR), {})
+    assert tried == ["one", "two"]
 
 
 def test_without_full_every_name_is_a_file_of_its_own(restore: Restore) -> None:
