@@ -99,10 +99,10 @@ class Undo:
             for one in found:
                 if one is None:
                     return report
-                if one.fate is Fate.LEFT:
-                    report.add(one)
-                else:
+                if one.fate is Fate.REMOVED:
                     report.discarded, report.bytes = report.discarded + 1, report.bytes + one.size
+                else:
+                    report.add(one)
         report.folders += await self._folders(books, held_only=True)
         report.complete = True
         return report

@@ -108,3 +108,12 @@ def test_what_has_no_content_stays_and_is_told_as_what_it_is(ground: Ground) -> 
     assert "only its permissions were put on" in told["dressed"]
     assert "an older version" in told["old"]
     assert set(tree(ground.root)) == {"link", "dressed", "old"}
+
+
+def test_only_what_was_there_counts_as_discarded(ground: Ground) -> None:
+    for name in ("C/a", "C/b"):
+        ground.replaced(name)
+    (ground.root / HOLDING / "r1" / "C" / "a").unlink()
+    report = ground.discard()
+    assert (report.discarded, report.gone, report.bytes, report.left_count) == (1, 1, len(b"mine"), 0)
+    assert ground.discard().discarded == 0
