@@ -5,7 +5,7 @@ Shapes: times are nanoseconds since 1970 UTC, ids and mode bits are those of POS
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -225,8 +225,3 @@ class Card:
     def total(self, kept: Kept) -> int:
         """How often anything was kept, put into the sidecar or lost."""
         return sum(row.get(kept, 0) for row in self.counts.values())
-
-
-def is_empty(properties: Properties) -> bool:
-    """Whether nothing is in there that could be put on a file."""
-    return all(getattr(properties, one.name) == getattr(NO_PROPERTIES, one.name) for one in fields(Properties))
