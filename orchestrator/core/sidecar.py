@@ -114,6 +114,7 @@ def properties_left(properties: Properties, what: frozenset[Property]) -> Proper
         modified_ns=properties.modified_ns if times else None,
         accessed_ns=properties.accessed_ns if times else None,
         created_ns=properties.created_ns if created else None,
+        changed_ns=properties.changed_ns if times else None,
         attributes=properties.attributes if Property.ATTRIBUTES in what else None,
         xattrs=(properties.plain_xattrs if xattrs else {}) | (properties.acls if Property.ACL in what else {}),
         descriptor=properties.descriptor if descriptor else None,

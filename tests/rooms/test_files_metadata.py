@@ -125,7 +125,7 @@ def test_everything_is_kept_where_it_can_be_and_waits_in_the_sidecar_where_it_ca
     elif kind == "ramfs":
         assert left == [Left(str(copy), EntryKind.FILE, 7, MTIME_NS, Properties(xattrs=has.xattrs))]
     else:
-        times_left = Properties(modified_ns=MTIME_NS, accessed_ns=ATIME_NS)
+        times_left = Properties(modified_ns=MTIME_NS, accessed_ns=ATIME_NS, changed_ns=has.changed_ns)
         assert left == [Left(str(copy), EntryKind.FILE, 7, MTIME_NS, times_left)]
 
 
