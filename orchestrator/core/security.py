@@ -4,7 +4,6 @@ Source: MS-DTYP 2.4.2 (SID), 2.4.4 (ACE), 2.4.5 (ACL), 2.4.6 (SECURITY_DESCRIPTO
 keep to it is ValueError, in plain words.
 """
 
-import re
 import struct
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
@@ -18,8 +17,6 @@ _LIST = struct.Struct("<BBHHH")
 _ACE = struct.Struct("<BBHI")
 _ACE_HEAD = 8
 _GUID = struct.Struct("<IHH8s")
-_GUID_TEXT = re.compile("([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})", re.IGNORECASE)
-_SID_TEXT = re.compile(r"S-1-(0x[0-9A-F]{1,12}|[0-9]{1,15})((?:-[0-9]{1,10}){1,15})", re.ASCII | re.IGNORECASE)
 
 
 class Control(IntFlag):
@@ -126,57 +123,10 @@ def parse(data: bytes) -> Descriptor:
     )
 
 
-def pack(descriptor: Descriptor) -> bytes:
-    """A descriptor as bytes, self-relative. ValueError when a list is longer than a list can be."""
-    at = _HEAD.size
-    parts: list[bytes] = []
-    places: list[int] = []
-    for part in (
-        None if descriptor.owner is None else sid_bytes(descriptor.owner),
-        None if descriptor.group is None else sid_bytes(descriptor.group),
-        None if descriptor.sacl is None else _packed_list(descriptor.sacl),
-        None if descriptor.dacl is None else _packed_list(descriptor.dacl),
-    ):
-        places.append(at if part is not None else 0)
-        parts.append(part or b"")
-        at += len(part or b"")
-    head = _HEAD.pack(1, 0, descriptor.control | Control.SELF_RELATIVE, *places)
-    return head + b"".join(parts)
-
-
-def sid_text(data: bytes) -> str:
-    """A SID as `S-1-5-...`. ValueError when it is none."""
-    text, length = _sid_at(data, 0)
-    if length != len(data):
-        raise ValueError(f"a SID of {length} bytes lies in {len(data)}")
-    return text
-
-
-def sid_bytes(text: str) -> bytes:
-    """`S-1-5-...` as bytes. ValueError when it is no SID."""
-    found = _SID_TEXT.fullmatch(text)
-    if found is None:
-        raise ValueError(f"{text[:80]!r} is no SID")
-    authority = int(found[1], 16 if found[1][:2].lower() == "0x" else 10)
-    parts = [int(part) for part in found[2].split("-")[1:]]
-    if authority >= 1 << 48 or max(parts) >= 1 << 32:
-        raise ValueError(f"{text[:80]!r} is no SID: a number in it is too large")
-    return struct.pack(f"<BB6s{len(parts)}I", 1, len(parts), authority.to_bytes(6, "big"), *parts)
-
-
 def guid_text(parts: tuple[Any, ...]) -> str:
     """A GUID, unpacked as two long and short numbers and eight bytes (2.3.4.2), as text."""
     first, second, third, rest = parts
     return f"{first:08x}-{second:04x}-{third:04x}-{rest[:2].hex()}-{rest[2:].hex()}"
-
-
-def guid_bytes(text: str) -> bytes:
-    """A GUID as bytes. ValueError when it is none."""
-    found = _GUID_TEXT.fullmatch(text)
-    if found is None:
-        raise ValueError(f"{text[:80]!r} is no GUID")
-    first, second, third = (int(found[place], 16) for place in (1, 2, 3))
-    return _GUID.pack(first, second, third, bytes.fromhex(found[4] + found[5]))
 
 
 def _sid_at(data: bytes, at: int) -> tuple[str, int]:
@@ -227,23 +177,6 @@ def _ace_at(data: bytes, at: int) -> tuple[Ace, int]:
     if any(data[begin + length :]):
         raise ValueError(f"an entry at {at} holds more than is understood")
     return Ace(AceType(kind), flags, mask, sid, *types), size
-
-
-def _packed_list(aces: tuple[Ace, ...]) -> bytes:
-    entries = b"".join(_packed(ace) for ace in aces)
-    if _LIST.size + len(entries) > 0xFFFF:
-        raise ValueError(f"an access list of {len(aces)} entries is longer than a list can be")
-    revision = 4 if any(ace.kind in OBJECT_TYPES for ace in aces) else 2
-    return _LIST.pack(revision, 0, _LIST.size + len(entries), len(aces), 0) + entries
-
-
-def _packed(ace: Ace) -> bytes:
-    body = sid_bytes(ace.sid)
-    if ace.kind in OBJECT_TYPES:
-        there = (ace.object_type is not None) | (ace.inherited_type is not None) << 1
-        types = b"".join(guid_bytes(one) for one in (ace.object_type, ace.inherited_type) if one is not None)
-        body = struct.pack("<I", there) + types + body
-    return _ACE.pack(ace.kind, ace.flags, _ACE_HEAD + len(body), ace.mask) + body
 
 
 def _unpacked(shape: struct.Struct, data: bytes, at: int, what: str) -> tuple[Any, ...]:

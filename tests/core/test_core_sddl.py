@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.core.sddl import from_sddl, to_sddl
+from orchestrator.core.sddl import to_sddl
 from orchestrator.core.security import (
     DACL_FLAGS,
     LONGEST,
@@ -17,11 +17,9 @@ from orchestrator.core.security import (
     AceType,
     Control,
     Descriptor,
-    pack,
     parse,
-    sid_bytes,
-    sid_text,
 )
+from tests.support.sddl import from_sddl, pack, sid_bytes, sid_text
 
 # What Samba 4.17 makes of these descriptors (samba.dcerpc.security.descriptor.from_sddl, ndr_pack).
 OF_SAMBA = {

@@ -17,7 +17,7 @@ from orchestrator.core.errors import FileError
 from orchestrator.core.fidelity import Kept, LinkPolicy, Metadata, Properties, Property, Stream, Wishes
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.core.reasons import Reason
-from orchestrator.core.sddl import from_sddl, to_sddl
+from orchestrator.core.sddl import to_sddl
 from orchestrator.core.sidecar import Left
 from orchestrator.files import LocalSource, LocalTarget, Sidecar, read_sidecar
 from orchestrator.files.readers import Reader
@@ -37,6 +37,7 @@ from tests.rooms.test_smb_properties import (
 )
 from tests.support.disk import entry_of, put
 from tests.support.samba import PASSWORD, Samba, smb_source, smb_target
+from tests.support.sddl import from_sddl
 
 NUMBERS = itertools.count()
 FULL = Wishes(Metadata.FULL)

@@ -14,7 +14,7 @@ from orchestrator.core.errors import FileError
 from orchestrator.core.fidelity import Properties, Property, Stream
 from orchestrator.core.paths import SourcePath
 from orchestrator.core.reasons import Reason
-from orchestrator.core.sddl import from_sddl, to_sddl
+from orchestrator.core.sddl import to_sddl
 from orchestrator.core.security import parse
 from orchestrator.files.readers import Reader
 from orchestrator.files.smb import Account, SmbSource
@@ -23,6 +23,7 @@ from orchestrator.files.smb.share import Live
 from orchestrator.files.smb.shares import Shares
 from tests.support.disk import put as write
 from tests.support.samba import PASSWORD, Samba, needs_modules, other_account, samba, smb_source
+from tests.support.sddl import from_sddl
 
 NUMBERS = itertools.count()
 LARGE = (5 << 20) + 12_345
