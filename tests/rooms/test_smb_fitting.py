@@ -21,7 +21,8 @@ from orchestrator.core.sddl import to_sddl
 from orchestrator.core.sidecar import Left
 from orchestrator.files import LocalSource, LocalTarget, Sidecar, read_sidecar
 from orchestrator.files.readers import Reader
-from orchestrator.files.smb import SmbSource, SmbTarget
+from orchestrator.files.smb import SmbSource, SmbTarget, partial
+from orchestrator.files.smb.packets import Request, flush
 from tests.rooms.test_smb_properties import (
     ARCHIVE,
     BORN,
@@ -94,7 +95,8 @@ def ground(server: Samba, tmp_path: Path) -> Iterator[Ground]:
     with ExitStack() as stack:
         source = stack.enter_context(closing(smb_source(server)))
         sidecar = stack.enter_context(closing(Sidecar(tmp_path / "run")))
-        target = smb_target(server, [server.unc("share", name, "to")], opening=source.open, streams=source.open_stream)
+        reading = {"opening": source.open, "streams": source.open_stream}
+        target = smb_target(server, [server.unc("share", name, "to")], by_batch=True, **reading)
         stack.enter_context(closing(target))
         yield Ground(server, name, disk, source, target.hashing("blake3", sidecar), tmp_path / "run")
 
@@ -139,6 +141,24 @@ def test_a_read_only_copy_is_replaced_whole_and_nothing_is_left_beside_it(ground
         assert (ground.disk / "to" / "file").read_bytes() == data
     assert ground.told("file").attributes == HIDDEN | READ_ONLY | ARCHIVE
     assert [one.name for one in (ground.disk / "to").iterdir() if not one.name.startswith(".streams")] == ["file"]
+
+
+def test_a_read_only_copy_is_at_the_disk_of_the_server_with_its_batch(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bytes] = []
+
+    def counted(handle: bytes) -> Request:
+        asked.append(handle)
+        return flush(handle)
+
+    monkeypatch.setattr(partial, "flush", counted)
+    put(ground.disk / "from" / "file", b"content")
+    ground.dressed("file", HAS, STREAMS)
+    ground.placed("file")
+    ground.target.flush()
+    assert len(asked) == 1
+    assert ground.told("file").attributes == HIDDEN | READ_ONLY | ARCHIVE
 
 
 def test_without_a_wish_for_more_nothing_more_is_put_on(ground: Ground) -> None:

@@ -44,10 +44,12 @@ IN_VAIN = 2
 @dataclass(frozen=True)
 class SmbStaging:
     """How files are staged. The fields are those of `orchestrator.files.staging.Staging`; `durable` flushes each file
-    to the server's disk before and after it gets its name, and `read_back` has it read there again."""
+    to the server's disk before and after it gets its name, and `read_back` has it read there again. With
+    `by_batch` only those are flushed that their own properties may close to the account; the rest is the caller's."""
 
     checksum: Algorithm = "blake3"
     durable: bool = False
+    by_batch: bool = False
     read_back: bool = False
     continue_from: int = FROM_SIZE
     block: int = BLOCK
@@ -89,7 +91,8 @@ class SmbStaging:
         if fitting is not None:
             _fit(partial, entry, fitting)
         with Translating(Side.TARGET, entry.relative):
-            self._rename(partial, enter, name, replace)
+            flushed = self.durable or (self.by_batch and fitting is not None)
+            self._rename(partial, enter, name, replace, flushed=flushed)
         if fitting is None:
             return Placed(entry.size, digest.hexdigest())
         fitting.finish(lambda: _at(enter(None), name))
@@ -128,16 +131,16 @@ class SmbStaging:
             partial.drop()
             raise
 
-    def _rename(self, partial: Partial, enter: Enter, name: str, replace: bool) -> None:
+    def _rename(self, partial: Partial, enter: Enter, name: str, replace: bool, *, flushed: bool) -> None:
         try:
-            partial.rename(name, replace=replace, flushed=self.durable)
+            partial.rename(name, replace=replace, flushed=flushed)
         except ConnectionLost:
             # The answer may have been lost and not the request.
             folder = enter(None)
             live = folder.share.live()
             there = facts_at(live, folder.at(name))
             if there is None or not there.is_same_file(partial.facts):
-                found_again(folder, partial, live).rename(name, replace=replace, flushed=self.durable)
+                found_again(folder, partial, live).rename(name, replace=replace, flushed=flushed)
 
 
 class _Large:

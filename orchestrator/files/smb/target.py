@@ -71,7 +71,9 @@ class SmbTarget:
     ) -> None:
         self._allow = tuple(allow)
         self._shares = Shares(reach)
-        self._staging = SmbStaging(checksum, durable=durable, continue_from=continue_from, block=block, opening=opening)
+        self._staging = SmbStaging(
+            checksum, durable=durable, by_batch=by_batch, continue_from=continue_from, block=block, opening=opening
+        )
         self._by_batch = by_batch
         self._streams, self._fitter = streams, SmbFitter(Fitter(None, streams), streams)
         self._common = Shared()
@@ -151,7 +153,7 @@ class SmbTarget:
         with Translating(Side.TARGET, entry.relative):
             folder = enter(None)
             folder.note(name, file_found(entry.size, entry.mtime_ns))
-            if self._by_batch:
+            if self._by_batch and fitting is None:
                 self._common.add_unflushed([(folder.share, folder.at(name))])
         return placed
 
@@ -271,13 +273,14 @@ class SmbTarget:
         self._fitter.flush()
         while some := self._common.take_unflushed(FLUSHED_AT_ONCE):
             try:
-                with Translating(Side.TARGET, some[0][1]):
-                    try:
-                        flush_all(some)
-                    except ConnectionLost:
-                        flush_all(some)
-            except BaseException:
+                try:
+                    flush_all(some)
+                except ConnectionLost:
+                    flush_all(some)
+            except BaseException as error:
                 self._common.add_unflushed(some)  # the next flush must not speak for them
+                if isinstance(error, OSError):
+                    raise file_error(error, Side.TARGET, error.filename or some[0][1]) from error
                 raise
 
     def verify_file(self, path: str, algorithm: Algorithm, check: Callable[[int], None]) -> tuple[int, str]:
