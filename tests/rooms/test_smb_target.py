@@ -324,6 +324,22 @@ def test_while_it_is_written_to_no_client_can_put_a_link_in_the_place_of_a_folde
 # Refusals of the server
 
 
+def test_a_flush_that_is_refused_names_its_file_and_is_charged_to_no_other_run(
+    server: Samba, folder: Path, tmp_path: Path
+) -> None:
+    with ground(server, folder, tmp_path, by_batch=True) as land:
+        runs = [land.target.hashing("blake3") for _ in range(2)]
+        for name, land.target in zip(("whole", "theirs", "other"), (runs[0], runs[0], runs[1]), strict=True):
+            land.place(name)
+        with closing(Another(server)) as another:
+            assert another.opens(land.root + r"\theirs", READ_DATA, sharing=1) == OK
+            runs[1].flush()
+            for _ in range(2):  # a batch that was not flushed is asked for again
+                with pytest.raises(FileError, match=r"theirs: the file is held by another program"):
+                    runs[0].flush()
+        runs[0].flush()
+
+
 def test_a_destination_that_may_not_be_written_is_refused_before_and_while_copying(
     server: Samba, tmp_path: Path
 ) -> None:

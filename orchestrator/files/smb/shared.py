@@ -1,4 +1,5 @@
-"""What the targets of several runs at servers have in common: folders held, files under way, files to be flushed."""
+"""What the targets of several runs at servers have in common: folders held, files under way;
+and what each has for itself: the files that are to be flushed."""
 
 import threading
 from collections.abc import Sequence
@@ -14,7 +15,6 @@ class Shared:
     def __init__(self) -> None:
         self.holding = Holding()
         self.splits: dict[str, tuple[str, int]] = {}
-        self._unflushed: list[tuple[Share, str]] = []
         self.busy: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
@@ -26,15 +26,24 @@ class Shared:
             self.busy.add(key)
         return free
 
-    def add_unflushed(self, files: Sequence[tuple[Share, str]]) -> None:
+
+class Unflushed:
+    """The files of one run of which no flush has told that they are at the server's disk. What another run flushes
+    meanwhile must not be missing here."""
+
+    def __init__(self) -> None:
+        self._files: list[tuple[Share, str]] = []
+        self._lock = threading.Lock()
+
+    def add(self, files: Sequence[tuple[Share, str]]) -> None:
         """Remember files by share and path."""
         with self._lock:
-            self._unflushed.extend(files)
+            self._files.extend(files)
 
-    def take_unflushed(self, count: int) -> list[tuple[Share, str]]:
+    def take(self, count: int) -> list[tuple[Share, str]]:
         """Some of those that were remembered, which are forgotten."""
         with self._lock:
-            taken, self._unflushed = self._unflushed[:count], self._unflushed[count:]
+            taken, self._files = self._files[:count], self._files[count:]
         return taken
 
 

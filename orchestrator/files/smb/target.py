@@ -35,7 +35,7 @@ from orchestrator.files.smb.partial import remove_at
 from orchestrator.files.smb.reading import PiecesReader
 from orchestrator.files.smb.removing import remove_tree
 from orchestrator.files.smb.share import Reaching, Share, Unc, join
-from orchestrator.files.smb.shared import Shared, key_of
+from orchestrator.files.smb.shared import Shared, Unflushed, key_of
 from orchestrator.files.smb.shares import Shares
 from orchestrator.files.smb.staging import SmbStaging
 from orchestrator.files.smb.verifying import verify_file
@@ -76,7 +76,7 @@ class SmbTarget:
         )
         self._by_batch = by_batch
         self._streams, self._fitter = streams, SmbFitter(Fitter(None, streams), streams)
-        self._common = Shared()
+        self._common, self._unflushed = Shared(), Unflushed()
         self._interrupted: set[TargetPath] = set()
 
     def hashing(self, checksum: Algorithm, sidecar: Sidecar | None = None, *, read_back: bool = False) -> "SmbTarget":
@@ -85,7 +85,7 @@ class SmbTarget:
         other.__dict__.update(self.__dict__)
         other._staging = dataclasses.replace(self._staging, checksum=checksum, read_back=read_back)
         other._fitter = SmbFitter(Fitter(sidecar, self._streams), self._streams)
-        other._interrupted = set()
+        other._interrupted, other._unflushed = set(), Unflushed()
         return other
 
     def close(self) -> None:
@@ -154,7 +154,7 @@ class SmbTarget:
             folder = enter(None)
             folder.note(name, file_found(entry.size, entry.mtime_ns))
             if self._by_batch and fitting is None:
-                self._common.add_unflushed([(folder.share, folder.at(name))])
+                self._unflushed.add([(folder.share, folder.at(name))])
         return placed
 
     def same_content(self, source: SourcePath, entry: Entry, target: TargetPath, check: Callable[[int], None]) -> bool:
@@ -271,14 +271,14 @@ class SmbTarget:
     def flush(self) -> None:
         """Return when everything written so far would survive a power cut of the server."""
         self._fitter.flush()
-        while some := self._common.take_unflushed(FLUSHED_AT_ONCE):
+        while some := self._unflushed.take(FLUSHED_AT_ONCE):
             try:
                 try:
                     flush_all(some)
                 except ConnectionLost:
                     flush_all(some)
             except BaseException as error:
-                self._common.add_unflushed(some)  # the next flush must not speak for them
+                self._unflushed.add(some)  # the next flush must not speak for them
                 if isinstance(error, OSError):
                     raise file_error(error, Side.TARGET, error.filename or some[0][1]) from error
                 raise
