@@ -36,7 +36,7 @@ from tests.rooms.test_smb_properties import (
     scanned,
     windows_like,
 )
-from tests.support.disk import entry_of, put
+from tests.support.disk import entry_of, put, source_of
 from tests.support.samba import PASSWORD, Samba, smb_source, smb_target
 from tests.support.sddl import from_sddl
 
@@ -167,6 +167,26 @@ def test_without_a_wish_for_more_nothing_more_is_put_on(ground: Ground) -> None:
     assert ground.placed("file", wishes=Wishes()).fidelity == {}
     found = ground.told("file")
     assert (found.modified_ns, found.streams) == (WRITTEN, ())
+
+
+@pytest.mark.parametrize("attributes", [ARCHIVE, READ_ONLY, HIDDEN | READ_ONLY, 0x4 | ARCHIVE, None])
+def test_a_server_that_hides_names_with_a_dot_hides_no_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attributes: int | None
+) -> None:
+    """As every Samba does unless it is told otherwise; the partial name begins with a dot."""
+    put(tmp_path / "file", b"content")
+    local, entry = LocalSource(), entry_of(tmp_path / "file")
+    has = Properties(created_ns=BORN, modified_ns=WRITTEN, attributes=attributes)
+    monkeypatch.setattr(type(local.open(source_of(tmp_path / "file"), entry)), "properties", lambda _: has)
+    with windows_like(hide_dot_files="yes") as server, closing(smb_source(server)) as source:
+        root = server.unc("share")
+        with closing(smb_target(server, [root], opening=local.open)) as target:
+            where = TargetPath(root, "file")
+            placed = target.place(source_of(tmp_path / "file"), entry, where, False, lambda _: None, FULL)
+        assert set(placed.fidelity.values()) == {Kept.KEPT}
+        assert (Property.ATTRIBUTES in placed.fidelity) == (attributes not in (ARCHIVE, None))
+        found = source.properties(SourcePath(root, "file"), scanned(source, root)["file"])
+        assert (found.attributes, found.created_ns, found.modified_ns) == (attributes or ARCHIVE, BORN, WRITTEN)
 
 
 def test_a_folder_gets_what_it_was_after_its_content(ground: Ground) -> None:

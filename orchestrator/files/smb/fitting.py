@@ -7,11 +7,15 @@ from orchestrator.core.fidelity import Fidelity, Kept, Properties, Property, Wis
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.files.fitting import Check, Fitter, unchecked
 from orchestrator.files.readers import OpeningStream, Reader, StreamReader
-from orchestrator.files.smb.putting import READ_ONLY, add_attributes, put
+from orchestrator.files.smb.putting import ARCHIVE, HIDDEN, READ_ONLY, TELLING, put, set_attributes
 from orchestrator.files.smb.share import Live
 from orchestrator.files.translate import Side, Translating
 
 Put = tuple[frozenset[Property], frozenset[Property]]
+
+_AT_THE_END = READ_ONLY | HIDDEN
+"""A file that is read-only can neither be renamed over another nor removed. And there are servers that hide whatever
+begins with a dot, as partial names do, and go on hiding what was given a time or an attribute meanwhile."""
 
 
 class SmbFitter:
@@ -77,20 +81,20 @@ class SmbFitting:
         """The copy is complete under its partial name. OSError, FileError."""
         fitter, source, entry, has = self._fitter, self._source, self._entry, self._has
         streams = fitter.streams_of(source, entry)
-        # A file that is read-only can neither be renamed over another nor removed; it becomes so at the end.
-        put_on = fitter.put(live, path, has, self._wishes, streams, self._check, READ_ONLY)
+        put_on = fitter.put(live, path, has, self._wishes, streams, self._check, _AT_THE_END)
         self._fidelity = fitter.settle(source, entry, self._target, has, put_on, self._wishes, self._check)
 
     def finish(self, at: Callable[[], tuple[Live, str]]) -> None:
-        """The copy has its name. What fails now is counted as lost."""
-        wanted = (self._has.attributes or 0) & READ_ONLY
-        if not wanted or self._fidelity.get(Property.ATTRIBUTES) is not Kept.KEPT:
+        """The copy has its name, and gets its attributes. What fails now is counted as lost."""
+        if not self._wishes.wants(Property.ATTRIBUTES):
             return
+        wanted = ARCHIVE if self._has.attributes is None else self._has.attributes  # a new file is to be backed up
         try:
-            kept = add_attributes(*at(), wanted)
+            found = set_attributes(*at(), wanted)
         except OSError:
-            kept = False
-        if not kept:
+            found = None
+        whole = found is not None and (found ^ wanted) & TELLING == 0
+        if not whole and self._fidelity.get(Property.ATTRIBUTES) is Kept.KEPT:
             self._fidelity[Property.ATTRIBUTES] = Kept.LOST
 
 

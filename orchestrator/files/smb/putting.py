@@ -51,7 +51,7 @@ SETTABLE = 0x0001 | 0x0002 | 0x0004 | 0x0020 | 0x0100 | 0x2000
 TELLING = SETTABLE & ~0x0020 | 0x0800 | 0x4000
 """Those whose loss would matter: all but the archive bit, and whether the file was compressed or encrypted."""
 
-READ_ONLY = 0x0001
+READ_ONLY, HIDDEN, ARCHIVE = 0x0001, 0x0002, 0x0020
 
 _NORMAL = 0x80
 _HEAD = struct.Struct("<BBHIIII")
@@ -87,7 +87,7 @@ def put(
     """Put on what `has` and `wants` have in common, on whatever is at `name`: a file, a folder, a link itself.
 
     `check` is called with the bytes of each chunk of a stream. Never half: what is not all there afterwards is left
-    over. Attributes that are `withheld` are to be added later. Raises ConnectionLost, and what `check` raises.
+    over. Attributes that are `withheld` are to be set later. Raises ConnectionLost, and what `check` raises.
     """
     asked = frozenset(one for one in present(has) if wants(one))
     done: set[Property] = set()
@@ -105,18 +105,14 @@ def put(
     return frozenset(done & asked), asked - done
 
 
-def add_attributes(live: Live, name: str, more: int) -> bool:
-    """Give a file attributes besides those that it has; whether it has them then. ConnectionLost."""
-    (first,) = _asked(live, open_any(name, WRITE_ATTRIBUTES, itself=True))
-    if first.status != OK:
-        return False
-    opened = created(first.message)
-    changed = set_basic(0, 0, 0, 0, opened.attributes & SETTABLE | more, opened.handle)
-    answers = [answer for one in (changed, query_basic(opened.handle)) for answer in _asked(live, one)]
-    live.connection.ask([close(opened.handle)])
+def set_attributes(live: Live, name: str, attributes: int) -> int | None:
+    """Give a file these of the attributes that a client may set, and no other of them; what it has then, None when the
+    server refuses. ConnectionLost."""
+    wanted = set_basic(0, 0, 0, 0, attributes & SETTABLE or _NORMAL)
+    answers = _asked(live, open_any(name, WRITE_ATTRIBUTES, itself=True), wanted, query_basic(), close())
     if any(answer.status != OK for answer in answers):
-        return False
-    return basic(output(answers[1].message, "QUERY_INFO")).attributes & more == more
+        return None
+    return basic(output(answers[2].message, "QUERY_INFO")).attributes
 
 
 def basic_of(has: Properties, asked: frozenset[Property], withheld: int = 0) -> Basic:
