@@ -193,14 +193,19 @@ class Partial:
             raise StatusError(SHARING_VIOLATION, path)
         ending = (flush(self.handle), close(self.handle)) if flushed else (close(self.handle),)
         answers = self.ask(rename(path, self.handle, replace=replace), *ending)
+        closed = answers[-1].status == OK  # a server may let what follows a request that failed fail with it
         if answers[0].status == OK:
+            if not closed:
+                self.close()
             if flushed:
                 granted(answers[1], final)
             return
         if answers[0].status == ACCESS_DENIED and replace and make_writable(self.live, path, writable=True):
+            if not closed:
+                self.close()
             self._rename_over_read_only(final, flushed)
             return
-        if answers[-1].status == OK:
+        if closed:
             remove_at(self.live, self.folder.at(self.name))
         else:
             self.drop()
@@ -212,6 +217,8 @@ class Partial:
         except OSError:
             with suppress(OSError):
                 make_writable(self.live, self.folder.at(final), writable=False)
+            with suppress(OSError):
+                remove_at(self.live, self.folder.at(self.name))
             raise
 
     def ask(self, *requests: Request) -> list[Answer]:
@@ -252,7 +259,7 @@ def facts_at(live: Live, path: str) -> Facts | None:
 
 
 def make_writable(live: Live, path: str, *, writable: bool) -> bool:
-    """Take the read-only attribute off a file, or put it back; whether it was there to be changed. OSError."""
+    """Take the read-only attribute off a file, or put it back; whether the server has changed it. ConnectionLost."""
     exchange = live.connection.ask([create(path, _CHANGE, _FILE_ONLY | _ITSELF | _FOR_BACKUP)])
     live.connection.wait(exchange)
     if exchange.answer(0).status != OK:
@@ -262,10 +269,10 @@ def make_writable(live: Live, path: str, *, writable: bool) -> bool:
     if wanted == opened.attributes:
         live.connection.ask([close(opened.handle)])
         return False
-    exchange = live.connection.ask([set_attributes(wanted or _NORMAL, opened.handle), close(opened.handle)])
+    exchange = live.connection.ask([set_attributes(wanted or _NORMAL, opened.handle)])
+    live.connection.ask([close(opened.handle)])
     live.connection.wait(exchange)
-    granted(exchange.answer(0), path)
-    return True
+    return exchange.answer(0).status == OK
 
 
 def _check(answer: Answer, request: Request, name: str) -> None:
