@@ -521,6 +521,22 @@ def test_when_a_run_is_over_nothing_is_left_of_what_was_interrupted(
         assert tree(folder) == {}
 
 
+@pytest.mark.parametrize(("command", "size", "cuts"), [(Command.READ, LARGE, 1), (Command.SET_INFO, 7, 2)])
+def test_when_a_run_is_over_nothing_is_left_of_what_the_connection_broke_off(
+    server: Samba, folder: Path, tmp_path: Path, command: Command, size: int, cuts: int
+) -> None:
+    """While it is read back, and twice while it gets its name: then the partial file is out of reach."""
+    with wire(server.port) as line, ground(server, folder, tmp_path, port=line.port) as land:
+        land.target = land.target.hashing("blake3", read_back=True)
+        land.place("before")
+        line.cut_when, line.cuts = is_about(command, down=False), cuts
+        with refused(Reason.WRITE_ERROR):
+            land.place("file", bytes(size))
+        assert line.cuts == 0
+        land.target.forget_interrupted()
+        assert tree(folder) == {"before": b"content"}
+
+
 @contextmanager
 def counting_writes(writes: list[int]) -> Iterator[None]:
     """The lengths of all large writes that are sent meanwhile."""

@@ -35,6 +35,13 @@ class ConnectionLost(OSError):
         super().__init__(errno.ENOTCONN, f"the connection to the server broke: {cause}")
 
 
+def broken_off(error: BaseException | None) -> bool:
+    """Whether a connection broke on the way to this error, so that what was written was out of reach."""
+    while error is not None and not isinstance(error, ConnectionLost):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
 class Connection:
     """Every method may be called in many threads at once. All raise ConnectionLost or BadAnswer."""
 

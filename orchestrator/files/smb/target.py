@@ -27,7 +27,7 @@ from orchestrator.files.putting_back import PUT_BACK, refuse_changed
 from orchestrator.files.readers import Opening, OpeningStream, StreamReader, no_stream, open_local
 from orchestrator.files.sidecar import Sidecar
 from orchestrator.files.smb.comparing import same_bytes
-from orchestrator.files.smb.connection import ConnectionLost
+from orchestrator.files.smb.connection import ConnectionLost, broken_off
 from orchestrator.files.smb.facts import set_times
 from orchestrator.files.smb.fitting import SmbFitter
 from orchestrator.files.smb.holding import HeldFolder, file_found, look
@@ -145,7 +145,7 @@ class SmbTarget:
         except BaseException as error:
             if isinstance(error, FileError) and error.reason is Reason.EXISTS:
                 self._forget_names(target.root, above)
-            if entry.size >= self._staging.continue_from:
+            if entry.size >= self._staging.continue_from or broken_off(error):
                 self._interrupted.add(target)
             raise
         finally:
