@@ -8,16 +8,19 @@ from typing import cast
 
 import pytest
 
+from orchestrator.files.smb.connection import ConnectionLost
 from orchestrator.files.smb.conversation import Answer, Exchange
 from orchestrator.files.smb.holding import HeldFolder
 from orchestrator.files.smb.packets import SAME_FILE, Command, Request
 from orchestrator.files.smb.partial import Partial
 from orchestrator.files.smb.share import Live, Share
+from orchestrator.files.smb.staging import SmbStaging
 from orchestrator.files.smb.status import ACCESS_DENIED, NO_SUCH_NAME, OK, SHARING_VIOLATION
 from tests.rooms.test_smb_queries import output_body
 from tests.rooms.test_smb_wire import created_body
 
-READ_ONLY, ARCHIVE, RENAME, DISPOSITION, BASIC, REMOVE_ON_CLOSE = 0x1, 0x20, 10, 13, 4, 0x1000
+READ_ONLY, HIDDEN, ARCHIVE = 0x1, 0x2, 0x20
+RENAME, DISPOSITION, BASIC, REMOVE_ON_CLOSE = 10, 13, 4, 0x1000
 
 
 class Strict:
@@ -87,10 +90,21 @@ def live_at(server: Strict) -> Live:
     return Live(server, 1 << 20, 1 << 20, 0)  # type: ignore[arg-type]
 
 
+class Only:
+    """A share with one connection."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def live(self) -> Live:
+        return self._live
+
+
 def partial_at(server: Strict) -> Partial:
     """The partial file of `final`, open for us alone."""
-    folder = HeldFolder(cast(Share, None), live_at(server), "", b"F" * 16, made=False)
-    return Partial.take_up(folder, "partial", live_at(server))
+    live = live_at(server)
+    folder = HeldFolder(cast(Share, Only(live)), live, "", b"F" * 16, made=False)
+    return Partial.take_up(folder, "partial", live)
 
 
 def test_a_read_only_file_is_replaced_where_the_closing_fails_with_the_rename() -> None:
@@ -117,3 +131,23 @@ def test_a_read_only_file_that_cannot_be_replaced_is_as_it_was_and_nothing_is_le
     with pytest.raises(OSError, match="another program holds the file"):
         partial.rename("final", replace=True, flushed=flushed)
     assert (server.files, server.open) == ({"final": READ_ONLY | ARCHIVE}, {})
+
+
+@pytest.mark.parametrize("arrived", [False, True])
+def test_a_rename_that_was_lost_is_told_from_one_that_arrived_where_files_have_no_identity(arrived: bool) -> None:
+    """The file that is to be replaced has the size and the time of the new one, as after a repair of its bytes."""
+    server = Strict({"partial": ARCHIVE | HIDDEN, "final": ARCHIVE})
+
+    def refuses(request: Request) -> int:
+        if request.command is not Command.SET_INFO:
+            return OK
+        if arrived:
+            server.files["final"] = server.files.pop("partial")
+        server.open.clear()
+        server.refuses = lambda _: OK
+        raise ConnectionLost("the network is gone")
+
+    partial = partial_at(server)
+    server.refuses = refuses
+    SmbStaging()._rename(partial, lambda _: partial.folder, "final", True, flushed=False)
+    assert (server.files, server.open) == ({"final": ARCHIVE | HIDDEN}, {})

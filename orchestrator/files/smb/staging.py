@@ -135,11 +135,13 @@ class SmbStaging:
         try:
             partial.rename(name, replace=replace, flushed=flushed)
         except ConnectionLost:
-            # The answer may have been lost and not the request.
+            # The answer may have been lost and not the request. On a server without identities the file that is to be
+            # replaced may look the same; but then the partial one is still there.
             folder = enter(None)
             live = folder.share.live()
             there = facts_at(live, folder.at(name))
-            if there is None or not there.is_same_file(partial.facts):
+            arrived = there is not None and there.is_same_file(partial.facts)
+            if not arrived or facts_at(live, folder.at(partial.name)) is not None:
                 found_again(folder, partial, live).rename(name, replace=replace, flushed=flushed)
 
 
