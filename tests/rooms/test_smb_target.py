@@ -213,6 +213,15 @@ def test_a_name_longer_than_the_share_takes_is_refused(server: Samba, folder: Pa
         assert list(tree(folder)) == ["n" * 255]
 
 
+def test_a_path_longer_than_the_protocol_can_say_is_refused(server: Samba, folder: Path, tmp_path: Path) -> None:
+    with ground(server, folder, tmp_path) as land, refused(Reason.TOO_LONG):
+        land.target.verify_file(land.root + 129 * ("\\" + "n" * 255), "blake3", lambda _: None)
+    request = create("n" * 32_767, READ_DATA, 0)
+    assert len(request.body) == 56 + 65_534
+    with pytest.raises(OSError, match="longer than SMB can say"):
+        create("n" * 32_768, READ_DATA, 0)
+
+
 def test_the_second_of_two_names_that_differ_in_case_is_refused(server: Samba, folder: Path, tmp_path: Path) -> None:
     with ground(server, folder, tmp_path) as land:
         assert land.target.folds_case(land.root)
@@ -605,6 +614,18 @@ def test_a_folder_is_removed_with_all_that_is_in_it_and_no_link_is_followed(
         assert land.target.remove_scratch(land.root + r"\drill") == 0
         with pytest.raises(DrillLeft, match=r"targets\.allow"):
             land.target.remove_scratch(server.unc("restore$"))
+
+
+def test_a_folder_is_removed_however_deep_it_is(server: Samba, folder: Path, tmp_path: Path) -> None:
+    deep = folder / "drill"
+    deep.mkdir()
+    for _ in range(600):
+        deep /= "d"
+        deep.mkdir()
+    put(deep / "file", b"content")
+    with ground(server, folder, tmp_path) as land:
+        assert land.target.remove_scratch(land.root + r"\drill") == 1
+        assert os.listdir(folder) == []
 
 
 def test_what_cannot_be_removed_is_said(server: Samba, folder: Path, tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ _QUERY_INFO = struct.Struct("<HBBIHHIII16s")
 _FLUSH = struct.Struct("<HHI16s")
 
 _READ_FILE, _LIST_FOLDER = 0x00100081, 0x00100081  # data or names, attributes, synchronize
+_LONGEST = 0xFFFF
+"""Bytes of a path in a request."""
 SHARE_ALL = 0x7
 OPEN = 1
 _IMPERSONATE = 2
@@ -108,8 +110,11 @@ def open_any(name: str, more: int = 0, *, itself: bool = False) -> Request:
 
 
 def create(name: str, access: int, options: int, disposition: int = OPEN, sharing: int = SHARE_ALL) -> Request:
-    """Open or make what is at `name`: access mask, create options, disposition and share access of 2.2.13."""
+    """Open or make what is at `name`: access mask, create options, disposition and share access of 2.2.13. OSError with
+    ENAMETOOLONG for a path that does not fit into a request."""
     text = name.encode("utf-16-le", "surrogatepass")
+    if len(text) > _LONGEST:
+        raise OSError(errno.ENAMETOOLONG, "the path is longer than SMB can say", name)
     fixed = _CREATE.pack(
         57, 0, 0, _IMPERSONATE, 0, 0, access, 0, sharing, disposition, options, HEADER_SIZE + 56, len(text), 0, 0
     )

@@ -34,18 +34,28 @@ def remove_tree(share: Share, folder: str, beat: Beat) -> int:
 
 
 def _emptied(live: Live, folder: str, beat: Beat) -> int:
-    found = listed(live, folder, beat)
-    below = [child for child in found if child.folder and not child.link]
-    others = [child for child in found if not child.folder or child.link]
-    files = sum(_emptied(live, join(folder, child.name), beat) for child in below)
-    for at in range(0, len(others), AT_ONCE):
-        _remove(live, folder, others[at : at + AT_ONCE])
-        beat()
+    files, ahead = 0, [(folder, False)]
+    while ahead:
+        path, emptied = ahead.pop()
+        if emptied:
+            _remove_folder(live, path)
+            continue
+        found = listed(live, path, beat)
+        others = [child for child in found if not child.folder or child.link]
+        for at in range(0, len(others), AT_ONCE):
+            _remove(live, path, others[at : at + AT_ONCE])
+            beat()
+        files += sum(not child.folder for child in others)
+        ahead.append((path, True))
+        ahead.extend((join(path, child.name), False) for child in found if child.folder and not child.link)
+    return files
+
+
+def _remove_folder(live: Live, folder: str) -> None:
     live.connection.wait(exchange := live.connection.ask([_removing(folder), close()]))
     granted(exchange.answer(0), folder)
     if look(live, folder).kind is not FoundKind.NOTHING:
         raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), folder)
-    return files + sum(not child.folder for child in others)
 
 
 def _remove(live: Live, folder: str, children: Sequence[Child]) -> None:
