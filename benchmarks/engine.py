@@ -28,8 +28,8 @@ from orchestrator.core.catalog import (
     Task,
     TaskPhase,
 )
+from orchestrator.core.entry import Conflict
 from orchestrator.core.fidelity import BASIC, Wishes
-from orchestrator.core.job import Conflict
 from orchestrator.core.ledger import RunRow, RunState
 from orchestrator.core.paths import GuestPath
 from orchestrator.core.plan import MountGroup, Plan, Selection, plan_to_json

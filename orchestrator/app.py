@@ -23,9 +23,9 @@ from orchestrator.artefacts import (
 )
 from orchestrator.config import Config
 from orchestrator.core.entries import has_content
+from orchestrator.core.entry import Compare, Verify
 from orchestrator.core.errors import ExitCode, OrchestratorError, RunUnknown, StateUnusable, WordsError, worst
 from orchestrator.core.events import Notice, SweepEnded
-from orchestrator.core.job import Compare, Verify
 from orchestrator.core.ledger import LeaseRow, RunRow, RunState
 from orchestrator.core.plan import Plan, comparing, plan_from_json, plan_to_json
 from orchestrator.core.report import LeftMount, left_mount, reported

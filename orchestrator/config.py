@@ -13,8 +13,8 @@ from orchestrator.config_limits import LimitSettings, checked_rate
 from orchestrator.config_notifications import NotificationSettings, PingSettings
 from orchestrator.config_shares import ShareSettings, TargetSettings, without_account
 from orchestrator.config_web import WebSettings
+from orchestrator.core.entry import Verify
 from orchestrator.core.errors import ConfigInvalid
-from orchestrator.core.job import Verify
 from orchestrator.core.paths import lies_below
 from orchestrator.core.words import parse_toml, read_model
 from orchestrator.records import AuditSettings, LogSettings, SyslogSettings

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 import anyio
 
 from orchestrator.config import Config
+from orchestrator.core.choosing import questions
 from orchestrator.core.errors import JobInvalid, OrchestratorError, StateError
 from orchestrator.core.events import Event
 from orchestrator.core.job import Job
-from orchestrator.core.plan import Plan, plan, questions, refusing, without
+from orchestrator.core.plan import Plan, refusing, without
+from orchestrator.core.resolve import plan
 from orchestrator.core.words import listed
 from orchestrator.engine.books import Books
 from orchestrator.engine.ports import Source, Target

@@ -31,8 +31,8 @@ from orchestrator.cli.standing import standing
 from orchestrator.cli.undoing import undo
 from orchestrator.cli.watching import NobodyListens, ask_to_sweep, pause, queue, stop, unpause, watch
 from orchestrator.config import Config
+from orchestrator.core.entry import Compare
 from orchestrator.core.errors import ExitCode, WordsError, worst
-from orchestrator.core.job import Compare
 from orchestrator.core.ledger import RunRow, RunState
 from orchestrator.core.limiting import LimitsNow
 from orchestrator.core.report import Report

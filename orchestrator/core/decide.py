@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from orchestrator.core.entries import Entry, EntryKind, Found, FoundKind
-from orchestrator.core.job import Compare, Conflict
+from orchestrator.core.entry import Compare, Conflict
 from orchestrator.core.reasons import Reason
 
 

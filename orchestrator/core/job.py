@@ -1,156 +1,17 @@
 """One restore job file: what to restore, from when, to where. TOML in, a frozen `Job` out."""
 
-import re
-from enum import Enum
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import AwareDatetime, BaseModel, Field, field_validator, model_validator
 
-from orchestrator.core.catalog import GuestOs
+from orchestrator.core.entry import STRICT, Compare, Conflict, Defaults, Restore, Verify
 from orchestrator.core.errors import JobInvalid, JobUnreadable
-from orchestrator.core.fidelity import LinkPolicy, Metadata, OwnerPolicy, Wishes, ids_of
-from orchestrator.core.naming import RENAME_PATTERN, check_pattern
-from orchestrator.core.paths import GuestPath, PathRefused, parse_guest_path
+from orchestrator.core.fidelity import OwnerPolicy, Wishes, ids_of
 from orchestrator.core.rates import rate_of
 from orchestrator.core.schedule import Schedule
-from orchestrator.core.select import Selector
 from orchestrator.core.windows import Window, Windows
 from orchestrator.core.words import parse_toml, read_model
 from orchestrator.core.zones import zone_of
-
-
-class Conflict(Enum):
-    """What happens when another file stands where the copy belongs. An identical file is always left alone."""
-
-    SKIP = "skip"
-    OVERWRITE = "overwrite"
-    NEWER = "newer"
-    CHANGED = "changed"
-    ASIDE = "aside"
-    RENAME = "rename"
-
-
-class Compare(Enum):
-    """By what two files are taken for one: size and modification time, or every byte."""
-
-    TIMES = "times"
-    CONTENT = "content"
-
-
-class Verify(Enum):
-    """How a copy is proved: not at all; by a checksum taken while copying, which `verify` and the manifest use; or by
-    also reading the copy back from the disk."""
-
-    NONE = "none"
-    STREAM = "stream"
-    READ_BACK = "read-back"
-
-
-_STRICT = ConfigDict(extra="forbid", frozen=True)
-
-Pattern = Annotated[str, AfterValidator(check_pattern)]
-"""The name of a renamed copy, with its placeholders."""
-
-
-def _known_ids(accounts: dict[str, str | int]) -> dict[str, str | int]:
-    ids_of(accounts)
-    return accounts
-
-
-Accounts = Annotated[dict[str, Annotated[int, Field(ge=0, strict=True)] | str], AfterValidator(_known_ids)]
-"""Guest ids, and the local account (a name or an id) that stands for each."""
-
-
-class Defaults(BaseModel):
-    """What holds for every entry that does not say otherwise."""
-
-    model_config = _STRICT
-    to: str = Field(default="", description="Destination folder; may hold {vm}, {run}, {point}, {date}.")
-    on_conflict: Conflict = Field(default=Conflict.SKIP, description="What to do when another file is there.")
-    metadata: Metadata = Field(default=Metadata.BASIC, description="How much of a file beside its bytes is restored.")
-    owner: OwnerPolicy = Field(default=OwnerPolicy.KEEP, description="Whose the copies are, with metadata = full.")
-    users: Accounts = Field(default_factory=dict, description="Guest user ids and the local users for them.")
-    groups: Accounts = Field(default_factory=dict, description="Guest group ids and the local groups for them.")
-    links: LinkPolicy = Field(default=LinkPolicy.SKIP, description="What becomes of symbolic links.")
-    compare: Compare = Field(default=Compare.TIMES, description="By what a file that is there counts as the same.")
-    rename_pattern: Pattern = Field(default=RENAME_PATTERN, description="How on_conflict = rename names the copy.")
-
-
-class Restore(BaseModel):
-    """One `[[restore]]` entry: files of one machine, or of every machine that a glob matches."""
-
-    model_config = _STRICT
-    vm: str | None = Field(
-        default=None, min_length=1, description="Machine name as EM shows it, or a glob (* ? [a-z])."
-    )
-    restore_point: str | None = Field(
-        default=None, min_length=1, description="Id of one restore point, instead of as_of."
-    )
-    backup_server: str | None = Field(
-        default=None, min_length=1, description="Only restore points of this backup server."
-    )
-    as_of: AwareDatetime | None = Field(
-        default=None, description="Newest restore point at or before this instant; default: the latest."
-    )
-    paths: list[str] = Field(
-        min_length=1, description=r"Guest paths: C:\Shares, D:\, /srv/data, or * for every volume."
-    )
-    include: list[str] = Field(default_factory=list, description="gitignore-style patterns; only matching files.")
-    exclude: list[str] = Field(
-        default_factory=list, description="gitignore-style patterns; matching files are left out."
-    )
-    to: str | None = Field(default=None, min_length=1, description="Destination folder, instead of defaults.to.")
-    on_conflict: Conflict | None = Field(default=None, description="Instead of defaults.on_conflict.")
-    metadata: Metadata | None = Field(default=None, description="Instead of defaults.metadata.")
-    owner: OwnerPolicy | None = Field(default=None, description="Instead of defaults.owner.")
-    users: Accounts | None = Field(default=None, description="Instead of defaults.users.")
-    groups: Accounts | None = Field(default=None, description="Instead of defaults.groups.")
-    links: LinkPolicy | None = Field(default=None, description="Instead of defaults.links.")
-    compare: Compare | None = Field(default=None, description="Instead of defaults.compare.")
-    rename_pattern: Pattern | None = Field(default=None, description="Instead of defaults.rename_pattern.")
-    os: GuestOs | None = Field(default=None, description="Sent to EM as OsKind; EM assumes windows.")
-
-    @field_validator("paths")
-    @classmethod
-    def _paths_parse(cls, paths: list[str]) -> list[str]:
-        for text in paths:
-            try:
-                parse_guest_path(text)
-            except PathRefused as error:
-                raise ValueError(str(error)) from error
-        return paths
-
-    @field_validator("include", "exclude")
-    @classmethod
-    def _patterns_parse(cls, patterns: list[str], field: ValidationInfo) -> list[str]:
-        Selector.check(patterns, including=field.field_name == "include")
-        return patterns
-
-    @model_validator(mode="after")
-    def _names_a_machine(self) -> Self:
-        if self.vm is None and self.restore_point is None:
-            raise ValueError('say which machine: vm = "name", or restore_point = "id"')
-        if self.restore_point is not None and self.as_of is not None:
-            raise ValueError("as_of and restore_point exclude each other; keep one")
-        return self
-
-    @property
-    def guest_paths(self) -> tuple[GuestPath, ...]:
-        return tuple(map(parse_guest_path, self.paths))
-
-    @property
-    def is_glob(self) -> bool:
-        return self.vm is not None and re.search(r"[*?\[]", self.vm) is not None
-
 
 _NOT_WITH_SCHEDULE = {
     "not_before": "the schedule says when",
@@ -162,7 +23,7 @@ _NOT_WITH_SCHEDULE = {
 class Job(BaseModel):
     """A whole job file. The keys from `schedule` on say when; they are for the watcher, and `run` begins at once."""
 
-    model_config = _STRICT
+    model_config = STRICT
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
         description="Names the runs of this job: letters, digits, dot, dash, underscore.",

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 import tomli_w
 
 from orchestrator.core.entries import Outcome
+from orchestrator.core.entry import Compare
 from orchestrator.core.fidelity import BASIC, Wishes
-from orchestrator.core.job import Compare
 from orchestrator.core.naming import RENAME_PATTERN
 from orchestrator.core.paths import GuestPath, PathRefused, parse_guest_path
 from orchestrator.core.plan import MountGroup, Plan, Selection

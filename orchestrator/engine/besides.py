@@ -3,9 +3,9 @@
 from typing import Protocol
 
 from orchestrator.core.entries import EntryKind, FoundKind, Outcome, Placed, Verdict
+from orchestrator.core.entry import Conflict
 from orchestrator.core.errors import FileError
 from orchestrator.core.fidelity import Fidelity, Kept, LinkPolicy, Metadata, Property
-from orchestrator.core.job import Conflict
 from orchestrator.core.reasons import Reason
 from orchestrator.engine.ports import Source
 from orchestrator.engine.ports_standing import Destination

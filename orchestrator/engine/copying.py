@@ -12,9 +12,9 @@ from pathlib import PurePosixPath
 
 from orchestrator.core.decide import Copy, Examine, Refuse, Renamed, SetAside, Skip, decide, same_file
 from orchestrator.core.entries import Entry, EntryKind, Found, FoundKind, Outcome, Placed, Verdict
+from orchestrator.core.entry import Compare
 from orchestrator.core.errors import FileError, MountLost
 from orchestrator.core.fidelity import Metadata
-from orchestrator.core.job import Compare
 from orchestrator.core.naming import renamed
 from orchestrator.core.paths import PathRefused, SourcePath, TargetPath
 from orchestrator.core.plan import Selection

@@ -20,9 +20,9 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 
 from orchestrator.core.entries import EntryKind, Outcome
+from orchestrator.core.entry import Conflict
 from orchestrator.core.errors import MountLost
 from orchestrator.core.fidelity import Metadata
-from orchestrator.core.job import Conflict
 from orchestrator.engine.copying import Copier
 from orchestrator.engine.hiring import Hiring
 from orchestrator.engine.parcels import Report, pack_batch, unpack_report

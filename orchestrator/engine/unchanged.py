@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from orchestrator.core.decide import same_file
 from orchestrator.core.entries import EntryKind, Found, FoundKind, Outcome, Verdict
-from orchestrator.core.job import Compare
+from orchestrator.core.entry import Compare
 from orchestrator.core.reasons import Reason
 from orchestrator.engine.copying import full_target
 from orchestrator.engine.ports import Beat

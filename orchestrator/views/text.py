@@ -5,8 +5,8 @@ from datetime import datetime
 
 from orchestrator.core.drills import DrillTrend, drill_trends
 from orchestrator.core.drops import DrillRow
+from orchestrator.core.entry import Compare, Conflict
 from orchestrator.core.errors import ExitCode
-from orchestrator.core.job import Compare, Conflict
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, RunState, Totals
 from orchestrator.core.lifecycle import OPEN_STATES
 from orchestrator.core.paths import HOLDING

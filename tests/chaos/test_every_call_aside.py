@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from orchestrator.core.job import Conflict
+from orchestrator.core.entry import Conflict
 from orchestrator.core.paths import HOLDING
 from orchestrator.journal import open_journal
 from orchestrator.simulator import Estate

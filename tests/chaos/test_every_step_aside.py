@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.decide import SetAside, Skip, decide
-from orchestrator.core.job import Conflict
+from orchestrator.core.entry import Conflict
 from orchestrator.core.paths import HOLDING, TargetPath
 from orchestrator.core.replaced import Fate
 from orchestrator.files import LocalTarget, LocalUndo, holding, rename, undoing

@@ -20,7 +20,7 @@ from orchestrator.core.decide import (
     same_file,
 )
 from orchestrator.core.entries import NOTHING, Entry, EntryKind, Found, FoundKind
-from orchestrator.core.job import Compare, Conflict
+from orchestrator.core.entry import Compare, Conflict
 from orchestrator.core.reasons import Reason
 
 S = 1_000_000_000

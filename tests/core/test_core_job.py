@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.catalog import GuestOs
+from orchestrator.core.entry import Conflict
 from orchestrator.core.errors import ConfigInvalid, JobInvalid
-from orchestrator.core.job import Conflict, read_job
+from orchestrator.core.job import read_job
 from orchestrator.core.paths import GuestPath
 from orchestrator.core.words import parse_toml
 

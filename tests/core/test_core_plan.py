@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.core.catalog import GuestOs, Question, RestorePoint
+from orchestrator.core.choosing import questions
 from orchestrator.core.job import Job
-from orchestrator.core.plan import plan_from_json, plan_to_json, questions
+from orchestrator.core.plan import plan_from_json, plan_to_json
 from tests.core.values import AT, job, planned, point
 
 HOUR = timedelta(hours=1)

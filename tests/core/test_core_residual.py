@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 from orchestrator.core.catalog import GuestOs, RestorePoint
 from orchestrator.core.entries import Outcome, Verdict
-from orchestrator.core.job import Conflict, read_job
+from orchestrator.core.entry import Conflict
+from orchestrator.core.job import read_job
 from orchestrator.core.paths import parse_guest_path
 from orchestrator.core.plan import MountGroup, Plan, Selection
 from orchestrator.core.reasons import Reason

@@ -5,9 +5,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.core.catalog import RestorePoint
-from orchestrator.core.job import Conflict, Job
+from orchestrator.core.choosing import questions
+from orchestrator.core.entry import Conflict
+from orchestrator.core.job import Job
 from orchestrator.core.paths import parse_guest_path
-from orchestrator.core.plan import MountGroup, Plan, Selection, plan, questions
+from orchestrator.core.plan import MountGroup, Plan, Selection
+from orchestrator.core.resolve import plan
 
 AT = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 

@@ -29,8 +29,10 @@ from orchestrator.config_notifications import NotificationSettings, PingSettings
 from orchestrator.config_shares import ShareSettings
 from orchestrator.config_web import WebSettings
 from orchestrator.core.catalog import Question, RestorePoint
-from orchestrator.core.job import Conflict, Restore, read_job
-from orchestrator.core.plan import plan, question_of, questions
+from orchestrator.core.choosing import question_of, questions
+from orchestrator.core.entry import Conflict, Restore
+from orchestrator.core.job import read_job
+from orchestrator.core.resolve import plan
 from orchestrator.records import AuditSettings, LogSettings, SyslogSettings
 from tests.docs.reading import ROOT, keys_of
 

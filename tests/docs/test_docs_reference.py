@@ -33,8 +33,8 @@ from orchestrator.core import events
 from orchestrator.core.audit import AUDITED, AuditEntry, What
 from orchestrator.core.chain import KEYS
 from orchestrator.core.entries import Verdict
+from orchestrator.core.entry import Conflict, Defaults, Restore
 from orchestrator.core.errors import ExitCode, worst
-from orchestrator.core.job import Conflict, Defaults, Restore
 from orchestrator.core.ledger import GroupState, RunState, Totals
 from orchestrator.core.reasons import Reason
 from orchestrator.core.report import Change, GroupReport, LeftMount, Problem, Report

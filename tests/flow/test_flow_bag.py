@@ -11,8 +11,8 @@ from orchestrator.bagging import bag_run
 from orchestrator.config import Config
 from orchestrator.core.catalog import RestorePoint
 from orchestrator.core.entries import Outcome, Verdict
+from orchestrator.core.entry import Conflict
 from orchestrator.core.errors import WordsError
-from orchestrator.core.job import Conflict
 from orchestrator.core.ledger import RunRow, RunState
 from orchestrator.core.paths import GuestPath
 from orchestrator.core.plan import MountGroup, Plan, Selection, plan_to_json

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.entries import Outcome, Verdict
-from orchestrator.core.job import Conflict
+from orchestrator.core.entry import Conflict
 from orchestrator.core.reasons import Reason
 from orchestrator.engine.pulse import Abandoned, Pulse
 from orchestrator.engine.walking import Batch

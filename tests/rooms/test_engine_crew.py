@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.entries import Outcome, Verdict
+from orchestrator.core.entry import Conflict
 from orchestrator.core.errors import MountLost
-from orchestrator.core.job import Conflict
 from orchestrator.engine import crew as crew_module
 from orchestrator.engine.crew import LANES, Crew
 from orchestrator.engine.hiring import Hiring

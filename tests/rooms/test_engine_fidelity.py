@@ -11,9 +11,9 @@ import anyio
 import pytest
 
 from orchestrator.core.entries import Entry, Outcome, Placed, Verdict
+from orchestrator.core.entry import Conflict
 from orchestrator.core.errors import FileError
 from orchestrator.core.fidelity import Card, Kept, LinkPolicy, Metadata, Property, Wishes
-from orchestrator.core.job import Conflict
 from orchestrator.core.locate import Volume
 from orchestrator.core.paths import SourcePath, TargetPath, parse_guest_path
 from orchestrator.core.plan import MountGroup, Selection

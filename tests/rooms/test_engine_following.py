@@ -11,8 +11,8 @@ import anyio
 import pytest
 
 from orchestrator.core.entries import Outcome, Verdict
+from orchestrator.core.entry import Conflict
 from orchestrator.core.fidelity import LinkPolicy, Wishes
-from orchestrator.core.job import Conflict
 from orchestrator.core.locate import Volume
 from orchestrator.core.paths import SourcePath, parse_guest_path
 from orchestrator.core.plan import Selection

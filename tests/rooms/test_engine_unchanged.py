@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.entries import Entry, EntryKind, Found, Verdict
+from orchestrator.core.entry import Compare, Conflict
 from orchestrator.core.fidelity import Metadata
-from orchestrator.core.job import Compare, Conflict
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.core.reasons import Reason
 from orchestrator.engine.unchanged import FRESH, Unchanged

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import anyio
 
-from orchestrator.core.job import Conflict
+from orchestrator.core.entry import Conflict
 from orchestrator.core.locate import Volume
 from orchestrator.core.paths import SourcePath, TargetPath, parse_guest_path
 from orchestrator.core.plan import Selection

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from orchestrator.core.catalog import GuestOs, RestorePoint
 from orchestrator.core.drops import DrillRow
+from orchestrator.core.entry import Conflict
 from orchestrator.core.fidelity import Card
-from orchestrator.core.job import Conflict
 from orchestrator.core.ledger import RunRow, RunState, Totals
 from orchestrator.core.paths import parse_guest_path
 from orchestrator.core.plan import MountGroup, Plan, PlanProblem, Selection

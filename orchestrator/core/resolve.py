@@ -1,0 +1,153 @@
+"""A job resolved against the catalogue.
+
+`plan` is a pure function: the same job, catalogue and history give the same plan, so that a plan can be shown,
+kept and compared.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from orchestrator.core.catalog import GuestOs, RestorePoint
+from orchestrator.core.choosing import Catalog, points_of, question_of
+from orchestrator.core.claims import Claim, claims, meet, rivals
+from orchestrator.core.entry import Restore
+from orchestrator.core.job import Job
+from orchestrator.core.paths import GuestPath, PathRefused, components, expand_destination, lies_below
+from orchestrator.core.plan import MountGroup, Plan, PlanProblem, Selection, dropping
+from orchestrator.core.rates import rate_of
+
+
+def plan(
+    job: Job,
+    catalog: Catalog,
+    *,
+    run: str,
+    allow: Sequence[str],
+    history: Mapping[str, float] | None = None,
+) -> Plan:
+    """Resolve `job`. `allow` are the roots that destinations must lie below; `history` maps a machine to the
+    seconds its last restore took, and puts long groups first."""
+    problems: list[PlanProblem] = []
+    wanted: dict[_Unit, list[tuple[RestorePoint, Selection]]] = {}
+    for number, entry in enumerate(job.restore, 1):
+        points = points_of(number, entry, catalog.get(question_of(entry), ()), problems)
+        for point in points:
+            selection = _selection(job, number, entry, point, run, allow, problems)
+            if selection is not None:
+                wanted.setdefault(_unit(point, entry.os, selection, wanted), []).append((point, selection))
+    groups = [_group(found, unit, history or {}) for unit, found in wanted.items()]
+    clashes = _clashes(groups)
+    problems.extend(clashes.values())
+    groups = dropping(groups, lambda group, selection: (group.id, selection) in clashes)
+    groups.sort(key=lambda group: (-group.weight, group.vm, group.point.uid, group.id))
+    numbered = tuple(replace(group, id=f"g{number:04d}") for number, group in enumerate(groups, 1))
+    return Plan(run, job.name, numbered, tuple(dict.fromkeys(problems)), bandwidth=rate_of(job.bandwidth))
+
+
+def _selection(
+    job: Job,
+    number: int,
+    entry: Restore,
+    point: RestorePoint,
+    run: str,
+    allow: Sequence[str],
+    problems: list[PlanProblem],
+) -> Selection | None:
+    try:
+        destination = expand_destination(job.destination(entry), vm=point.vm, run=run, created=point.created)
+    except PathRefused as error:
+        problems.append(PlanProblem(number, "to", str(error)))
+        return None
+    if not lies_below(destination, allow):
+        text = f"{destination!r} does not lie below targets.allow ({', '.join(allow)}); change one of the two"
+        problems.append(PlanProblem(number, "to", text))
+        return None
+    return Selection(
+        paths=_without_nested(entry.guest_paths),
+        include=tuple(entry.include),
+        exclude=tuple(entry.exclude),
+        destination=destination,
+        on_conflict=job.conflict(entry),
+        entry=number,
+        wishes=job.wishes(entry),
+        compare=job.comparison(entry),
+        rename_pattern=job.renaming(entry),
+    )
+
+
+def _without_nested(paths: Iterable[GuestPath]) -> tuple[GuestPath, ...]:
+    """The paths without those that lie inside another one of them: nothing is walked twice."""
+    kept: list[GuestPath] = []
+    for path in paths:
+        if not any(other.holds(path) for other in kept):
+            kept = [other for other in kept if not path.holds(other)]
+            kept.append(path)
+    return tuple(kept)
+
+
+_Unit = tuple[str, GuestOs | None, int]
+"""A mount group to be: restore point, guest system, and a number that counts up where files go to two places."""
+
+
+def _unit(
+    point: RestorePoint,
+    os: GuestOs | None,
+    selection: Selection,
+    wanted: Mapping[_Unit, Sequence[tuple[RestorePoint, Selection]]],
+) -> _Unit:
+    """The first group that does not take the same files elsewhere: what becomes of a file is told once per group."""
+    numbers = range(len(wanted) + 1)
+    units = ((point.uid, os, number) for number in numbers)
+    return next(one for one in units if not any(_torn(selection, other) for _, other in wanted.get(one, ())))
+
+
+def _torn(one: Selection, other: Selection) -> bool:
+    """Whether two selections may send the same guest file to two places."""
+    apart = components(one.destination) != components(other.destination)
+    return apart and any(a.holds(b) or b.holds(a) for a in one.paths for b in other.paths)
+
+
+def _group(found: Sequence[tuple[RestorePoint, Selection]], unit: _Unit, history: Mapping[str, float]) -> MountGroup:
+    point, (_, os, number) = found[0][0], unit
+    selections: list[Selection] = []
+    for _, selection in found:
+        stage = 1 + max((other.stage for other in selections if _overlap(selection, other)), default=-1)
+        selections.append(replace(selection, stage=stage))
+    weight = history.get(point.vm, 0.0) or sum(_breadth(path) for one in selections for path in one.paths)
+    return MountGroup(f"{point.uid} {os} {number}", point, os, tuple(selections), weight)
+
+
+def _claims(selection: Selection) -> tuple[Claim, ...]:
+    return claims(selection.destination, selection.paths)
+
+
+def _overlap(one: Selection, other: Selection) -> bool:
+    """Whether two selections may write the same file, so that one has to wait for the other."""
+    return any(meet(a, b) for a in _claims(one) for b in _claims(other))
+
+
+def _breadth(path: GuestPath) -> float:
+    """A rough size of what a path asks for, when nothing is known about the machine."""
+    return 100.0 if path.volume == "*" else 10.0 if not path.parts else 1.0
+
+
+def _clashes(groups: Sequence[MountGroup]) -> dict[tuple[str, Selection], PlanProblem]:
+    """Selections of different restore points that would write the same files: the result would depend on luck.
+
+    A job entry has one problem however many machines it stands for.
+    """
+    owners = {group.id: f"{group.point.uid} {group.os}" for group in groups}
+    vms = {owners[group.id]: group.vm for group in groups}
+    found = rivals((claim, owners[group.id]) for group in groups for one in group.selections for claim in _claims(one))
+    problems: dict[tuple[str, Selection], PlanProblem] = {}
+    by_entry: dict[int, PlanProblem] = {}
+    for group in groups:
+        for one in group.selections:
+            owner = owners[group.id]
+            other = next((vms[found[claim, owner]] for claim in _claims(one) if (claim, owner) in found), None)
+            if other is not None:
+                first, second = sorted((group.vm, other))
+                both = f"{first!r} and {second!r} would both write below {one.destination!r}"
+                problem = PlanProblem(one.entry, "to", f"{both}; put {{vm}} or {{point}} in to, or use another folder")
+                problems[group.id, one] = by_entry.setdefault(one.entry, problem)
+    return problems
