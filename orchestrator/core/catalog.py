@@ -25,17 +25,35 @@ class PointKind(Enum):
     AGENT = "agent"
 
 
+URN_TYPES = {
+    PointKind.VM: "VmRestorePoint",
+    PointKind.REPLICA: "VmReplicaPoint",
+    PointKind.AGENT: "AgentRestorePoint",
+}
+"""What EM calls the points of each kind, in `urn:veeam:<type>:<guid>` and elsewhere."""
+
+
+def kind_in(uid: str | None) -> PointKind | None:
+    """The kind that a URN names; None for a bare guid and for none at all."""
+    for kind, name in URN_TYPES.items():
+        if uid is not None and uid.casefold().startswith(f"urn:veeam:{name}:".casefold()):
+            return kind
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One question to EM's query service. Every field that is None does not restrict the answer.
 
-    `vm` is an exact name, `uid` a restore point id (bare guid or URN), `until` an instant (UTC).
+    `vm` is an exact name, `uid` a restore point id (bare guid or URN), `until` an instant (UTC). `kind` says which
+    points are asked for; the type that a URN in `uid` names goes before it.
     """
 
     vm: str | None = None
     uid: str | None = None
     until: datetime | None = None
     backup_server: str | None = None
+    kind: PointKind = PointKind.VM
 
 
 @dataclass(frozen=True, slots=True)

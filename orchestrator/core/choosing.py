@@ -19,6 +19,7 @@ def question_of(entry: Restore) -> Question:
         uid=entry.restore_point,
         until=entry.as_of,
         backup_server=entry.backup_server,
+        kind=entry.source,
     )
 
 

@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from orchestrator.core.catalog import GuestOs
+from orchestrator.core.catalog import GuestOs, PointKind, kind_in
 from orchestrator.core.fidelity import LinkPolicy, Metadata, OwnerPolicy, ids_of
 from orchestrator.core.naming import RENAME_PATTERN, check_pattern
 from orchestrator.core.paths import GuestPath, PathRefused, parse_guest_path
@@ -93,6 +93,7 @@ class Restore(BaseModel):
     backup_server: str | None = Field(
         default=None, min_length=1, description="Only restore points of this backup server."
     )
+    source: PointKind = Field(default=PointKind.VM, description="Whose restore points: vm (backups), replica or agent.")
     as_of: AwareDatetime | None = Field(
         default=None, description="Newest restore point at or before this instant; default: the latest."
     )
@@ -136,6 +137,9 @@ class Restore(BaseModel):
             raise ValueError('say which machine: vm = "name", or restore_point = "id"')
         if self.restore_point is not None and self.as_of is not None:
             raise ValueError("as_of and restore_point exclude each other; keep one")
+        named = kind_in(self.restore_point)
+        if named is not None and "source" in self.model_fields_set and named is not self.source:
+            raise ValueError(f'restore_point is of source = "{named.value}", not "{self.source.value}"; remove source')
         return self
 
     @property

@@ -123,10 +123,10 @@ class Client(MountCalls):
     async def find(self, question: Question) -> list[RestorePoint]:
         """Every restore point that answers `question`, all pages, newest first. The session is renewed when needed.
 
-        A URN of a replica or agent point in `question.uid` asks for that kind; everything else for VM points.
+        A URN in `question.uid` asks for points of its kind, everything else for those of `question.kind`.
         """
         first = requests.question(self._query_path(), question, self._page_size)
-        kind = points.kind_of(question.uid)
+        kind = points.kind_of(question)
         found = await self._every_page(first, lambda root: points.points(root, self._base, kind))
         return points.on_server(points.distinct(found), question.backup_server)
 

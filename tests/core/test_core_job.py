@@ -107,6 +107,11 @@ def test_a_toml_file_made_to_break_the_reader_is_a_plain_refusal(content: bytes)
         (with_entry("exclude = ['a\\b']"), "holds a backslash; write / between folders"),
         (with_entry('exclude = ["!"]'), "restore[1].exclude: "),
         (with_entry("restore_point = 'u'\nas_of = 2026-11-20T06:00:00Z"), "exclude each other; keep one"),
+        (with_entry('source = "tape"'), "restore[1].source: input should be 'vm', 'replica' or 'agent' (got 'tape')"),
+        (
+            with_entry("restore_point = 'urn:veeam:VmReplicaPoint:1'\nsource = \"agent\""),
+            'restore_point is of source = "replica", not "agent"; remove source',
+        ),
         ('name = "j"', "restore: missing"),
         ('name = "j"\nrestore = []', "restore: must not be empty"),
         ('name = "j"\nrestore = "x"', "restore: input should be a valid list (got 'x')"),

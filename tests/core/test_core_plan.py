@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.core.catalog import GuestOs, Question, RestorePoint
+from orchestrator.core.catalog import GuestOs, PointKind, Question, RestorePoint
 from orchestrator.core.choosing import questions
 from orchestrator.core.job import Job
 from orchestrator.core.plan import plan_from_json, plan_to_json
@@ -32,6 +32,15 @@ def test_a_glob_asks_em_for_every_machine_and_a_name_for_that_one() -> None:
         Question(backup_server="vbr01"),
         Question(vm="fs01", until=AT),
         Question(uid="u1"),
+    ]
+
+
+def test_an_entry_asks_for_the_points_of_its_source() -> None:
+    restore = job({"vm": "fs01", "source": "replica"}, {"vm": "fs*", "source": "agent"}, {"vm": "fs01"})
+    assert questions(restore) == [
+        Question(vm="fs01", kind=PointKind.REPLICA),
+        Question(kind=PointKind.AGENT),
+        Question(vm="fs01"),
     ]
 
 

@@ -1070,6 +1070,33 @@ def test_an_id_is_asked_for_as_a_urn_of_its_own_kind(uid, kind, urn):
     assert unquoted(target) == {"UID==": urn}
 
 
+@pytest.mark.parametrize(
+    ("asked", "kind", "terms"),
+    [
+        (
+            Question(vm="fs01", kind=PointKind.REPLICA),
+            "VmReplicaPoint",
+            {"VmDisplayName==": "fs01"},
+        ),
+        (Question(vm="fs01", kind=PointKind.AGENT), "AgentRestorePoint", {"ComputerName==": "fs01"}),
+        (
+            Question(uid=GUID, kind=PointKind.AGENT),
+            "AgentRestorePoint",
+            {"UID==": f"urn:veeam:AgentRestorePoint:{GUID}"},
+        ),
+        (
+            Question(uid=f"urn:veeam:VmReplicaPoint:{GUID}", kind=PointKind.AGENT),
+            "VmReplicaPoint",
+            {"UID==": f"urn:veeam:VmReplicaPoint:{GUID}"},
+        ),
+    ],
+)
+def test_a_question_about_replicas_or_agents_goes_to_their_points(asked, kind, terms):
+    target = requests.question("/api/query", asked, 5).target
+    assert f"type={kind}&" in target
+    assert unquoted(target) == terms
+
+
 @rows("15-34")
 def test_a_replica_point_has_links_of_its_own_types():
     links = [

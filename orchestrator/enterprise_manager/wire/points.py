@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import unquote
 
-from orchestrator.core.catalog import FlrState, PointKind, RestorePoint
+from orchestrator.core.catalog import URN_TYPES, FlrState, PointKind, Question, RestorePoint, kind_in
 from orchestrator.enterprise_manager.wire.document import (
     Element,
     Unreadable,
@@ -39,19 +39,16 @@ class Shape:
 
 
 SHAPES = {
-    PointKind.VM: Shape("VmRestorePoint", "VmDisplayName"),
-    PointKind.REPLICA: Shape("VmReplicaPoint", "VmDisplayName"),
-    PointKind.AGENT: Shape("AgentRestorePoint", "ComputerName"),
+    PointKind.VM: Shape(URN_TYPES[PointKind.VM], "VmDisplayName"),
+    PointKind.REPLICA: Shape(URN_TYPES[PointKind.REPLICA], "VmDisplayName"),
+    PointKind.AGENT: Shape(URN_TYPES[PointKind.AGENT], "ComputerName"),
 }
 MOUNT_TYPES = tuple(shape.mount for shape in SHAPES.values())
 
 
-def kind_of(uid: str | None) -> PointKind:
-    """The kind that a URN names; a bare guid, or none at all, is a VM's."""
-    for kind, shape in SHAPES.items():
-        if uid is not None and uid.casefold().startswith(f"urn:veeam:{shape.type}:".casefold()):
-            return kind
-    return PointKind.VM
+def kind_of(asked: Question) -> PointKind:
+    """The kind that a question is about: what its URN names, else what it says."""
+    return kind_in(asked.uid) or asked.kind
 
 
 def urn(uid: str, kind: PointKind) -> str:

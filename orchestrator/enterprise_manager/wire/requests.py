@@ -37,7 +37,7 @@ def logoff(href: str) -> Request:
 
 def question(query_path: str, asked: Question, page_size: int) -> Request:
     """The restore points that answer `asked`, newest first, first page."""
-    kind = kind_of(asked.uid)
+    kind = kind_of(asked)
     shape = SHAPES[kind]
     comparisons = [
         comparison(shape.name_field, "==", asked.vm) if asked.vm is not None else "",
