@@ -3,19 +3,25 @@ stays open there, and nothing is left lying."""
 
 import struct
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import count
 from typing import cast
 
 import pytest
 
+from orchestrator.core.fidelity import NO_PROPERTIES
 from orchestrator.files.smb.connection import ConnectionLost
 from orchestrator.files.smb.conversation import Answer, Exchange
-from orchestrator.files.smb.holding import HeldFolder
+from orchestrator.files.smb.facts import set_times
+from orchestrator.files.smb.holding import HeldFolder, look
 from orchestrator.files.smb.packets import SAME_FILE, Command, Request
-from orchestrator.files.smb.partial import Partial
+from orchestrator.files.smb.partial import Partial, facts_at, make_writable
+from orchestrator.files.smb.properties import abilities_of, link_at
+from orchestrator.files.smb.putting import set_attributes
 from orchestrator.files.smb.share import Live, Share
 from orchestrator.files.smb.staging import SmbStaging
 from orchestrator.files.smb.status import ACCESS_DENIED, NO_SUCH_NAME, OK, SHARING_VIOLATION
+from orchestrator.files.smb.volume import asked_at, flush_all, room_at
 from tests.rooms.test_smb_queries import output_body
 from tests.rooms.test_smb_wire import created_body
 
@@ -98,6 +104,37 @@ class Only:
 
     def live(self) -> Live:
         return self._live
+
+
+CHAINS: dict[str, Callable[[Live], object]] = {
+    "look": lambda live: look(live, "file"),
+    "facts": lambda live: facts_at(live, "file"),
+    "room": lambda live: room_at(live, "file"),
+    "times": lambda live: asked_at(live, "file", 0, 0, set_times(0)),
+    "flush": lambda live: flush_all([(cast(Share, Only(live)), "file")]),
+    "attributes": lambda live: set_attributes(live, "file", HIDDEN),
+    "writable": lambda live: make_writable(live, "file", writable=True),
+    "link": lambda live: link_at(live, "file", NO_PROPERTIES),
+    "abilities": lambda live: abilities_of(live, "file"),
+}
+
+
+@pytest.mark.parametrize("what", CHAINS)
+def test_a_file_of_which_something_is_refused_is_closed_all_the_same(what: str) -> None:
+    """It would stay open as long as the connection, and keep others from renaming and removing it."""
+    server = Strict({"file": READ_ONLY | ARCHIVE})
+    server.refuses = lambda request: OK if request.command in (Command.CREATE, Command.CLOSE) else ACCESS_DENIED
+    with suppress(OSError):
+        CHAINS[what](live_at(server))
+    assert server.open == {}
+
+
+def test_a_partial_file_that_cannot_be_removed_is_closed_all_the_same() -> None:
+    server = Strict({"partial": ARCHIVE})
+    partial = partial_at(server)
+    server.refuses = lambda request: OK if request.command is Command.CLOSE else ACCESS_DENIED
+    partial.drop()
+    assert server.open == {}
 
 
 def partial_at(server: Strict) -> Partial:

@@ -17,7 +17,8 @@ from orchestrator.core.errors import DrillLeft, FileError
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.core.reasons import Reason
 from orchestrator.files.smb import Account, Reaching, SmbTarget, partial
-from orchestrator.files.smb.packets import PLAIN, Command, Request, create
+from orchestrator.files.smb.packets import PLAIN, Command, Request, close, create, created
+from orchestrator.files.smb.share import Live
 from orchestrator.files.smb.shares import Shares
 from orchestrator.files.smb.status import OK, SHARING_VIOLATION
 from orchestrator.files.staging import partial_name
@@ -84,14 +85,23 @@ class Another:
     def __init__(self, server: Samba) -> None:
         reaching = Reaching(Account(server.user, PASSWORD, "here"), server.port)
         self._shares = Shares(lambda unc: reaching)
-        self.close = self._shares.close
+        self._open: list[tuple[Live, bytes]] = []
+
+    def close(self) -> None:
+        """Let go of everything; at the server too when this returns."""
+        for live, handle in self._open:
+            live.connection.wait(live.connection.ask([close(handle)]))
+        self._shares.close()
 
     def opens(self, path: str, access: int, *, sharing: int = 7) -> int:
         """The status of opening a path, which then stays open."""
         share, name = self._shares.at(path)
         live = share.live()
         live.connection.wait(asked := live.connection.ask([create(name, access, 0, 1, sharing)]))
-        return asked.answer(0).status
+        answer = asked.answer(0)
+        if answer.status == OK:
+            self._open.append((live, created(answer.message).handle))
+        return answer.status
 
 
 def refused(reason: Reason) -> "pytest.RaisesExc[FileError]":

@@ -16,7 +16,7 @@ from contextlib import suppress
 from orchestrator.core.entries import NOTHING, Found, FoundKind
 from orchestrator.core.paths import fold
 from orchestrator.files.folders import link_in_path
-from orchestrator.files.smb.asking import granted
+from orchestrator.files.smb.asking import chain, granted
 from orchestrator.files.smb.facts import ask_tag, is_folder, kept_time, leads_away
 from orchestrator.files.smb.folders import Listed
 from orchestrator.files.smb.listing import Child, nanoseconds
@@ -172,15 +172,14 @@ class Holding:
 
 def look(live: Live, path: str) -> Found:
     """What stands at a path below a share; a link is OTHER, and not followed. OSError, but for what is not there."""
-    exchange = live.connection.ask([create(path, _LOOK, _ITSELF | _FOR_BACKUP), ask_tag(), close()])
-    live.connection.wait(exchange)
+    first, tag, _ = chain(live, create(path, _LOOK, _ITSELF | _FOR_BACKUP), ask_tag(), close())
     try:
-        opened = created(granted(exchange.answer(0), path).message)
+        opened = created(granted(first, path).message)
     except StatusError as error:
         if error.errno == errno.ENOENT:
             return NOTHING
         raise
-    if leads_away(exchange.answer(1), path):
+    if leads_away(tag, path):
         return Found(FoundKind.OTHER)
     if is_folder(opened.attributes):
         return Found(FoundKind.FOLDER)
@@ -218,12 +217,11 @@ def _enter(share: Share, path: str, *, make: bool, itself: bool = True) -> HeldF
 def _opened(share: Share, live: Live, path: str, make: bool, itself: bool) -> HeldFolder:
     options = _FOLDER_ONLY | _FOR_BACKUP | (_ITSELF if itself else 0)
     disposition = _OPEN_OR_MAKE if make else _OPEN
-    exchange = live.connection.ask([create(path, _HOLD, options, disposition, _READ_AND_WRITE), ask_tag()])
-    live.connection.wait(exchange)
-    opened = created(granted(exchange.answer(0), path).message)
+    first, tag = chain(live, create(path, _HOLD, options, disposition, _READ_AND_WRITE), ask_tag())
+    opened = created(granted(first, path).message)
     folder = HeldFolder(share, live, path, opened.handle, made=opened.action == _MADE)
     try:
-        if itself and leads_away(exchange.answer(1), path):
+        if itself and leads_away(tag, path):
             raise link_in_path(path)
         if not is_folder(opened.attributes):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)

@@ -16,7 +16,7 @@ SIGNATURE = slice(48, 64)
 PLAIN = b"\xfeSMB"
 SEALED = b"\xfdSMB"
 
-FLAG_ANSWER, FLAG_ASYNC, FLAG_RELATED, FLAG_SIGNED = 0x1, 0x2, 0x4, 0x8
+FLAG_ANSWER, FLAG_RELATED, FLAG_SIGNED = 0x1, 0x4, 0x8
 
 SAME_FILE = b"\xff" * 16
 """The handle of the request before, within one related chain."""
@@ -128,6 +128,11 @@ def read(length: int, offset: int = 0, handle: bytes = SAME_FILE) -> Request:
 
 def close(handle: bytes = SAME_FILE) -> Request:
     return Request(Command.CLOSE, _CLOSE.pack(24, 0, 0, handle))
+
+
+def handle_of(request: Request) -> bytes:
+    """The handle that a CLOSE is about."""
+    return request.body[8:24]
 
 
 def query_directory(length: int, handle: bytes = SAME_FILE, pattern: str = "*") -> Request:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from orchestrator.core.entries import Entry, FoundKind
-from orchestrator.files.smb.asking import granted
+from orchestrator.files.smb.asking import asked, chain, granted
 from orchestrator.files.smb.conversation import Answer, Exchange
 from orchestrator.files.smb.facts import (
     Facts,
@@ -80,17 +80,15 @@ class Partial:
     @classmethod
     def _open(cls, folder: HeldFolder, name: str, live: Live, how: int, more: tuple[Request, ...]) -> "Partial":
         path, options = folder.at(name), _FILE_ONLY | _ITSELF | _FOR_BACKUP
-        chain = create(path, _FILL_AND_RENAME, options, how, _ALONE), *more, ask_facts()
-        exchange = live.connection.ask(chain)
-        live.connection.wait(exchange)
-        handle = created(granted(exchange.answer(0), path).message).handle
+        answers = chain(live, create(path, _FILL_AND_RENAME, options, how, _ALONE), *more, ask_facts())
+        handle = created(granted(answers[0], path).message).handle
         try:
             for place, request in enumerate(more, 1):
-                _check(exchange.answer(place), request, name)
-            return cls(folder, name, live, handle, facts(exchange.answer(len(chain) - 1), name))
+                _check(answers[place], request, name)
+            return cls(folder, name, live, handle, facts(answers[-1], name))
         except OSError:
             with suppress(OSError):
-                live.connection.wait(live.connection.ask([remove(handle), close(handle)]))
+                chain(live, remove(handle), close(handle))
             raise
 
     def put(self, piece: memoryview) -> None:
@@ -181,7 +179,7 @@ class Partial:
     def drop(self) -> None:
         """Remove it. Never raises: the error that is on its way says more."""
         with suppress(OSError):
-            self.ask(remove(self.handle), close(self.handle))
+            chain(self.live, remove(self.handle), close(self.handle))
 
     def rename(self, final: str, *, replace: bool, flushed: bool) -> None:
         """Give it its final name and close it, `flushed` to the server's disk. FileExistsError when the name is taken
@@ -240,39 +238,32 @@ class Partial:
 def remove_at(live: Live, path: str) -> None:
     """Remove a file below a share; a link is removed itself. OSError."""
     options = _FILE_ONLY | _ITSELF | _FOR_BACKUP | _REMOVE_ON_CLOSE
-    exchange = live.connection.ask([create(path, _REMOVE, options, _OPEN, SHARE_ALL), close()])
-    live.connection.wait(exchange)
-    granted(exchange.answer(0), path)
+    granted(asked(live, create(path, _REMOVE, options, _OPEN, SHARE_ALL), close()), path)
 
 
 def facts_at(live: Live, path: str) -> Facts | None:
     """What the server tells of the file at a path below a share; None when there is none."""
-    exchange = live.connection.ask([create(path, _LOOK, _ITSELF | _FOR_BACKUP), ask_facts(), close()])
-    live.connection.wait(exchange)
+    first, told, _ = chain(live, create(path, _LOOK, _ITSELF | _FOR_BACKUP), ask_facts(), close())
     try:
-        granted(exchange.answer(0), path)
+        granted(first, path)
     except StatusError as error:
         if error.errno == errno.ENOENT:
             return None
         raise
-    return facts(exchange.answer(1), path)
+    return facts(told, path)
 
 
 def make_writable(live: Live, path: str, *, writable: bool) -> bool:
     """Take the read-only attribute off a file, or put it back; whether the server has changed it. ConnectionLost."""
-    exchange = live.connection.ask([create(path, _CHANGE, _FILE_ONLY | _ITSELF | _FOR_BACKUP)])
-    live.connection.wait(exchange)
-    if exchange.answer(0).status != OK:
+    first = asked(live, create(path, _CHANGE, _FILE_ONLY | _ITSELF | _FOR_BACKUP))
+    if first.status != OK:
         return False
-    opened = created(exchange.answer(0).message)
+    opened = created(first.message)
     wanted = opened.attributes & ~_READ_ONLY if writable else opened.attributes | _READ_ONLY
     if wanted == opened.attributes:
         live.connection.ask([close(opened.handle)])
         return False
-    exchange = live.connection.ask([set_attributes(wanted or _NORMAL, opened.handle)])
-    live.connection.ask([close(opened.handle)])
-    live.connection.wait(exchange)
-    return exchange.answer(0).status == OK
+    return asked(live, set_attributes(wanted or _NORMAL, opened.handle), close(opened.handle)).status == OK
 
 
 def _check(answer: Answer, request: Request, name: str) -> None:
@@ -291,6 +282,5 @@ def _not_renamed(live: Live, path: str, status: int) -> OSError:
 
 def _is_held(live: Live, path: str) -> bool:
     """Whether another program has a file open and does not let it be replaced. Not every server asks that itself."""
-    exchange = live.connection.ask([create(path, _REMOVE, _FILE_ONLY | _ITSELF | _FOR_BACKUP), close()])
-    live.connection.wait(exchange)
-    return exchange.answer(0).status == SHARING_VIOLATION
+    opening = create(path, _REMOVE, _FILE_ONLY | _ITSELF | _FOR_BACKUP)
+    return asked(live, opening, close()).status == SHARING_VIOLATION

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from orchestrator.core.fidelity import Properties, Property, Stream
 from orchestrator.core.reparse import as_posix, parse_point
-from orchestrator.files.smb.asking import asked, granted
+from orchestrator.files.smb.asking import asked, chain, granted
 from orchestrator.files.smb.conversation import Answer
 from orchestrator.files.smb.listing import nanoseconds
 from orchestrator.files.smb.packets import BadAnswer, Created, Request, close, created, open_any, output
@@ -65,17 +65,14 @@ def abilities_of(live: Live, root: str) -> Abilities:
     Audit entries are shown to accounts with a privilege only. Whether this one has it is tried here, and not again.
     """
     audit = True
-    exchange = live.connection.ask([open_any(root, READ_CONTROL | SYSTEM_SECURITY), query_file_system(), close()])
-    live.connection.wait(exchange)
-    if exchange.answer(0).status in REFUSED:
+    answers = chain(live, open_any(root, READ_CONTROL | SYSTEM_SECURITY), query_file_system(), close())
+    if answers[0].status in REFUSED:
         audit = False
-        exchange = live.connection.ask([open_any(root), query_file_system(), close()])
-        live.connection.wait(exchange)
-    opened = created(granted(exchange.answer(0), root).message)
-    if exchange.answer(1).status != OK:
-        live.connection.ask([close(opened.handle)])
+        answers = chain(live, open_any(root), query_file_system(), close())
+    granted(answers[0], root)
+    if answers[1].status != OK:
         return Abilities(True, True, audit)
-    flags = file_system(output(exchange.answer(1).message, "QUERY_INFO"))
+    flags = file_system(output(answers[1].message, "QUERY_INFO"))
     descriptors = bool(flags & VolumeFlag.ACLS)
     return Abilities(bool(flags & VolumeFlag.NAMED_STREAMS), descriptors, audit and descriptors)
 
@@ -130,29 +127,20 @@ def asked_one_by_one(live: Live, name: str, abilities: Abilities) -> Properties:
 def properties_at(live: Live, name: str, abilities: Abilities) -> Properties:
     """The properties of whatever is at `name`, a link itself among them: in one round trip, if nothing is refused.
     OSError when it cannot be opened."""
-    exchange = live.connection.ask((open_any(name, abilities.access, itself=True), *abilities.requests(), close()))
-    live.connection.wait(exchange)
-    first = exchange.answer(0)
+    first, *answers, _ = chain(live, open_any(name, abilities.access, itself=True), *abilities.requests(), close())
     if first.status in REFUSED:
         return asked_one_by_one(live, name, abilities)
-    opened = created(granted(first, name).message)
-    last = len(exchange.requests) - 1
-    if exchange.answer(last).status != OK:
-        live.connection.ask([close(opened.handle)])
-    found = told(opened, abilities, [exchange.answer(place) for place in range(1, last)])
+    found = told(created(granted(first, name).message), abilities, answers)
     return found or asked_one_by_one(live, name, abilities)
 
 
 def link_at(live: Live, name: str, found: Properties) -> Properties:
     """The properties `found` of the link at `name` with where it leads: as a POSIX system says it, or else as Windows
     does. OSError when that cannot be asked; a link that does not parse has LINK among what is unread."""
-    exchange = live.connection.ask([open_any(name, itself=True), get_reparse_point(), close()])
-    live.connection.wait(exchange)
-    opened = created(granted(exchange.answer(0), name).message)
-    if exchange.answer(2).status != OK:
-        live.connection.ask([close(opened.handle)])
+    first, told_of, _ = chain(live, open_any(name, itself=True), get_reparse_point(), close())
+    granted(first, name)
     try:
-        point = parse_point(bytes(controlled(granted(exchange.answer(1), name).message)))
+        point = parse_point(bytes(controlled(granted(told_of, name).message)))
     except (BadAnswer, ValueError):
         return replace(found, unread=found.unread | {Property.LINK})
     return replace(found, link_to=as_posix(point) or point.target or None)

@@ -13,14 +13,12 @@ from orchestrator.core.fidelity import Properties, Property, Stream
 from orchestrator.core.security import Control, Descriptor, parse
 from orchestrator.files.copying import own_buffer
 from orchestrator.files.readers import Reader, StreamReader
-from orchestrator.files.smb.asking import granted
+from orchestrator.files.smb.asking import chain, granted
 from orchestrator.files.smb.connection import ConnectionLost
-from orchestrator.files.smb.conversation import Answer
 from orchestrator.files.smb.facts import set_end
 from orchestrator.files.smb.listing import EPOCH
 from orchestrator.files.smb.packets import (
     BadAnswer,
-    Request,
     close,
     create,
     created,
@@ -109,7 +107,7 @@ def set_attributes(live: Live, name: str, attributes: int) -> int | None:
     """Give a file these of the attributes that a client may set, and no other of them; what it has then, None when the
     server refuses. ConnectionLost."""
     wanted = set_basic(0, 0, 0, 0, attributes & SETTABLE or _NORMAL)
-    answers = _asked(live, open_any(name, WRITE_ATTRIBUTES, itself=True), wanted, query_basic(), close())
+    answers = chain(live, open_any(name, WRITE_ATTRIBUTES, itself=True), wanted, query_basic(), close())
     if any(answer.status != OK for answer in answers):
         return None
     return basic(output(answers[2].message, "QUERY_INFO")).attributes
@@ -153,19 +151,19 @@ def _put_streams(
 def _put_stream(live: Live, name: str, reading: Reader, check: Callable[[int], None]) -> int:
     """Write one stream; its bytes. OSError, FileError."""
     # Not emptied while it is opened: that is refused for the streams of a hidden file (MS-FSA 2.1.5.1.2.1).
-    (answer,) = _asked(live, create(name, _WRITE_DATA, _WRITE_OPTIONS, _OPEN_OR_MAKE))
+    (answer,) = chain(live, create(name, _WRITE_DATA, _WRITE_OPTIONS, _OPEN_OR_MAKE))
     handle = created(granted(answer, name).message).handle
     try:
         done = 0
         while chunk := reading.read(own_buffer()):
             for at in range(0, len(chunk), live.largest_write):
                 piece = bytes(chunk[at : at + live.largest_write])
-                (answer,) = _asked(live, write(piece, done, handle))
+                (answer,) = chain(live, write(piece, done, handle))
                 if written(granted(answer, name).message) != len(piece):
                     raise BadAnswer("a part of a stream was not written")
                 done += len(piece)
             check(len(chunk))
-        (answer,) = _asked(live, set_end(done, handle))
+        (answer,) = chain(live, set_end(done, handle))
         granted(answer, name)
         return done
     finally:
@@ -189,14 +187,14 @@ def _set_parts(live: Live, name: str, data: bytes, parts: Parts) -> bool:
     access = READ_CONTROL | WRITE_DAC | (SYSTEM_SECURITY if parts & Parts.SACL else 0)
     if parts & (Parts.OWNER | Parts.GROUP):
         access |= WRITE_OWNER
-    answers = _asked(live, open_any(name, access, itself=True), set_security(parts, data), close())
+    answers = chain(live, open_any(name, access, itself=True), set_security(parts, data), close())
     return all(answer.status == OK for answer in answers)
 
 
 def _parts_of(live: Live, name: str, parts: Parts) -> Descriptor | None:
     """Those parts of a descriptor as the server tells them; None when it does not, or they do not parse."""
     access = READ_CONTROL | (SYSTEM_SECURITY if parts & Parts.SACL else 0)
-    answers = _asked(live, open_any(name, access, itself=True), query_security(_ROOM, parts), close())
+    answers = chain(live, open_any(name, access, itself=True), query_security(_ROOM, parts), close())
     try:
         return parse(bytes(output(granted(answers[1], name).message, "QUERY_INFO")))
     except (OSError, ValueError):
@@ -221,7 +219,7 @@ def _alike(descriptor: bytes, found: Descriptor | None, needed: Parts, put_on: P
 
 
 def _basic_at(live: Live, name: str) -> Basic | None:
-    answers = _asked(live, open_any(name, itself=True), query_basic(), close())
+    answers = chain(live, open_any(name, itself=True), query_basic(), close())
     try:
         return basic(output(granted(answers[1], name).message, "QUERY_INFO"))
     except ConnectionLost:
@@ -232,7 +230,7 @@ def _basic_at(live: Live, name: str) -> Basic | None:
 
 def _put_basic(live: Live, name: str, has: Properties, wanted: Basic, withheld: int) -> set[Property]:
     opening = open_any(name, WRITE_ATTRIBUTES, itself=True)
-    answers = _asked(live, opening, set_basic(*wanted), query_basic(), close())
+    answers = chain(live, opening, set_basic(*wanted), query_basic(), close())
     if any(answer.status != OK for answer in answers):
         return set()
     try:
@@ -247,17 +245,6 @@ def _put_basic(live: Live, name: str, has: Properties, wanted: Basic, withheld: 
     if (found.attributes ^ (has.attributes or 0)) & TELLING & ~withheld == 0:
         done.add(Property.ATTRIBUTES)
     return done
-
-
-def _asked(live: Live, *requests: Request) -> list[Answer]:
-    """The answers to a chain that opens a file, or goes to an open one. What a chain that failed may have left open at
-    the server is closed."""
-    exchange = live.connection.ask(requests)
-    live.connection.wait(exchange)
-    answers = [exchange.answer(place) for place in range(len(requests))]
-    if len(answers) > 1 and answers[0].status == OK != answers[-1].status:
-        live.connection.ask([close(created(answers[0].message).handle)])
-    return answers
 
 
 def _parts(descriptor: bytes) -> Parts:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 
 from orchestrator.core.entries import FoundKind
-from orchestrator.files.smb.asking import granted
+from orchestrator.files.smb.asking import asked, granted, settled
 from orchestrator.files.smb.folders import listed
 from orchestrator.files.smb.holding import look
 from orchestrator.files.smb.listing import Child
@@ -52,22 +52,19 @@ def _emptied(live: Live, folder: str, beat: Beat) -> int:
 
 
 def _remove_folder(live: Live, folder: str) -> None:
-    live.connection.wait(exchange := live.connection.ask([_removing(folder), close()]))
-    granted(exchange.answer(0), folder)
+    granted(asked(live, _removing(folder), close()), folder)
     if look(live, folder).kind is not FoundKind.NOTHING:
         raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), folder)
 
 
 def _remove(live: Live, folder: str, children: Sequence[Child]) -> None:
-    asked = [
+    under_way = [
         (join(folder, one.name), live.connection.ask([_removing(join(folder, one.name)), close()])) for one in children
     ]
-    for path, exchange in asked:
-        live.connection.wait(exchange)
-        answer = exchange.answer(0)
+    for path, exchange in under_way:
+        answer = settled(live, exchange)[0]
         if answer.status == CANNOT_DELETE and make_writable(live, path, writable=True):
-            live.connection.wait(again := live.connection.ask([_removing(path), close()]))
-            answer = again.answer(0)
+            answer = asked(live, _removing(path), close())
         granted(answer, path)
 
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from orchestrator.core.entries import FoundKind
 from orchestrator.files.probing import PARTIAL_SUFFIX
-from orchestrator.files.smb.asking import granted
+from orchestrator.files.smb.asking import asked, chain, granted, settled
 from orchestrator.files.smb.facts import ask_room, room
 from orchestrator.files.smb.holding import look
 from orchestrator.files.smb.packets import Request, close, create, created, flush
@@ -19,27 +19,22 @@ _MAKE = 2
 
 def asked_at(live: Live, path: str, access: int, options: int, *more: Request) -> None:
     """Open what is at a path, send `more` on, close it. OSError when any of it is refused."""
-    exchange = live.connection.ask([create(path, access, options | FOR_BACKUP), *more, close()])
-    live.connection.wait(exchange)
-    for place in range(len(more) + 1):
-        granted(exchange.answer(place), path)
+    for answer in chain(live, create(path, access, options | FOR_BACKUP), *more, close())[:-1]:
+        granted(answer, path)
 
 
 def room_at(live: Live, path: str) -> int:
     """Bytes free for the account at a folder. OSError."""
-    exchange = live.connection.ask([create(path, _LOOK, FOLDER_ONLY | FOR_BACKUP), ask_room(), close()])
-    live.connection.wait(exchange)
-    granted(exchange.answer(0), path)
-    return room(exchange.answer(1), path)
+    first, told, _ = chain(live, create(path, _LOOK, FOLDER_ONLY | FOR_BACKUP), ask_room(), close())
+    granted(first, path)
+    return room(told, path)
 
 
 def folds_case(live: Live, folder: str) -> bool:
     """Whether a folder takes names that differ only in letter case for one. OSError when that cannot be tried."""
     name = f".case-{os.urandom(8).hex()}{PARTIAL_SUFFIX}"
     options = FILE_ONLY | ITSELF | _REMOVE_ON_CLOSE
-    exchange = live.connection.ask([create(join(folder, name), _PROBE, options, _MAKE)])
-    live.connection.wait(exchange)
-    handle = created(granted(exchange.answer(0), name).message).handle
+    handle = created(granted(asked(live, create(join(folder, name), _PROBE, options, _MAKE)), name).message).handle
     try:
         return look(live, join(folder, name.upper())).kind is not FoundKind.NOTHING
     finally:
@@ -49,13 +44,12 @@ def folds_case(live: Live, folder: str) -> bool:
 def flush_all(files: Sequence[tuple[Share, str]]) -> None:
     """Have files flushed by name, all under way at once. One that somebody has taken away meanwhile needs it no
     more."""
-    asked = []
+    under_way = []
     for share, path in files:
         live = share.live()
-        chain = create(path, _WRITE, FILE_ONLY | ITSELF | FOR_BACKUP), flush(), close()
-        asked.append((path, live, live.connection.ask(chain)))
-    for path, live, exchange in asked:
-        live.connection.wait(exchange)
+        exchange = live.connection.ask([create(path, _WRITE, FILE_ONLY | ITSELF | FOR_BACKUP), flush(), close()])
+        under_way.append((path, live, exchange))
+    for path, live, exchange in under_way:
         with suppress(FileNotFoundError):
-            granted(exchange.answer(0), path)
-            granted(exchange.answer(1), path)
+            for answer in settled(live, exchange)[:-1]:
+                granted(answer, path)
