@@ -519,6 +519,30 @@ def test_an_interrupted_file_whose_source_has_another_content_is_begun_anew(
         assert tree(folder) == {"file": other}
 
 
+def test_a_file_that_is_begun_anew_while_its_begun_part_is_read_again_is_whole_and_so_is_its_checksum(
+    server: Samba, folder: Path, tmp_path: Path
+) -> None:
+    """The connection breaks in the middle of that reading, and the begun part is gone when there is another."""
+    data = os.urandom(12 << 20)
+    large = {"continue_from": 1 << 20, "block": 1 << 20}
+    with wire(server.port) as line, ground(server, folder, tmp_path, port=line.port, **large) as land:
+        interrupted(land, data, 10 << 20)
+        heard = 0
+
+        def lost(frame: bytes, down: bool) -> bool:
+            nonlocal heard
+            heard += len(frame) if down else 0
+            cut = heard > 5 << 20
+            if cut:
+                (folder / partial_name("file")).unlink()
+            return cut
+
+        line.cut_when, line.cuts = lost, 1
+        assert land.place("file", data) == Placed(len(data), blake3(data).hexdigest())
+        assert line.cuts == 0
+        assert tree(folder) == {"file": data}
+
+
 def test_what_another_run_has_interrupted_is_not_gone_on_with(server: Samba, folder: Path, tmp_path: Path) -> None:
     data = os.urandom(8 << 20)
     with ground(server, folder, tmp_path, continue_from=1 << 20, block=1 << 20) as land:

@@ -169,8 +169,14 @@ class _Large:
         return self._partial, self._digest
 
     def _begun(self, reading: Reader) -> Partial:
-        kept = again(self._enter, lambda folder, live: self._kept(folder, live, reading)) if self._resumable else None
-        return kept or again(self._enter, lambda folder, live: Partial.make(folder, self._name, live))
+        if self._resumable:
+            kept = again(self._enter, lambda folder, live: self._kept(folder, live, reading))
+            if kept is not None:
+                return kept
+            # A connection that broke may have left both in the middle of what is not there any more.
+            self._digest = new_digest(self._staging.checksum)()
+            reading.seek(0)
+        return again(self._enter, lambda folder, live: Partial.make(folder, self._name, live))
 
     def _copy(self, reading: Reader) -> None:
         relative, size, copied, buffer = self._entry.relative, self._entry.size, self._partial.done, own_buffer()
@@ -217,7 +223,8 @@ class _Large:
         self._partial.drop()
 
     def _kept(self, folder: HeldFolder, live: Live, reading: Reader) -> Partial | None:
-        """What an interrupted copy has left to go on with; the source is left where that ends."""
+        """What an interrupted copy has left to go on with; the source is left where that ends. Without it, source and
+        checksum may be anywhere."""
         try:
             partial = Partial.take_up(folder, self._name, live)
         except StatusError:
@@ -234,7 +241,6 @@ class _Large:
             partial.close()
             raise
         partial.close()
-        reading.seek(0)
         return None
 
     def _is_of_source(self, partial: Partial, reading: Reader) -> bool:
