@@ -242,6 +242,16 @@ def test_the_second_of_two_names_that_differ_in_case_is_refused(server: Samba, f
         assert tree(folder) == {"Plan.txt": b"first"}
 
 
+def test_a_look_at_a_folder_whose_listing_breaks_off_is_done_again(server: Samba, folder: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        put(folder / name, b"content")
+    with wire(server.port) as line, ground(server, folder, tmp_path, port=line.port) as land:
+        assert land.target.look(TargetPath(land.root, "none")) == NOTHING
+        line.cut_when, line.cuts = is_about(Command.CREATE, down=True), 1
+        assert land.target.look(TargetPath(land.root, "two")) == Found(FoundKind.FILE, 7, KEPT_NS)
+        assert line.cuts == 0
+
+
 def test_a_share_that_tells_case_apart_holds_both(tmp_path: Path) -> None:
     with own_server(tmp_path, case_sensitive="yes") as land:
         assert not land.target.folds_case(land.root)

@@ -65,7 +65,7 @@ class HeldFolder:
             self._known = None
         self._looks += 1
         if self._known is None and self._looks == 2:  # whoever asks once may not ask again
-            self._list()
+            self.share.again(self._list)
         if self._known is not None:
             alike = self._known.get(fold(name))
             if not alike:
@@ -88,12 +88,11 @@ class HeldFolder:
     def names(self) -> int:
         return len(self._known or ())
 
-    def _list(self) -> None:
+    def _list(self, live: Live) -> None:
         """Take in the whole folder, if it is not too large; it is asked for again after a while."""
         self._looks = 0
         known: dict[str, dict[str, Found]] = {}
-        listing = Listed(self.share.live(), self.path)
-        for buffer in listing.buffers():
+        for buffer in Listed(live, self.path).buffers():
             for child in buffer:
                 known.setdefault(fold(child.name), {})[child.name] = _found(child)
             if len(known) > LISTED_AT_MOST:
