@@ -6,6 +6,7 @@ from typing import NamedTuple
 from orchestrator.files.smb.conversation import Answer
 from orchestrator.files.smb.listing import EPOCH, nanoseconds
 from orchestrator.files.smb.packets import SAME_FILE, BadAnswer, Request, output, query_info, set_info
+from orchestrator.files.smb.queries import set_basic
 from orchestrator.files.smb.status import BUFFER_OVERFLOW, OK, StatusError
 
 _ALL = struct.Struct("<QQQQIIQQIBBHQ")
@@ -13,9 +14,9 @@ _TAG = struct.Struct("<II")
 _ROOM = struct.Struct("<QQQII")
 
 _FILE, _FILE_SYSTEM = 1, 2
-_BASIC, _RENAME, _DISPOSITION, _ALL_INFORMATION, _END_OF_FILE, _ATTRIBUTE_TAG = 4, 10, 13, 18, 20, 35
+_RENAME, _DISPOSITION, _ALL_INFORMATION, _END_OF_FILE, _ATTRIBUTE_TAG = 10, 13, 18, 20, 35
 _FULL_SIZE = 7
-_SURROGATE, _REPARSE_POINT, _FOLDER = 0x20000000, 0x400, 0x10
+_SURROGATE, _REPARSE_POINT = 0x20000000, 0x400
 _ALL_LENGTH = 4096
 """Bytes: the facts, and the name behind them, which nobody wants; what does not fit of it is cut off."""
 
@@ -72,11 +73,11 @@ def room(answer: Answer, name: str) -> int:
 def set_times(mtime_ns: int, handle: bytes = SAME_FILE) -> Request:
     """Set the times of writing and of the last access; the others are left to the server."""
     filetime = to_filetime(mtime_ns)
-    return set_info(_FILE, _BASIC, struct.pack("<QQQQII", 0, filetime, filetime, 0, 0, 0), handle)
+    return set_basic(0, filetime, filetime, 0, 0, handle)
 
 
 def set_attributes(attributes: int, handle: bytes = SAME_FILE) -> Request:
-    return set_info(_FILE, _BASIC, struct.pack("<QQQQII", 0, 0, 0, 0, attributes, 0), handle)
+    return set_basic(0, 0, 0, 0, attributes, handle)
 
 
 def set_end(size: int, handle: bytes = SAME_FILE) -> Request:
@@ -97,16 +98,12 @@ def remove(handle: bytes = SAME_FILE) -> Request:
 
 def to_filetime(time_ns: int) -> int:
     """Nanoseconds since 1970 as a FILETIME, rounded down; never 0 or less, which would mean something else."""
-    return max(1, time_ns // 100 + EPOCH)
+    return max(1, min((1 << 63) - 1, time_ns // 100 + EPOCH))
 
 
 def kept_time(time_ns: int) -> int:
     """A time as a share keeps it, in nanoseconds since 1970."""
     return nanoseconds(to_filetime(time_ns))
-
-
-def is_folder(attributes: int) -> bool:
-    return bool(attributes & _FOLDER)
 
 
 def _unpack(shape: struct.Struct, told: memoryview) -> tuple[int, ...]:

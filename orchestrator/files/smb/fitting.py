@@ -7,11 +7,9 @@ from orchestrator.core.fidelity import Fidelity, Kept, Properties, Property, Wis
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.files.fitting import Check, Fitter, unchecked
 from orchestrator.files.readers import OpeningStream, Reader, StreamReader
-from orchestrator.files.smb.putting import ARCHIVE, HIDDEN, READ_ONLY, TELLING, put, set_attributes
+from orchestrator.files.smb.putting import ARCHIVE, HIDDEN, READ_ONLY, TELLING, Put, put, set_attributes
 from orchestrator.files.smb.share import Live
 from orchestrator.files.translate import Side, Translating
-
-Put = tuple[frozenset[Property], frozenset[Property]]
 
 _AT_THE_END = READ_ONLY | HIDDEN
 """A file that is read-only can neither be renamed over another nor removed. And there are servers that hide whatever

@@ -17,10 +17,10 @@ from orchestrator.core.entries import NOTHING, Found, FoundKind
 from orchestrator.core.paths import fold
 from orchestrator.files.folders import link_in_path
 from orchestrator.files.smb.asking import chain, granted
-from orchestrator.files.smb.facts import ask_tag, is_folder, kept_time, leads_away
+from orchestrator.files.smb.facts import ask_tag, kept_time, leads_away
 from orchestrator.files.smb.folders import Listed
-from orchestrator.files.smb.listing import Child, nanoseconds
-from orchestrator.files.smb.packets import close, create, created
+from orchestrator.files.smb.listing import Child, is_folder, nanoseconds
+from orchestrator.files.smb.packets import FOLDER_ONLY, FOR_BACKUP, ITSELF, close, create, created
 from orchestrator.files.smb.share import Live, Share, join
 from orchestrator.files.smb.status import StatusError
 
@@ -36,7 +36,6 @@ LISTED_AT_MOST = 10_000
 
 _MADE = 2
 _OPEN, _OPEN_OR_MAKE = 1, 3
-_FOLDER_ONLY, _ITSELF, _FOR_BACKUP = 0x1, 0x200000, 0x4000
 _HOLD, _LOOK = 0x00100081, 0x00100080  # list, attributes, synchronize
 _READ_AND_WRITE = 0x3
 
@@ -171,7 +170,7 @@ class Holding:
 
 def look(live: Live, path: str) -> Found:
     """What stands at a path below a share; a link is OTHER, and not followed. OSError, but for what is not there."""
-    first, tag, _ = chain(live, create(path, _LOOK, _ITSELF | _FOR_BACKUP), ask_tag(), close())
+    first, tag, _ = chain(live, create(path, _LOOK, ITSELF | FOR_BACKUP), ask_tag(), close())
     try:
         opened = created(granted(first, path).message)
     except StatusError as error:
@@ -214,7 +213,7 @@ def _enter(share: Share, path: str, *, make: bool, itself: bool = True) -> HeldF
 
 
 def _opened(share: Share, live: Live, path: str, make: bool, itself: bool) -> HeldFolder:
-    options = _FOLDER_ONLY | _FOR_BACKUP | (_ITSELF if itself else 0)
+    options = FOLDER_ONLY | FOR_BACKUP | (ITSELF if itself else 0)
     disposition = _OPEN_OR_MAKE if make else _OPEN
     first, tag = chain(live, create(path, _HOLD, options, disposition, _READ_AND_WRITE), ask_tag())
     opened = created(granted(first, path).message)

@@ -45,7 +45,8 @@ _LONGEST = 0xFFFF
 SHARE_ALL = 0x7
 OPEN = 1
 _IMPERSONATE = 2
-_FOR_BACKUP, _FILE_ONLY, _FOLDER_ONLY, _SEQUENTIAL, _REPARSE_POINT = 0x4000, 0x40, 0x1, 0x4, 0x200000
+FOR_BACKUP, FILE_ONLY, FOLDER_ONLY, ITSELF, REMOVE_ON_CLOSE, _SEQUENTIAL = 0x4000, 0x40, 0x1, 0x200000, 0x1000, 0x4
+"""Options of an opening: what it is, with the rights of a backup; of a link `ITSELF`, and not what it leads to."""
 _ID_BOTH_DIRECTORY = 37
 
 
@@ -95,18 +96,18 @@ def open_file(name: str, more: int = 0) -> Request:
 
     Here as everywhere with the intent of a backup: an account that holds the privilege reads what it has no right to.
     """
-    return create(name, _READ_FILE | more, _FILE_ONLY | _FOR_BACKUP | _SEQUENTIAL)
+    return create(name, _READ_FILE | more, FILE_ONLY | FOR_BACKUP | _SEQUENTIAL)
 
 
 def open_folder(name: str) -> Request:
     """Open a folder to list it; the empty name is the share's own."""
-    return create(name, _LIST_FOLDER, _FOLDER_ONLY | _FOR_BACKUP)
+    return create(name, _LIST_FOLDER, FOLDER_ONLY | FOR_BACKUP)
 
 
 def open_any(name: str, more: int = 0, *, itself: bool = False) -> Request:
     """Open whatever is there, to look at its attributes, with the rights `more` besides; of a link `itself`, or what
     it leads to."""
-    return create(name, 0x00100080 | more, _FOR_BACKUP | (_REPARSE_POINT if itself else 0))
+    return create(name, 0x00100080 | more, FOR_BACKUP | (ITSELF if itself else 0))
 
 
 def create(name: str, access: int, options: int, disposition: int = OPEN, sharing: int = SHARE_ALL) -> Request:

@@ -24,6 +24,10 @@ from orchestrator.files.smb.facts import (
 )
 from orchestrator.files.smb.holding import HeldFolder, look
 from orchestrator.files.smb.packets import (
+    FILE_ONLY,
+    FOR_BACKUP,
+    ITSELF,
+    REMOVE_ON_CLOSE,
     SHARE_ALL,
     WRITE_FIXED,
     Command,
@@ -41,7 +45,6 @@ from orchestrator.files.smb.reading import PIECE, PIECES
 from orchestrator.files.smb.share import Live
 from orchestrator.files.smb.status import ACCESS_DENIED, NAME_TAKEN, OK, SHARING_VIOLATION, StatusError
 
-_FILE_ONLY, _ITSELF, _FOR_BACKUP, _REMOVE_ON_CLOSE = 0x40, 0x200000, 0x4000, 0x1000
 _FILL_AND_RENAME = 0x00110183  # read and write data and attributes, delete (which renames), synchronize
 _REMOVE, _CHANGE, _LOOK = 0x00110080, 0x00100180, 0x00100080
 _OPEN, _MAKE = 1, 2
@@ -79,7 +82,7 @@ class Partial:
 
     @classmethod
     def _open(cls, folder: HeldFolder, name: str, live: Live, how: int, more: tuple[Request, ...]) -> "Partial":
-        path, options = folder.at(name), _FILE_ONLY | _ITSELF | _FOR_BACKUP
+        path, options = folder.at(name), FILE_ONLY | ITSELF | FOR_BACKUP
         answers = chain(live, create(path, _FILL_AND_RENAME, options, how, _ALONE), *more, ask_facts())
         handle = created(granted(answers[0], path).message).handle
         try:
@@ -237,13 +240,13 @@ class Partial:
 
 def remove_at(live: Live, path: str) -> None:
     """Remove a file below a share; a link is removed itself. OSError."""
-    options = _FILE_ONLY | _ITSELF | _FOR_BACKUP | _REMOVE_ON_CLOSE
+    options = FILE_ONLY | ITSELF | FOR_BACKUP | REMOVE_ON_CLOSE
     granted(asked(live, create(path, _REMOVE, options, _OPEN, SHARE_ALL), close()), path)
 
 
 def facts_at(live: Live, path: str) -> Facts | None:
     """What the server tells of the file at a path below a share; None when there is none."""
-    first, told, _ = chain(live, create(path, _LOOK, _ITSELF | _FOR_BACKUP), ask_facts(), close())
+    first, told, _ = chain(live, create(path, _LOOK, ITSELF | FOR_BACKUP), ask_facts(), close())
     try:
         granted(first, path)
     except StatusError as error:
@@ -255,7 +258,7 @@ def facts_at(live: Live, path: str) -> Facts | None:
 
 def make_writable(live: Live, path: str, *, writable: bool) -> bool:
     """Take the read-only attribute off a file, or put it back; whether the server has changed it. ConnectionLost."""
-    first = asked(live, create(path, _CHANGE, _FILE_ONLY | _ITSELF | _FOR_BACKUP))
+    first = asked(live, create(path, _CHANGE, FILE_ONLY | ITSELF | FOR_BACKUP))
     if first.status != OK:
         return False
     opened = created(first.message)
@@ -282,5 +285,5 @@ def _not_renamed(live: Live, path: str, status: int) -> OSError:
 
 def _is_held(live: Live, path: str) -> bool:
     """Whether another program has a file open and does not let it be replaced. Not every server asks that itself."""
-    opening = create(path, _REMOVE, _FILE_ONLY | _ITSELF | _FOR_BACKUP)
+    opening = create(path, _REMOVE, FILE_ONLY | ITSELF | FOR_BACKUP)
     return asked(live, opening, close()).status == SHARING_VIOLATION

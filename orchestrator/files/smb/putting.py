@@ -15,8 +15,7 @@ from orchestrator.files.copying import own_buffer
 from orchestrator.files.readers import Reader, StreamReader
 from orchestrator.files.smb.asking import chain, granted
 from orchestrator.files.smb.connection import ConnectionLost
-from orchestrator.files.smb.facts import set_end
-from orchestrator.files.smb.listing import EPOCH
+from orchestrator.files.smb.facts import set_end, to_filetime
 from orchestrator.files.smb.packets import (
     BadAnswer,
     close,
@@ -275,6 +274,4 @@ def _to_set(descriptor: bytes) -> bytes:
 
 
 def _filetime(time_ns: int | None) -> int:
-    """Nanoseconds since 1970 as a FILETIME, rounded down; 0 for none, and never less than 1 otherwise: less would mean
-    something else."""
-    return 0 if time_ns is None else max(1, min((1 << 63) - 1, time_ns // 100 + EPOCH))
+    return 0 if time_ns is None else to_filetime(time_ns)

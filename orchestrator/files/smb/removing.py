@@ -9,7 +9,7 @@ from orchestrator.files.smb.asking import asked, granted, settled
 from orchestrator.files.smb.folders import listed
 from orchestrator.files.smb.holding import look
 from orchestrator.files.smb.listing import Child
-from orchestrator.files.smb.packets import Request, close, create
+from orchestrator.files.smb.packets import FOR_BACKUP, ITSELF, REMOVE_ON_CLOSE, Request, close, create
 from orchestrator.files.smb.partial import make_writable
 from orchestrator.files.smb.share import Live, Share, join
 from orchestrator.files.smb.status import CANNOT_DELETE
@@ -17,7 +17,6 @@ from orchestrator.files.walk import Beat
 
 AT_ONCE = 64
 
-_ITSELF, _FOR_BACKUP, _REMOVE_ON_CLOSE = 0x200000, 0x4000, 0x1000
 _REMOVE = 0x00110080
 
 
@@ -69,4 +68,4 @@ def _remove(live: Live, folder: str, children: Sequence[Child]) -> None:
 
 
 def _removing(path: str) -> Request:
-    return create(path, _REMOVE, _ITSELF | _FOR_BACKUP | _REMOVE_ON_CLOSE)
+    return create(path, _REMOVE, ITSELF | FOR_BACKUP | REMOVE_ON_CLOSE)

@@ -31,6 +31,7 @@ from orchestrator.files.smb.connection import ConnectionLost, broken_off
 from orchestrator.files.smb.facts import set_times
 from orchestrator.files.smb.fitting import SmbFitter
 from orchestrator.files.smb.holding import HeldFolder, file_found, look
+from orchestrator.files.smb.packets import FILE_ONLY, FOLDER_ONLY, ITSELF
 from orchestrator.files.smb.partial import remove_at
 from orchestrator.files.smb.reading import PiecesReader
 from orchestrator.files.smb.removing import remove_tree
@@ -39,7 +40,7 @@ from orchestrator.files.smb.shared import Shared, Unflushed, key_of
 from orchestrator.files.smb.shares import Shares
 from orchestrator.files.smb.staging import SmbStaging
 from orchestrator.files.smb.verifying import verify_file
-from orchestrator.files.smb.volume import FILE_ONLY, FOLDER_ONLY, ITSELF, asked_at, flush_all, folds_case, room_at
+from orchestrator.files.smb.volume import asked_at, flush_all, folds_case, room_at
 from orchestrator.files.staging import partial_name
 from orchestrator.files.translate import Side, Translating, file_error
 from orchestrator.files.walk import Beat, unheard

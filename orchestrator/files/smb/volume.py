@@ -9,10 +9,20 @@ from orchestrator.files.probing import PARTIAL_SUFFIX
 from orchestrator.files.smb.asking import asked, chain, granted, settled
 from orchestrator.files.smb.facts import ask_room, room
 from orchestrator.files.smb.holding import look
-from orchestrator.files.smb.packets import Request, close, create, created, flush
+from orchestrator.files.smb.packets import (
+    FILE_ONLY,
+    FOLDER_ONLY,
+    FOR_BACKUP,
+    ITSELF,
+    REMOVE_ON_CLOSE,
+    Request,
+    close,
+    create,
+    created,
+    flush,
+)
 from orchestrator.files.smb.share import Live, Share, join
 
-FILE_ONLY, FOLDER_ONLY, ITSELF, FOR_BACKUP, _REMOVE_ON_CLOSE = 0x40, 0x1, 0x200000, 0x4000, 0x1000
 _LOOK, _WRITE, _PROBE = 0x00100080, 0x00100002, 0x00110080
 _MAKE = 2
 
@@ -33,7 +43,7 @@ def room_at(live: Live, path: str) -> int:
 def folds_case(live: Live, folder: str) -> bool:
     """Whether a folder takes names that differ only in letter case for one. OSError when that cannot be tried."""
     name = f".case-{os.urandom(8).hex()}{PARTIAL_SUFFIX}"
-    options = FILE_ONLY | ITSELF | _REMOVE_ON_CLOSE
+    options = FILE_ONLY | ITSELF | REMOVE_ON_CLOSE
     handle = created(granted(asked(live, create(join(folder, name), _PROBE, options, _MAKE)), name).message).handle
     try:
         return look(live, join(folder, name.upper())).kind is not FoundKind.NOTHING
