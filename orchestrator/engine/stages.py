@@ -139,12 +139,13 @@ class Stages:
 
     async def _walk(self, walk: Walk, send: MemoryObjectSendStream[Batch], stage: "_Stage", count: "_Count") -> None:
         drawing = Drawing(walk, Unchanged(self._rooms.target, stage.course.group.id))
-        while not self._stop.draining and not drawing.over:
+        given_up = False
+        while not (self._stop.draining or drawing.over or given_up):
             try:
                 drawn = await self._calls.run(walk.volume.folder.root, drawing.next, self._walking)
             except TimeoutError as error:
                 stage.course.unfinished.append(walk.unfinished(str(error.strerror)))
-                return
+                drawn, given_up = drawing.so_far(), True
             for batch in drawn.found:
                 count.add(batch)
                 for work in batch.works:

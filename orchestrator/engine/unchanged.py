@@ -99,18 +99,29 @@ class Drawing:
     def __init__(self, walk: Walk, unchanged: Unchanged) -> None:
         self._walk = walk
         self._unchanged = unchanged
+        self._drawn: list[tuple[Batch, Batch]] = []
+        """Each batch as it was found, and as it is settled."""
         self.over = False
 
     def next(self, beat: Beat) -> Drawn:
         """The next batch with work, and all that was found before it. Blocks; raises what `Walk.next_batch` does."""
-        drawn = Drawn()
-        while drawn.left is None and len(drawn.found) < TOGETHER:
+        drawn = self._drawn = []
+        while len(drawn) < TOGETHER:
             batch = self._walk.next_batch(beat)
             if batch is None:
                 self.over = True
                 break
-            drawn.found.append(batch)
             settled = self._unchanged.settled(batch)
+            drawn.append((batch, settled))
+            if settled.works:
+                break
+        return self.so_far()
+
+    def so_far(self) -> Drawn:
+        """What `next` has drawn, also while it hangs in a thread that is given up."""
+        drawn = Drawn()
+        for batch, settled in tuple(self._drawn):
+            drawn.found.append(batch)
             if settled.works:
                 drawn.left = settled
             else:

@@ -10,9 +10,10 @@ from unittest import mock
 import anyio
 import pytest
 
-from orchestrator.core.entries import Entry
+from orchestrator.core.entries import Entry, EntryKind
 from orchestrator.core.errors import ShareUnreadable, StateError
 from orchestrator.core.events import MountDeleted, Notice
+from orchestrator.engine import walking
 from orchestrator.journal.outcomes import Outcomes
 from orchestrator.simulator import Estate
 from tests.chaos.test_bad_neighbours import Wrapped
@@ -136,6 +137,36 @@ async def test_what_was_found_before_a_walk_got_stuck_is_restored(estate: Estate
         assert [(one.guest_path, one.reason) for one in report.problems] == [("C:\\Shares", "stalled")]
         assert (home.target / "fs01/C/Shares/big.bin").exists()
         assert not (home.target / "fs01/C/Shares/read only.txt").exists()
+
+
+async def test_what_was_found_to_be_there_already_before_a_walk_got_stuck_is_told(
+    estate: Estate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walking, "BATCH_FILES", 1)
+    let_go, heard = threading.Event(), set[tuple[str, str]]()
+
+    def scan(room: Any, start: Any, enters: Any, beat: Any) -> Any:
+        for entries in room.scan(start, enters, beat):
+            for entry in entries:
+                if entry.kind is EntryKind.FILE and of_fs01(start):
+                    if "Volume2" in start.root and sum("Volume2" in root for root, _ in heard) == 2:
+                        let_go.wait(15)
+                    heard.add((start.root, entry.relative))
+                yield [entry]
+
+    def wrap(name: str, room: Any) -> Any:
+        return Wrapped(room, scan=lambda *words: scan(room, *words)) if name == "source" else room
+
+    async with house(estate, tmp_path, limits=STALL) as home:
+        await live(home)
+        try:
+            report = report_of(await live(home, wrap=wrap))
+            told = len(heard)
+        finally:
+            let_go.set()
+        assert [(one.guest_path, one.reason) for one in report.problems] == [("C:\\Shares", "stalled")]
+        (group,) = (one for one in report.groups if one.vm == "fs01")
+        assert (group.totals.skipped, group.totals.restored) == (told, 0)
 
 
 async def test_a_share_that_is_slow_but_gets_on_is_never_given_up(estate: Estate, tmp_path: Path) -> None:
