@@ -5,42 +5,37 @@ tried: it is refused.
 """
 
 import dataclasses
-import errno
-import os
-import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
 
 from orchestrator.core.entries import NOTHING, Entry, EntryKind, Found, FoundKind, Placed
 from orchestrator.core.errors import DrillLeft, FileError
-from orchestrator.core.fidelity import BASIC, NO_PROPERTIES, Fidelity, Properties, Property, Wishes
-from orchestrator.core.paths import PathRefused, SourcePath, TargetPath, check_windows_name, lies_below
+from orchestrator.core.fidelity import BASIC, NO_PROPERTIES, Properties, Wishes
+from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.core.reasons import Reason
-from orchestrator.core.sidecar import Left
 from orchestrator.files.checksums import Algorithm
 from orchestrator.files.continuing import BLOCK, FROM_SIZE
 from orchestrator.files.copying import taken
-from orchestrator.files.fitting import Fitter, unchecked
-from orchestrator.files.folders import link_in_path
-from orchestrator.files.putting_back import PUT_BACK, refuse_changed
-from orchestrator.files.readers import Opening, OpeningStream, StreamReader, no_stream, open_local
+from orchestrator.files.fitting import Fitter
+from orchestrator.files.readers import Opening, OpeningStream, no_stream, open_local
 from orchestrator.files.sidecar import Sidecar
 from orchestrator.files.smb.comparing import same_bytes
 from orchestrator.files.smb.connection import ConnectionLost, broken_off
 from orchestrator.files.smb.facts import set_times
 from orchestrator.files.smb.fitting import SmbFitter
-from orchestrator.files.smb.holding import HeldFolder, file_found, look
+from orchestrator.files.smb.holding import HeldFolder, file_found
 from orchestrator.files.smb.packets import FILE_ONLY, FOLDER_ONLY, ITSELF
 from orchestrator.files.smb.partial import remove_at
+from orchestrator.files.smb.places import split
 from orchestrator.files.smb.reading import PiecesReader
 from orchestrator.files.smb.removing import remove_tree
-from orchestrator.files.smb.share import Reaching, Share, Unc, join
+from orchestrator.files.smb.share import Reaching, Unc, join
 from orchestrator.files.smb.shared import Shared, Unflushed, key_of
 from orchestrator.files.smb.shares import Shares
 from orchestrator.files.smb.staging import SmbStaging
 from orchestrator.files.smb.verifying import verify_file
 from orchestrator.files.smb.volume import asked_at, flush_all, folds_case, room_at
+from orchestrator.files.smb.wardrobe import SmbWardrobe
 from orchestrator.files.staging import partial_name
 from orchestrator.files.translate import Side, Translating, file_error
 from orchestrator.files.walk import Beat, unheard
@@ -50,7 +45,7 @@ FLUSHED_AT_ONCE = 64
 """Files that are under way to the server's disk at once."""
 
 
-class SmbTarget:
+class SmbTarget(SmbWardrobe):
     """Writes below the UNC folders `allow`. Every method may be called in many threads at once.
 
     `reach` says how the share of a server is reached. The files that were written since the last `flush` are
@@ -110,7 +105,7 @@ class SmbTarget:
                 if not path.relative:
                     self._folder(path.root, "", make=False)
                     return Found(FoundKind.FOLDER)
-                above, name = _split(path)
+                above, name = split(path)
                 return self._folder(path.root, above, make=False).look(name)
             except FileNotFoundError:
                 return NOTHING
@@ -127,7 +122,7 @@ class SmbTarget:
         """Copy one file as `LocalTarget.place` does. The rights of a copy are those that its folder hands down, or with
         FULL those of the backup."""
         with Translating(Side.TARGET, entry.relative):
-            above, name = _split(target)
+            above, name = split(target)
             self._split_root(target.root)
         if not self._common.claim(target):
             raise file_error(taken(target.relative), Side.TARGET, entry.relative)
@@ -202,56 +197,6 @@ class SmbTarget:
                 lambda live: asked_at(live, folder.path, _CHANGE, FOLDER_ONLY | ITSELF, set_times(entry.mtime_ns))
             )
 
-    def dress(self, source: SourcePath, entry: Entry, target: TargetPath, has: Properties, wishes: Wishes) -> Fidelity:
-        """Put on a file or folder that is there what `wishes` want of what it `has`; its content stays as it is."""
-        put_on = self._dressed(entry, target, has, wishes, self._fitter.streams_of(source, entry))
-        return self._fitter.settle(source, entry, target, has, put_on, wishes)
-
-    def link(
-        self, source: SourcePath, entry: Entry, target: TargetPath, has: Properties, replace: bool, wishes: Wishes
-    ) -> Placed:
-        """No link is made on a share: its text is left over for the sidecar."""
-        put_on = frozenset[Property](), frozenset({Property.LINK})
-        return Placed(0, "", self._fitter.settle(source, entry, target, has, put_on, wishes))
-
-    def link_text(self, target: TargetPath) -> str | None:
-        """None: what a link on a share says is not read."""
-
-    def name_again(self, first: TargetPath, target: TargetPath, replace: bool) -> None:
-        """FileError: no file of a share is given a second name."""
-        what = "files on a share are not given further names"
-        raise FileError(reason=Reason.WRITE_ERROR, guest_path=target.relative, what=what)
-
-    def one_file(self, first: TargetPath, target: TargetPath) -> bool:
-        """Whether two names are those of one file; on a share none is given two."""
-        return False
-
-    def put_back(
-        self, left: Left, target: TargetPath, streams: StreamReader, *, dry: bool = False
-    ) -> frozenset[Property]:
-        """Put on what waited in a sidecar, as `LocalTarget.put_back`; its streams too."""
-        entry = Entry(target.relative, left.kind, left.size, left.mtime_ns)
-        if left.kind is EntryKind.LINK:
-            return frozenset({Property.LINK})
-        with Translating(Side.TARGET, target.relative):
-            found = self._stands_now(target)
-        refuse_changed(left.kind, entry, found, target.relative)
-        if dry:
-            return frozenset()
-        return self._dressed(entry, target, left.properties, PUT_BACK, streams)[1]
-
-    def _dressed(
-        self, entry: Entry, target: TargetPath, has: Properties, wishes: Wishes, streams: StreamReader
-    ) -> tuple[frozenset[Property], frozenset[Property]]:
-        with Translating(Side.TARGET, target.relative):
-            if entry.kind is EntryKind.FOLDER:
-                folder = self._folder(target.root, target.relative, make=False)
-                path = folder.path
-            else:
-                folder, _, name = self._standing(target)
-                path = folder.at(name)
-            return folder.share.again(lambda live: self._fitter.put(live, path, has, wishes, streams, unchecked))
-
     def free_space(self, root: str) -> int:
         """Bytes free for this account where `root` is or will be; FileError when that cannot be told."""
         with Translating(Side.TARGET, root):
@@ -301,101 +246,17 @@ class SmbTarget:
             cause = error.strerror if isinstance(error, OSError) else None
             raise DrillLeft(folder=folder, cause=cause or error) from error
 
-    def _stands_now(self, target: TargetPath) -> Found:
-        """What the server itself says of a path, whatever is remembered of it. OSError."""
-        above, _, name = target.relative.rpartition("/")
-        try:
-            folder = self._folder(target.root, above, make=False)
-        except FileNotFoundError:
-            return NOTHING
-        return folder.share.again(lambda live: look(live, folder.at(name)))
-
-    def _standing(self, target: TargetPath) -> tuple[HeldFolder, Found, str]:
-        """(its folder, what the server tells of it now, its name) of a file that stands at `target`. OSError."""
-        above, name = _split(target)
-        folder = self._folder(target.root, above, make=False)
-        found = self._stands_now(target)
-        if found.kind is FoundKind.NOTHING:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
-        if found.kind is FoundKind.OTHER:
-            raise link_in_path(name)
-        if found.kind is FoundKind.FOLDER:
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
-        return folder, found, name
-
     def _forget_names(self, root: str, above: str) -> None:
         with suppress(OSError, FileError):
             self._folder(root, above, make=False).forget()
 
     def _remove_partial(self, target: TargetPath) -> None:
         with suppress(OSError, FileError):
-            above, name = _split(target)
+            above, name = split(target)
             folder = self._folder(target.root, above, make=False)
             folder.share.again(lambda live: remove_at(live, folder.at(partial_name(name))))
-
-    def _folder(self, root: str, relative: str, *, make: bool) -> HeldFolder:
-        share, allowed, names = self._split_root(root)
-        below = tuple(_checked(name) for name in relative.split("/")) if relative else ()
-        return self._common.holding.folder(share, allowed, (*names, *below), make=make)
-
-    def _nearest(self, share: Share, allowed: str, names: tuple[str, ...]) -> str:
-        """The nearest existing folder to a destination, as a path below the share; no link below `allowed` is
-        followed."""
-        for count in range(len(names), -1, -1):
-            with suppress(FileNotFoundError):
-                return self._common.holding.folder(share, allowed, names[:count], make=False).path
-        above = allowed.split("\\")
-        while above:
-            above.pop()
-            path = join(*above)
-            if share.again(partial(look, path=path)).kind is not FoundKind.NOTHING:
-                return path
-        return ""
-
-    def _split_root(self, root: str) -> tuple[Share, str, tuple[str, ...]]:
-        """(the share, the longest allowed folder that holds `root` as a path below it, the names from there)."""
-        split = self._common.splits.get(root)
-        if split is None:
-            split = self._common.splits[root] = _split_allowed(root, self._allow)
-        unc, count = split
-        share, path = self._shares.at(unc)
-        names = path.split("\\") if path else []
-        # Below a DFS link in `root` there are fewer names than below the allowed folder.
-        first = max(0, len(names) - count)
-        return share, join(*names[:first]), tuple(names[first:])
 
 
 def _no_more() -> Properties:
     """Nothing is asked of a copy beside its bytes."""
     return NO_PROPERTIES
-
-
-def _names(path: str) -> list[str]:
-    return [name for name in re.split(r"[\\/]", path) if name not in ("", ".")]
-
-
-def _split_allowed(root: str, allow: Sequence[str]) -> tuple[str, int]:
-    """(`root` as a plain UNC path, how many of its names are below the longest allowed folder that holds it).
-    FileError when none does, or a name is none that a share can hold."""
-    for allowed in sorted(allow, key=len, reverse=True):
-        if lies_below(root, [allowed]):
-            names = _names(root)
-            below = names[len(_names(allowed)) :]
-            return "\\\\" + join(*names), len(tuple(map(_checked, below)))
-    what = f"it is below none of targets.allow ({', '.join(allow)})"
-    raise FileError(reason=Reason.OUTSIDE_TARGET, guest_path=root, what=what)
-
-
-def _split(path: TargetPath) -> tuple[str, str]:
-    """(the folder below the root, the name in it)."""
-    above, _, name = path.relative.rpartition("/")
-    return above, _checked(name)
-
-
-def _checked(name: str) -> str:
-    """`name`, if it is one that a share can hold and that stays in its folder."""
-    try:
-        check_windows_name(name)
-    except PathRefused as error:
-        raise FileError(reason=error.reason, guest_path=name, what=str(error)) from error
-    return name
