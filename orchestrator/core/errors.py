@@ -182,6 +182,12 @@ class Forbidden(EmError):
     blast = Blast.MOUNT
 
 
+class AgentsHidden(Forbidden):
+    """Enterprise Manager denies the query for restore points of agents: {cause}. A File Restore Operator may mount
+    them, but neither list nor query them: give the account the role Portal User as well, or name one restore point of
+    the agent by its id (restore_point, with source = "agent")."""
+
+
 class NotFound(EmError):
     """Enterprise Manager does not have it any more ({what}): {cause}."""
 

@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from orchestrator.config import EnterpriseManagerSettings
-from orchestrator.core.catalog import FlrState, Question, RestorePoint
-from orchestrator.core.errors import Forbidden, SessionEnded
+from orchestrator.core.catalog import FlrState, PointKind, Question, RestorePoint
+from orchestrator.core.errors import AgentsHidden, Forbidden, SessionEnded
 from orchestrator.enterprise_manager.masking import Mask
 from orchestrator.enterprise_manager.mounts import MountCalls
 from orchestrator.enterprise_manager.pacing import Pacer
@@ -127,8 +127,25 @@ class Client(MountCalls):
         """
         first = requests.question(self._query_path(), question, self._page_size)
         kind = points.kind_of(question)
-        found = await self._every_page(first, lambda root: points.points(root, self._base, kind))
+        try:
+            found = await self._every_page(first, lambda root: points.points(root, self._base, kind))
+        except Forbidden as error:
+            if kind is not PointKind.AGENT:
+                raise
+            if question.uid is None:
+                raise AgentsHidden(what=error.facts["what"], cause=error.facts["cause"]) from error
+            found = await self._one_point(question.uid, kind)
         return points.on_server(points.distinct(found), question.backup_server)
+
+    async def _one_point(self, uid: str, kind: PointKind) -> list[RestorePoint]:
+        """The restore point of that id, read without a query; none when EM does not have it."""
+        request = requests.one_point(uid, kind)
+        reply = await self._renewing(request)
+        if reply.status == 404:
+            return []
+        if error := refusal(reply, request, self._mask):
+            raise error
+        return [read(lambda root: points.point(root, self._base, kind), reply, request, self._mask)]
 
     async def restore_state(self, point: RestorePoint, since: datetime) -> FlrState:
         """WORKING while any file-level restore of that machine begun at or after `since` is not `Stopped`."""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from orchestrator.simulator.desk import Mount, Task
 from orchestrator.simulator.estate import Machine, Point, guid
-from orchestrator.simulator.kinds import kind_named
+from orchestrator.simulator.kinds import REPLICA, VM, kind_named
 from orchestrator.simulator.pen import Link, Node, Pen
 from orchestrator.simulator.sessions import Session
 
@@ -63,10 +63,12 @@ def session(pen: Pen, one: Session) -> Node:
         links.append(Link("Down", pen.href("backupServers"), "BackupServerReferenceList"))
     links += [
         Link("Down", pen.href("vmRestorePoints"), "VmRestorePointReferenceList"),
+        Link("Down", pen.href("vmReplicaPoints"), "VmReplicaPointReferenceList"),
         Link("Down", pen.href("restoreSessions"), "RestoreSessionReferenceList"),
         Link("Down", pen.href("tasks"), "TaskList"),
         Link("Down", pen.href("querySvc"), "QueryService"),
         Link("Down", pen.href("vmRestorePoints", query="?format=Entity"), "VmRestorePointList"),
+        Link("Down", pen.href("agents"), "AgentsService"),
         Link("Delete", href),
     ]
     said = pen.leaf("UserName", one.user), pen.leaf("SessionId", one.id)
@@ -78,14 +80,20 @@ def task(pen: Pen, one: Task) -> Node:
     href = pen.href("tasks", one.id)
     links = [Link("Delete", href, "Task")]
     if one.related and one.state == "Finished" and pen.settings.task_related:
-        mount = one.related
-        name = f"{mount.point.uid}@{mount.number}"
-        links.append(Link("Related", mount_href(pen, mount), kind_named(mount.machine.kind).mount, name))
+        links.append(_related(pen, one.related))
     parts = [pen.leaf("TaskId", one.id), pen.leaf("State", one.state), pen.leaf("Operation", one.operation)]
     if one.success is not None:
         result = {"Success": "true" if one.success else "false"}
         parts.append(pen.node("Result", result, pen.leaf("Message", one.message)))
     return pen.entity("Task", href, pen.links(*links), *parts)
+
+
+def _related(pen: Pen, mount: Mount) -> Link:
+    """From a task to its mount. The sample for replicas leads below the points of VMs (em-api 5)."""
+    kind, href = kind_named(mount.machine.kind), mount_href(pen, mount)
+    if kind is REPLICA and pen.settings.replica_related == "vm":
+        kind, href = VM, pen.href(*VM.path, mount.point.uid, "mounts", str(mount.number))
+    return Link("Related", href, kind.mount, f"{mount.point.uid}@{mount.number}")
 
 
 def point_href(pen: Pen, machine: Machine, point: Point, *more: str, query: str = "") -> str:
@@ -94,11 +102,12 @@ def point_href(pen: Pen, machine: Machine, point: Point, *more: str, query: str 
 
 
 def point_entity(pen: Pen, machine: Machine, point: Point) -> Node:
-    """A restore point with its links in the documented order: the dangerous one stands first (em-api 7)."""
+    """A restore point with its links in the documented order: the dangerous one stands first (em-api 7, 9)."""
     kind = kind_named(machine.kind)
     mounts = point_href(pen, machine, point, "mounts")
+    dangerous = Link(kind.dangerous, point_href(pen, machine, point, query=f"?action={kind.dangerous.lower()}"))
     links = [
-        Link(kind.dangerous, point_href(pen, machine, point, query=f"?action={kind.dangerous.lower()}")),
+        *([dangerous] if kind.dangerous else []),
         *_ups(pen, machine, point),
         Link(
             "Alternate",
@@ -107,7 +116,7 @@ def point_entity(pen: Pen, machine: Machine, point: Point) -> Node:
             point_name(machine, point),
         ),
         Link("Down", mounts, f"{kind.mount}List"),
-        Link("Create", mounts, kind.mount),
+        *([Link("Create", mounts, kind.mount)] if kind.name != "agent" or pen.settings.agent_create else []),
     ]
     number = int(uuid.UUID(guid(machine.name))) % 9000
     hierarchy = f"urn:VMware:Vm:{guid('hierarchy', machine.backup_server)}.vm-{number}"
@@ -116,12 +125,12 @@ def point_entity(pen: Pen, machine: Machine, point: Point) -> Node:
         point_href(pen, machine, point, query="?format=Entity"),
         pen.links(*links),
         pen.leaf("CreationTimeUTC", utc(point.created)),
-        pen.leaf("VmName", machine.name),
+        *([pen.leaf("VmName", machine.name)] if kind is VM else []),
         pen.leaf("Algorithm", "Full" if point_type(machine, point) == "Full" else "Incremental"),
         pen.leaf("PointType", point_type(machine, point)),
-        pen.leaf("HierarchyObjRef", hierarchy),
+        *([pen.leaf("HierarchyObjRef", hierarchy)] if kind is VM else []),
         Name=point_name(machine, point),
-        VmDisplayName=machine.name if pen.settings.display_name else None,
+        VmDisplayName=machine.name if pen.settings.display_name and kind.name != "agent" else None,
         UID=f"urn:veeam:{kind.entity}:{point.uid}",
     )
 
@@ -150,6 +159,11 @@ def _ups(pen: Pen, machine: Machine, point: Point) -> Iterable[Link]:
     shown = f"{point.created:%b %d %Y} {hour:>2}{point.created:%M%p}"
     file = f"Files D{point.created:%Y-%m-%dT%H%M%S}_{point.uid[:4].upper()}.vib"
     yield Link("Up", server, "BackupServerReference", machine.backup_server)
+    if machine.kind == "replica":
+        yield Link(
+            "Up", pen.href("replicas", guid("replica", machine.name)), "ReplicaReference", f"{machine.name}_replica"
+        )
+        return
     yield Link("Up", pen.href("restorePoints", guid("restore point", point.uid)), "RestorePointReference", shown)
     yield Link("Up", pen.href("backupFiles", guid("backup file", point.uid)), "BackupFileReference", file)
 
@@ -197,7 +211,8 @@ def restore_session(pen: Pen, one: Mount, state: str) -> Node:
         "BackupServerReference",
         one.machine.backup_server,
     )
-    related = Link("Related", point_href(pen, one.machine, one.point), "VmRestorePointReference")
+    entity = kind_named(one.machine.kind).entity
+    related = Link("Related", point_href(pen, one.machine, one.point), f"{entity}Reference")
     parts = [pen.leaf("JobType", "FileLevelRestore"), pen.leaf("CreationTimeUTC", utc(one.since))]
     if state == "Stopped" and one.ended:
         parts.append(pen.leaf("EndTimeUTC", utc(one.ended)))

@@ -10,6 +10,7 @@ from orchestrator.simulator.background import Background, stopped_within
 from orchestrator.simulator.desk import Mount, MountDesk, Task
 from orchestrator.simulator.estate import Estate, Machine, Point
 from orchestrator.simulator.faults import TaskAction
+from orchestrator.simulator.kinds import kind_named
 from orchestrator.simulator.pen import Node, Pen
 from orchestrator.simulator.refusals import Refusal
 from orchestrator.simulator.routes import Route
@@ -18,6 +19,7 @@ from orchestrator.simulator.settings import Settings
 
 WITHOUT_SESSION = ("entry", "logon")
 _ACCESS_DENIED = "Access denied"
+_BROWSING = ("browse", "browse_action")
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ class Enterprise:
         elif kind == "RestoreSession":
             hits = query.restore_hits(self.desk, self._settings.restore_session_lag)
         else:
-            hits = query.point_hits(self._estate, "vm")
+            hits = query.point_hits(self._estate, query.kind_of_points(kind))
         return Answer(200, query.result(self.pen, kind, hits, call.parameters))
 
     async def _tasks(self, call: Call) -> Answer:
@@ -147,6 +149,7 @@ class Enterprise:
         return Answer(204)
 
     async def _points(self, call: Call) -> Answer:
+        self._need(self._settings.may_see_servers or call.route.kind.name != "agent")
         hits = query.point_hits(self._estate, call.route.kind.name)
         entities = self._wants_entity(call)
         return Answer(200, query.entity_lists(self.pen, hits, call.route.kind.entity, entities=entities))
@@ -172,7 +175,9 @@ class Enterprise:
     async def _mount_post(self, call: Call) -> Answer:
         self._need(self._settings.may_mount)
         machine, point = self._find_point(call)
-        os_kind = strictness.os_kind_of(call.headers, call.body)
+        if machine.kind == "agent" and not self._settings.agent_create:
+            raise Refusal(403, _ACCESS_DENIED)
+        os_kind = strictness.os_kind_of(call.headers, call.body, kind_named(machine.kind)) or machine.os.capitalize()
         task = self.desk.start_mount(call.caller, machine, point, os_kind, call.order)
         return self._accepted(task)
 
@@ -241,7 +246,10 @@ class Enterprise:
 
     def _find_point(self, call: Call) -> tuple[Machine, Point]:
         found = self._estate.find(call.route.parts[0])
-        if found is None or found[0].kind != call.route.kind.name:
+        kinds = [call.route.kind.name]
+        if self._settings.replica_related == "vm" and call.route.name in ("mount_get", "mount_delete", *_BROWSING):
+            kinds.append("replica")
+        if found is None or found[0].kind not in kinds:
             raise Refusal(404, "The restore point was not found.")
         return found
 

@@ -10,6 +10,7 @@ from orchestrator.simulator import documents
 from orchestrator.simulator.desk import Mount, MountDesk
 from orchestrator.simulator.estate import Estate, Machine, Point, guid
 from orchestrator.simulator.filters import Field, Fields, Row, compile_filter, sort_key
+from orchestrator.simulator.kinds import KINDS, kind_named
 from orchestrator.simulator.paging import page_of, paging_info
 from orchestrator.simulator.pen import Node, Pen
 from orchestrator.simulator.refusals import Refusal
@@ -31,6 +32,32 @@ FIELDS: Mapping[str, Fields] = {
         "restorepointid": _UID,
         "restorepointname": _TEXT,
         "vmdisplayname": _TEXT,
+        **_SERVER,
+    },
+    "VmReplicaPoint": {
+        "uid": _UID,
+        "name": _TEXT,
+        "creationtime": _TIME,
+        "type": Field("enum", ("Full", "ReverseIncrement", "Increment", "Snapshot")),
+        "algorithm": Field("enum", (*_ALGORITHMS.order, "Snapshot")),
+        "replicauid": _UID,
+        "replicaname": _TEXT,
+        "vmdisplayname": _TEXT,
+        **_SERVER,
+    },
+    "AgentRestorePoint": {
+        "uid": _UID,
+        "name": _TEXT,
+        "creationtime": _TIME,
+        "computername": _TEXT,
+        "type": Field("enum", ("Full", "Increment")),
+        "algorithm": Field("enum", ("Full", "Incremental", "SyntheticFull")),
+        "restorepointid": _UID,
+        "restorepointname": _TEXT,
+        "backupuid": _UID,
+        "backupname": _TEXT,
+        "backupfileuid": _UID,
+        "backupfilename": _TEXT,
         **_SERVER,
     },
     "RestoreSession": {
@@ -80,7 +107,7 @@ def point_hit(machine: Machine, point: Point) -> Hit:
         "type": "Full" if full else "Increment",
         "algorithm": "Full" if full else "Incremental",
         "restorepointid": guid("restore point", point.uid),
-        "vmdisplayname": machine.name,
+        kind_named(machine.kind).named_by: machine.name,
         "backupserveruid": documents.server_uid(machine.backup_server),
         "backupservername": machine.backup_server,
     }
@@ -94,6 +121,11 @@ def point_hit(machine: Machine, point: Point) -> Hit:
 def point_hits(estate: Estate, kind: str) -> list[Hit]:
     """All points of a kind, machine by machine."""
     return [point_hit(m, p) for m in estate.machines if m.kind == kind for p in m.points]
+
+
+def kind_of_points(entity: str) -> str:
+    """The kind whose points a type of query asks for."""
+    return next(kind.name for kind in KINDS if kind.entity == entity)
 
 
 def restore_state(mount: Mount, lag: float) -> str | None:

@@ -32,6 +32,8 @@ class Settings:
     `display_name` (the VmDisplayName attribute of a point), `owner` (the Owner of a file), `empty_result`
     ("absent": no Entities element), `collection_404_when_empty`, `page_size_default` (queries without pageSize;
     0 = everything), `linux_root_href` ("double": `mounts/1//srv`, "single": `mounts/1/srv`; both are understood),
+    `agent_create` (whether agent points offer a mount), `replica_related` (the sample's link from the task of a replica
+    leads below `vmRestorePoints`; both ways are understood),
     `random_volume_ids` (roots without drive letters), `name_case_matters` (string filters),
     `restore_session_lag` (the collection job: how late EM learns what became of a file-level restore).
     """
@@ -65,6 +67,8 @@ class Settings:
     collection_404_when_empty: bool = False
     page_size_default: int = 100
     linux_root_href: Literal["double", "single"] = "double"
+    agent_create: bool = True
+    replica_related: Literal["replica", "vm"] = "replica"
     random_volume_ids: bool = False
     name_case_matters: bool = False
     restore_session_lag: float = 0.0

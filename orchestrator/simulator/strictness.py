@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from lxml import etree
 
+from orchestrator.simulator.kinds import VM, Kind
 from orchestrator.simulator.pen import NAMESPACE
 from orchestrator.simulator.refusals import HttpSysRefusal, Refusal
 
@@ -41,9 +42,18 @@ def token_of(headers: Mapping[str, str]) -> str | None:
     return headers.get(COOKIE)
 
 
-def os_kind_of(headers: Mapping[str, str], body: bytes) -> str:
-    """`OsKind` of a StartMountSpec; EM takes Windows if none is given. Raises Refusal 400."""
+def os_kind_of(headers: Mapping[str, str], body: bytes, kind: Kind = VM) -> str:
+    """`OsKind` of a StartMountSpec; EM takes Windows if none is given, and finds out by itself for an agent (empty).
+
+    Raises Refusal 400; a replica must have a body, an agent none.
+    """
+    if kind.spec == "none":
+        if body:
+            raise Refusal(400, f"No body is expected for a mount of a {kind.entity}.")
+        return ""
     if not body:
+        if kind.spec == "must":
+            raise Refusal(400, "Node [root] does not exist.")
         return "Windows"
     found = _from_json(body) if media_type(headers) == "application/json" else _from_xml(body)
     if found not in _OS_KINDS:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from orchestrator.config import EnterpriseManagerSettings
-from orchestrator.core.catalog import FlrState, GuestOs, Question, TaskPhase
-from orchestrator.core.errors import Forbidden, NotFound, OutcomeUnknown, SessionEnded
+from orchestrator.core.catalog import FlrState, GuestOs, PointKind, Question, TaskPhase
+from orchestrator.core.errors import AgentsHidden, Forbidden, NotFound, OutcomeUnknown, SessionEnded
 from orchestrator.enterprise_manager import Client, seal, ssl_context
 from orchestrator.simulator import Drop, EndSession, Estate, Fault, Garbage, Settings, Simulator, Status, serving
 
@@ -28,6 +28,8 @@ def estate(tmp_path):
     estate.add_machine("fs01", points=(TREE, TREE))
     estate.add_machine('odd "name"; (1) + Ü', points=(TREE,))
     estate.add_machine("fs01", backup_server="vbr02", points=(TREE,))
+    for name, kind in (("fs01", "replica"), ("fs01", "agent"), ("laptop", "agent")):
+        estate.add_machine(name, points=(TREE,), kind=kind)
     estate.add_machine("lin01", os="linux", points=({"/": {"etc/hosts": b"h", "root.txt": b"r"}},))
     return estate
 
@@ -123,6 +125,57 @@ async def test_a_mount_is_made_browsed_and_deleted(served, switches):
         await client.close()
         assert (simulator.open_mounts(), simulator.open_sessions()) == ([], [])
         assert not [entry for entry in simulator.log if entry.note]
+
+
+KINDS = {
+    PointKind.REPLICA: {},
+    PointKind.AGENT: {"roles": ("File Restore Operator", "Portal User")},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("switches", SWITCHES.values(), ids=SWITCHES)
+async def test_replicas_and_agents_are_found_mounted_browsed_and_deleted(served, kind, switches):
+    async with served(**switches, **KINDS[kind]) as (client, simulator):
+        point, href = await mounted(client, Question(vm="fs01", kind=kind))
+        assert (point.kind, point.vm, point.backup_server) == (kind, "fs01", "vbr01")
+        assert [one.uid for one in await client.find(Question(uid=point.uid))] == [point.uid]
+        assert await client.find(Question(vm="nobody", kind=kind)) == []
+        (root, _) = (await client.mount(href, 1)).roots
+        assert set(await client.listing(root, 1)) == {"Shares", "Empty", "boot.ini"}
+        assert await client.restore_state(point, datetime(2000, 1, 1, tzinfo=UTC)) is FlrState.WORKING
+        assert await client.delete(href, 1) is None
+        await client.close()
+        assert (simulator.open_mounts(), simulator.open_sessions()) == ([], [])
+        assert not [entry for entry in simulator.log if entry.note]
+
+
+async def test_a_link_from_the_task_of_a_replica_that_leads_below_the_points_of_vms_is_followed(served):
+    async with served(replica_related="vm") as (client, simulator):
+        generation = await client.open()
+        (point,) = await client.find(Question(kind=PointKind.REPLICA))
+        task = await finished(client, await client.request(point, None, generation), generation)
+        (href,) = task.mounts
+        assert href.startswith("/api/vmRestorePoints/")
+        assert [root.name for root in (await client.mount(href, 1)).roots] == ["C:", "D:"]
+        assert await client.delete(href, 1) is None
+        assert simulator.open_mounts() == []
+
+
+async def test_an_account_that_may_not_list_agents_mounts_one_by_its_id(served, estate):
+    (machine,) = (one for one in estate.machines if one.name == "laptop")
+    async with served() as (client, simulator):
+        await client.open()
+        with pytest.raises(AgentsHidden, match="Portal User as well, or name one restore point of the agent by its id"):
+            await client.find(Question(vm="laptop", kind=PointKind.AGENT))
+        uid = machine.points[0].uid
+        for asked in (Question(uid=uid, kind=PointKind.AGENT), Question(uid=f"urn:veeam:AgentRestorePoint:{uid}")):
+            (point,) = await client.find(asked)
+            assert point.vm == "laptop"
+        assert await client.find(Question(uid=uid.replace("-", "0"), kind=PointKind.AGENT)) == []
+        task = await finished(client, await client.request(point, GuestOs.WINDOWS, 1), 1)
+        assert await client.delete(task.mounts[0], 1) is None
+        assert simulator.open_mounts() == []
 
 
 @pytest.mark.parametrize("form", ["double", "single"])

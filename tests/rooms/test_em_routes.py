@@ -18,6 +18,7 @@ ROUTES = {
         for points in ("vmRestorePoints", "vmReplicaPoints", "agents/agentRestorePoints")
         for below in ("", "/{id}", "/{id}/{path}")
     ),
+    *(f"/{points}/{{id}}" for points in ("vmRestorePoints", "vmReplicaPoints", "agents/agentRestorePoints")),
     OTHER,
 }
 
@@ -37,6 +38,7 @@ ROUTES = {
         ("/api/vmRestorePoints/0b7f7d0e/mounts/1/C:/Shares?action=listAll", "/vmRestorePoints/{id}/mounts/{id}/{path}"),
         ("/api/vmReplicaPoints/0b7f7d0e/mounts/2", "/vmReplicaPoints/{id}/mounts/{id}"),
         ("/api/agents/agentRestorePoints/0b7f7d0e/mounts", "/agents/agentRestorePoints/{id}/mounts"),
+        ("/api/agents/agentRestorePoints/0b7f7d0e?format=Entity", "/agents/agentRestorePoints/{id}"),
         ("/api/somethingNew/0b7f7d0e", OTHER),
         ("/api/", OTHER),
     ],

@@ -3,6 +3,7 @@
 import asyncio
 import codecs
 import ssl
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -199,6 +200,62 @@ async def test_a_point_shows_its_links_in_the_documented_order(tmp_path: Path) -
         reference = await client.get(f"vmRestorePoints/{uid}")
         assert reference.root.tag.endswith("}EntityRef")
         assert reference.hrefs("Create") == []
+
+
+REPLICA, AGENT = "vmReplicaPoints", "agents/agentRestorePoints"
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "rels", "uid_type"),
+    [
+        ("replica", REPLICA, ("Failover", "Up", "Up", "Alternate", "Down", "Create"), "VmReplicaPoint"),
+        ("agent", AGENT, ("Up", "Up", "Up", "Alternate", "Down", "Create"), "AgentRestorePoint"),
+    ],
+)
+async def test_points_of_replicas_and_agents_show_links_of_their_own(
+    tmp_path: Path, kind: str, path: str, rels: tuple[str, ...], uid_type: str
+) -> None:
+    async with box(tmp_path) as (simulator, client):
+        machine = await to_thread.run_sync(partial(simulator.estate.add_machine, "fs01", kind=kind))
+        client = await client.logged_on()
+        uid = machine.points[0].uid
+        reply = await client.get(f"{path}/{uid}?format=Entity")
+        assert tuple(link.get("Rel") for link in reply.all("Link")) == rels
+        assert reply.root.get("UID") == f"urn:veeam:{uid_type}:{uid}"
+        assert reply.root.get("VmDisplayName") == ("fs01" if kind == "replica" else None)
+        assert reply.all("VmName") == []
+        assert reply.hrefs("Create", f"{uid_type}Mount")[0].endswith(f"/{path}/{uid}/mounts")
+        assert (await client.get(f"vmRestorePoints/{uid}?format=Entity")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "body", "headers", "status"),
+    [
+        ("replica", REPLICA, SPEC % b"Windows", XML, 202),
+        ("replica", REPLICA, None, {}, 400),
+        ("agent", AGENT, None, {}, 202),
+        ("agent", AGENT, SPEC % b"Windows", XML, 400),
+    ],
+)
+async def test_a_replica_wants_a_body_and_an_agent_none(
+    tmp_path: Path, kind: str, path: str, body: bytes | None, headers: dict[str, str], status: int
+) -> None:
+    async with box(tmp_path) as (simulator, client):
+        machine = await to_thread.run_sync(partial(simulator.estate.add_machine, "fs01", kind=kind))
+        client = await client.logged_on()
+        reply = await client.call("POST", f"{path}/{machine.points[0].uid}/mounts", body, headers)
+        assert reply.status == status
+
+
+@pytest.mark.parametrize(("role", "status"), [("File Restore Operator", 403), ("Portal User", 200)])
+async def test_agents_are_queried_and_listed_by_other_roles_than_may_mount_them(
+    tmp_path: Path, role: str, status: int
+) -> None:
+    async with box(tmp_path, roles=(role,)) as (_, client):
+        client = await client.logged_on()
+        asked = 'query?type=AgentRestorePoint&filter=ComputerName%3D%3D"fs01"'
+        assert (await client.get(asked)).status == status
+        assert (await client.get(AGENT)).status == status
 
 
 async def test_following_the_dangerous_link_is_recorded_and_refused(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ class Shape:
 
     type: str
     name_field: str
+    path: str
 
     @property
     def mount(self) -> str:
@@ -39,9 +40,9 @@ class Shape:
 
 
 SHAPES = {
-    PointKind.VM: Shape(URN_TYPES[PointKind.VM], "VmDisplayName"),
-    PointKind.REPLICA: Shape(URN_TYPES[PointKind.REPLICA], "VmDisplayName"),
-    PointKind.AGENT: Shape(URN_TYPES[PointKind.AGENT], "ComputerName"),
+    PointKind.VM: Shape(URN_TYPES[PointKind.VM], "VmDisplayName", "vmRestorePoints"),
+    PointKind.REPLICA: Shape(URN_TYPES[PointKind.REPLICA], "VmDisplayName", "vmReplicaPoints"),
+    PointKind.AGENT: Shape(URN_TYPES[PointKind.AGENT], "ComputerName", "agents/agentRestorePoints"),
 }
 MOUNT_TYPES = tuple(shape.mount for shape in SHAPES.values())
 
@@ -60,6 +61,13 @@ def points(root: Element, base: Base, kind: PointKind) -> list[RestorePoint]:
     """One page of restore points, as they come."""
     entities = _entities(root, SHAPES[kind].type)
     return [_point(entity, base, kind) for entity in entities]
+
+
+def point(root: Element, base: Base, kind: PointKind) -> RestorePoint:
+    """The one restore point that is the root."""
+    if SHAPES[kind].type.casefold() not in (local(root), word(root, "Type").casefold()):
+        raise Unreadable(f"its root is {local(root)!r}, not {SHAPES[kind].type!r}")
+    return _point(root, base, kind)
 
 
 def _entities(root: Element, kind: str) -> list[Element]:

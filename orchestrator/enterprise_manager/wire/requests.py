@@ -49,6 +49,12 @@ def question(query_path: str, asked: Question, page_size: int) -> Request:
     return Request("GET", target, "the query for restore points", repeatable=True)
 
 
+def one_point(uid: str, kind: PointKind) -> Request:
+    """The entity of one restore point (page "GET /agents/agentRestorePoints/{ID}" and its twins)."""
+    guid = quote(uid.rpartition(":")[2], safe="")
+    return Request("GET", f"/api/{SHAPES[kind].path}/{guid}?format=Entity", f"the restore point {uid}", repeatable=True)
+
+
 def restore_sessions(query_path: str, point: RestorePoint, since: datetime, page_size: int) -> Request:
     """The file-level restores of that machine begun at or after `since`, on any backup server.
 

@@ -18,6 +18,7 @@ _ROUTES = tuple(
         (r"query", "/query"),
         (r"tasks", "/tasks"),
         (r"tasks/[^/]+", "/tasks/{id}"),
+        (_POINTS, "/{points}/{{id}}"),
         (rf"{_POINTS}/mounts", "/{points}/{{id}}/mounts"),
         (rf"{_POINTS}/mounts/[^/]+", "/{points}/{{id}}/mounts/{{id}}"),
         (rf"{_POINTS}/mounts/[^/]+/.*", "/{points}/{{id}}/mounts/{{id}}/{{path}}"),
