@@ -69,6 +69,19 @@ class RestorePoint:
     create_href: str
     """Where a mount is made (`Rel="Create"`); empty when EM does not offer it."""
     kind: PointKind = PointKind.VM
+    algorithm: str = ""
+    """How its backup is made, in EM's word: Full, Incremental, ReversedIncremental, SyntheticFull; empty if unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """What EM says to anybody. `versions` of its web API as it spells them, `date` its own clock, `certificate_ends`
+    the last moment of its certificate, each None if it cannot be told; `seconds` that the answer took."""
+
+    versions: tuple[str, ...]
+    date: datetime | None
+    certificate_ends: datetime | None
+    seconds: float
 
 
 class TaskPhase(Enum):

@@ -3,12 +3,13 @@
 import secrets
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Self, TypeVar
 
 from orchestrator.config import EnterpriseManagerSettings
-from orchestrator.core.catalog import FlrState, PointKind, Question, RestorePoint
+from orchestrator.core.catalog import FlrState, Greeting, PointKind, Question, RestorePoint
 from orchestrator.core.errors import AgentsHidden, Forbidden, SessionEnded
 from orchestrator.enterprise_manager.masking import Mask
 from orchestrator.enterprise_manager.mounts import MountCalls
@@ -20,7 +21,7 @@ from orchestrator.enterprise_manager.session import Credentials, Live, LogonKeep
 from orchestrator.enterprise_manager.translate import read, refusal
 from orchestrator.enterprise_manager.transport import Observer, Transport
 from orchestrator.enterprise_manager.trust import Trust
-from orchestrator.enterprise_manager.wire import points, requests
+from orchestrator.enterprise_manager.wire import points, records, requests
 from orchestrator.enterprise_manager.wire.document import Element
 from orchestrator.enterprise_manager.wire.exchange import Reply, Request
 from orchestrator.enterprise_manager.wire.paging import Pages, paging
@@ -51,6 +52,7 @@ class Client(MountCalls):
         entropy: Entropy = secrets.token_bytes,
     ) -> None:
         mask = Mask()
+        self._monotonic = monotonic
         self._page_size = settings.page_size
         self._seal = Seal(password, settings.url, settings.username, entropy)
         self._transport = Transport(
@@ -83,6 +85,24 @@ class Client(MountCalls):
     def generation(self) -> int:
         """Counts logons, from 1; 0 before the first."""
         return self._keeper.generation
+
+    async def greet(self) -> Greeting:
+        """What EM says to anybody, without a logon, asked once. EmError when it does not, or is not EM."""
+        request, begun = requests.greeting(), self._monotonic()
+        reply = await self._transport.send(request)
+        seconds = self._monotonic() - begun
+        if error := refusal(reply, request, self._mask):
+            raise error
+        names = read(records.versions, reply, request, self._mask)
+        return Greeting(names, _date(reply), await self._transport.certificate_ends(), seconds)
+
+    async def glimpse(self) -> list[RestorePoint]:
+        """The newest restore point that this account can see, alone; empty when it sees none."""
+        first = requests.question(self._query_path(), Question(), 1)
+        reply = await self._renewing(first)
+        if error := refusal(reply, first, self._mask):
+            raise error
+        return read(lambda root: points.points(root, self._base, PointKind.VM), reply, first, self._mask)[:1]
 
     async def open(self) -> int:
         """Log on if there is no live session; its generation. LogonRefused, EmUnreachable, CertificateUntrusted,
@@ -201,3 +221,11 @@ class Client(MountCalls):
         if reply.status != 401:
             self._keeper.served(live)
         return reply
+
+
+def _date(reply: Reply) -> datetime | None:
+    """EM's clock when it answered (RFC 9110, Date); None when it does not say."""
+    try:
+        return parsedate_to_datetime(reply.headers.get("date", "")).astimezone(UTC)
+    except ValueError:
+        return None

@@ -1,6 +1,7 @@
 """The one place that sends. Every request passes the guard, goes to the configured address and nowhere else."""
 
 from collections.abc import Callable
+from datetime import datetime
 from types import SimpleNamespace, TracebackType
 from typing import Any, Self
 
@@ -13,7 +14,7 @@ from orchestrator.enterprise_manager.masking import Mask
 from orchestrator.enterprise_manager.pacing import Pacer
 from orchestrator.enterprise_manager.retrying import Retrying
 from orchestrator.enterprise_manager.translate import FOREIGN, failure, fingerprint_in, presentable, refusal, untrusted
-from orchestrator.enterprise_manager.trust import Trust, shown_fingerprint
+from orchestrator.enterprise_manager.trust import Trust, shown_fingerprint, shown_until
 from orchestrator.enterprise_manager.wire.document import BODY_LIMIT
 from orchestrator.enterprise_manager.wire.exchange import Reply, Request, refused
 from orchestrator.enterprise_manager.wire.links import Base
@@ -139,9 +140,16 @@ class Transport:
             names = {name.casefold(): text for name, text in response.headers.items()}
             return Reply(response.status, names, b"".join(chunks))
 
+    async def certificate_ends(self) -> datetime | None:
+        """The last moment at which EM's certificate is valid; None when it cannot be seen."""
+        return await shown_until(*self._address())
+
     async def _shown_fingerprint(self) -> str:
+        return await shown_fingerprint(*self._address())
+
+    def _address(self) -> tuple[str, int]:
         url = URL(self._settings.url)
-        return await shown_fingerprint(url.host or "", url.port or 443)
+        return url.host or "", url.port or 443
 
 
 def _headers(request: Request, token: str, authorization: str) -> dict[str, str]:

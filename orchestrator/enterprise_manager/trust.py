@@ -7,8 +7,10 @@ import asyncio
 import contextlib
 import hashlib
 import ssl
+from datetime import datetime
 
 from aiohttp import Fingerprint
+from cryptography import x509
 
 from orchestrator.config import EnterpriseManagerSettings
 from orchestrator.core.errors import ConfigInvalid
@@ -47,7 +49,24 @@ def _unusable(settings: EnterpriseManagerSettings, problem: str) -> ConfigInvali
 
 
 async def shown_fingerprint(host: str, port: int, seconds: float = 5.0) -> str:
-    """The SHA-256 of the certificate that the server shows, for a message; empty when it cannot be had.
+    """The SHA-256 of the certificate that the server shows, for a message; empty when it cannot be had."""
+    shown = await _shown_certificate(host, port, seconds)
+    return hashlib.sha256(shown).hexdigest() if shown else ""
+
+
+async def shown_until(host: str, port: int, seconds: float = 5.0) -> datetime | None:
+    """The last moment at which the certificate that the server shows is valid; None when it cannot be had."""
+    shown = await _shown_certificate(host, port, seconds)
+    if not shown:
+        return None
+    try:
+        return x509.load_der_x509_certificate(shown).not_valid_after_utc
+    except ValueError:
+        return None
+
+
+async def _shown_certificate(host: str, port: int, seconds: float) -> bytes:
+    """The certificate that the server shows, in DER form; empty when it cannot be had.
 
     Nothing is sent over this connection: it ends after the handshake, so looking needs no trust.
     """
@@ -58,10 +77,10 @@ async def shown_fingerprint(host: str, port: int, seconds: float = 5.0) -> str:
         async with asyncio.timeout(seconds):
             _, writer = await asyncio.open_connection(host, port, ssl=look)
             try:
-                shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+                shown: bytes | None = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
             finally:
                 writer.close()
                 with contextlib.suppress(OSError):
                     await writer.wait_closed()
-            return hashlib.sha256(shown).hexdigest()
-    return ""
+            return shown or b""
+    return b""

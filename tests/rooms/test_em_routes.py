@@ -8,6 +8,7 @@ from orchestrator.enterprise_manager.wire.exchange import Request
 from orchestrator.enterprise_manager.wire.routes import OTHER, route_of
 
 ROUTES = {
+    "/",
     "/sessionMngr",
     "/logonSessions/{id}",
     "/query",
@@ -40,7 +41,7 @@ ROUTES = {
         ("/api/agents/agentRestorePoints/0b7f7d0e/mounts", "/agents/agentRestorePoints/{id}/mounts"),
         ("/api/agents/agentRestorePoints/0b7f7d0e?format=Entity", "/agents/agentRestorePoints/{id}"),
         ("/api/somethingNew/0b7f7d0e", OTHER),
-        ("/api/", OTHER),
+        ("/api/", "/"),
     ],
 )
 def test_a_request_has_the_route_of_its_resource(target: str, route: str) -> None:

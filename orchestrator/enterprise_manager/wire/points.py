@@ -100,6 +100,7 @@ def _point(entity: Element, base: Base, kind: PointKind) -> RestorePoint:
         mounts_href=_collection(found, "Down", shape.mount_list, base),
         create_href=_collection(found, "Create", shape.mount, base),
         kind=kind,
+        algorithm=value(entity, "Algorithm"),
     )
 
 

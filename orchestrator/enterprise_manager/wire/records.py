@@ -64,6 +64,12 @@ def logon_session(root: Element, base: Base, token: str) -> LogonSession:
     )
 
 
+def versions(root: Element) -> tuple[str, ...]:
+    """The versions of the web API that the entry document names (page "HTTP Authentication")."""
+    found = (word(each, "Name") for each in root.iter() if local(each) == "supportedversion")
+    return tuple(name for name in found if name)
+
+
 def _own_session(root: Element, token: str) -> Element:
     if local(root) == "logonsession" or (local(root) == "answer" and word(root, "SessionId")):
         return root

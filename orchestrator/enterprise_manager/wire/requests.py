@@ -26,6 +26,11 @@ def logon() -> Request:
     return Request("POST", "/api/sessionMngr/?v=latest", "the logon")
 
 
+def greeting() -> Request:
+    """GET of the entry document, which needs no logon; asked once, since it is asked to know whether EM answers."""
+    return Request("GET", "/api/", "the entry document")
+
+
 def own_session(href: str) -> Request:
     """GET of the own logon session: the cheapest request that keeps it alive."""
     return Request("GET", href, "the heartbeat", repeatable=True)

@@ -13,6 +13,7 @@ _POINTS = r"(vmRestorePoints|vmReplicaPoints|agents/agentRestorePoints)/[^/]+"
 _ROUTES = tuple(
     (re.compile(pattern, re.IGNORECASE), template)
     for pattern, template in (
+        (r"", "/"),
         (r"sessionMngr/?", "/sessionMngr"),
         (r"logonSessions/[^/]+", "/logonSessions/{id}"),
         (r"query", "/query"),
