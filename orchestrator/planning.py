@@ -7,22 +7,24 @@ from dataclasses import dataclass, field, replace
 import anyio
 
 from orchestrator.config import Config
+from orchestrator.core.catalog import Greeting
 from orchestrator.core.choosing import questions
-from orchestrator.core.errors import JobInvalid, OrchestratorError, StateError
-from orchestrator.core.events import Event
+from orchestrator.core.errors import EmError, JobInvalid, MountNotOffered, OrchestratorError, StateError
+from orchestrator.core.events import Event, Notice
 from orchestrator.core.job import Job
 from orchestrator.core.plan import Plan, refusing, without
+from orchestrator.core.preflight import Finding, Grade, greeted, machines, offered, warnings
 from orchestrator.core.resolve import plan
 from orchestrator.core.words import listed
 from orchestrator.engine.books import Books
 from orchestrator.engine.ports import Source, Target
-from orchestrator.engine.preflight import preflight
+from orchestrator.engine.preflight import preflight, wanted_by
 from orchestrator.engine.restore import LOG_OFF_WITHIN
 from orchestrator.engine.rooms import Rooms
 from orchestrator.enterprise_manager import Client
 from orchestrator.files import unknown_accounts
-from orchestrator.opening import App, engine_settings, make_client, reading, stopped_from_outside
-from orchestrator.reaching import make_source, make_target
+from orchestrator.opening import App, engine_settings, make_client, now, reading, stopped_from_outside
+from orchestrator.reaching import make_source, make_target, takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class NamedJob:
     content: bytes = field(repr=False)
 
 
-async def _find_plan(client: Client, config: Config, named: NamedJob, run: str, history: Mapping[str, float]) -> Plan:
+async def find_plan(client: Client, config: Config, named: NamedJob, run: str, history: Mapping[str, float]) -> Plan:
     """Ask EM every distinct question of a job and resolve it; nothing is mounted."""
     job, scratch = named.job, ""
     if job.drill:
@@ -50,15 +52,37 @@ async def _find_plan(client: Client, config: Config, named: NamedJob, run: str, 
 async def checked_plan(app: App, rooms: Rooms, books: Books, named: NamedJob, run: str, keep_going: bool) -> Plan:
     """A plan that can be run. JobInvalid or ShareUnreadable unless `keep_going`, which leaves out what cannot be."""
     history = await books.ask(app.journal.vm_seconds)
-    found = await _find_plan(app.client, app.config, named, run, history)
-    checked = await preflight(found, rooms.target, rooms.source, rooms.settings)
+    found = await find_plan(app.client, app.config, named, run, history)
+    checked = await preflight(wanted_by([found]), rooms.target, rooms.source, rooms.settings, takes)
+    await _tell_findings(app, [*checked.findings, *machines(found, now())])
     usable = without(found, checked.destinations, checked.unknown_servers)
     if usable.problems and not keep_going:
         hint = "nothing was mounted; --keep-going runs the other entries"
         raise JobInvalid(place=named.place, problems=listed([*map(str, usable.problems), hint]))
     if checked.unreadable_servers and not keep_going:
         raise next(iter(checked.unreadable_servers.values()))
+    if not keep_going and offered([group.point for group in usable.groups]).grade is Grade.FAIL:
+        raise MountNotOffered(vm=usable.groups[0].vm)
     return without(usable, {}, {server: str(error) for server, error in checked.unreadable_servers.items()})
+
+
+async def _tell_findings(app: App, findings: Sequence[Finding]) -> None:
+    """What a run goes on with although somebody should look at it. EM has let us log on, so that not even an entry
+    document that cannot be had is a reason to stop."""
+    told = [str(one) for one in await em_findings(app.client, app.config) if one.grade is not Grade.PASS]
+    for text in (*told, *warnings(findings)):
+        app.listen(Notice(now(), text))
+
+
+async def em_findings(client: Client, config: Config) -> list[Finding]:
+    """What EM says to anybody, and what is thought of it."""
+    settings = config.enterprise_manager
+    greeting: Greeting | EmError
+    try:
+        greeting = await client.greet()
+    except EmError as error:
+        greeting = error
+    return greeted(greeting, url=settings.url, pinned=settings.fingerprint_sha256 is not None, now=now())
 
 
 async def show_plans(config: Config, jobs: Sequence[NamedJob]) -> list[Plan]:
@@ -66,7 +90,7 @@ async def show_plans(config: Config, jobs: Sequence[NamedJob]) -> list[Plan]:
     history = _past_seconds(config)
     client = make_client(config)
     with closing(make_source(config)) as source, closing(make_target(config, source)) as target:
-        async with client, stopped_from_outside(_unheard, None) as stop:
+        async with client, stopped_from_outside(unheard, None) as stop:
             try:
                 with stop.forestalls():
                     await client.open()
@@ -79,13 +103,13 @@ async def show_plans(config: Config, jobs: Sequence[NamedJob]) -> list[Plan]:
 async def _shown_plan(
     client: Client, config: Config, named: NamedJob, history: Mapping[str, float], source: Source, target: Target
 ) -> Plan:
-    found = await _find_plan(client, config, named, named.job.name, history)
-    checked = await preflight(found, target, source, engine_settings(config))
+    found = await find_plan(client, config, named, named.job.name, history)
+    checked = await preflight(wanted_by([found]), target, source, engine_settings(config))
     unreadable = {server: str(error) for server, error in checked.unreadable_servers.items()}
     return without(found, checked.destinations, checked.unknown_servers | unreadable)
 
 
-def _unheard(_: Event) -> None:
+def unheard(_: Event) -> None:
     """For commands that show no events."""
 
 

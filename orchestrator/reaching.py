@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.config import Config, read_secret
 from orchestrator.config_shares import BY_SYSTEM, share_settings
-from orchestrator.files import LocalSource, LocalTarget
+from orchestrator.core.fidelity import Property
+from orchestrator.files import LocalSource, LocalTarget, abilities
 
 if TYPE_CHECKING:
     from orchestrator.files.smb import Reaching, Unc
@@ -48,6 +49,12 @@ def make_target(config: Config, source: "LocalSource | Sources") -> "LocalTarget
         streams=source.open_stream,
     )
     return Targets(here, there)
+
+
+def takes(destination: str) -> frozenset[Property] | None:
+    """What files at a destination will hold beside their bytes; None for a share by UNC path, which is asked file by
+    file. OSError."""
+    return None if destination.startswith("\\\\") and not BY_SYSTEM else abilities(destination)
 
 
 def make_verifier(config: Config) -> "LocalTarget | Targets":

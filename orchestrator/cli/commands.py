@@ -16,6 +16,7 @@ from orchestrator import app as roof
 from orchestrator.artefacts import files_anew, read_report, write_artefacts, written
 from orchestrator.cli.applying import put_metadata_on
 from orchestrator.cli.auditing import audit
+from orchestrator.cli.checking import check
 from orchestrator.cli.demo import demonstrate
 from orchestrator.cli.keeping import prune_state, show_drills
 from orchestrator.cli.limiting import in_force, limit
@@ -186,6 +187,9 @@ def plan(context: typer.Context, jobs: Jobs) -> None:
     say(_listed([plan_json_view(one) for one in plans]) if options.json else "\n".join(map(plan_text, plans)))
     if any(one.problems for one in plans):
         raise typer.Exit(ExitCode.WORDS)
+
+
+cli.command(name="check")(plainly(check))
 
 
 @cli.command()

@@ -5,13 +5,14 @@ backup job runs just now, so nothing is claimed of them.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
 from orchestrator.core.catalog import Greeting, RestorePoint
 from orchestrator.core.errors import EmError, ExitCode, OrchestratorError, worst
+from orchestrator.core.fidelity import WORDS, Property
 from orchestrator.core.plan import Plan
 
 CERTIFICATE_WARNING = timedelta(days=30)
@@ -149,7 +150,20 @@ def room(destination: str, free: int, reserve: int) -> Finding:
     if free > reserve:
         return passed(Check.SPACE, f"{destination}: {_mib(free)} free", destination)
     said = f"{destination}: {_mib(free)} free, and the reserve is {_mib(reserve)}"
-    return warned(Check.SPACE, said, "Make room: until then a run copies nothing there (limits.reserve_mib)", destination)
+    return warned(
+        Check.SPACE, said, "Make room: until then a run copies nothing there (limits.reserve_mib)", destination
+    )
+
+
+def dressed(destination: str, takes: Collection[Property], wanted: Collection[Property]) -> Finding:
+    """What files there will hold beside their bytes: a warning when a job wants more than that."""
+    lacking = [WORDS[one] for one in Property if one in wanted and one not in takes]
+    if lacking:
+        said = f"{destination} does not take {', '.join(lacking)}"
+        remedy = "They wait in metadata.jsonl of the run; `orchestrator apply-metadata` puts them on where it can"
+        return warned(Check.METADATA, said, remedy, destination)
+    held = ", ".join(WORDS[one] for one in Property if one in takes)
+    return passed(Check.METADATA, f"{destination} takes {held or 'nothing beside the content'}", destination)
 
 
 def _mib(size: int) -> str:
@@ -206,4 +220,3 @@ def _named(points: Sequence[RestorePoint]) -> str:
 
 def _all(points: Sequence[RestorePoint]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(point.vm for point in points))
-

@@ -7,10 +7,9 @@ import asyncio
 import contextlib
 import hashlib
 import ssl
-from datetime import datetime
+from datetime import UTC, datetime
 
 from aiohttp import Fingerprint
-from cryptography import x509
 
 from orchestrator.config import EnterpriseManagerSettings
 from orchestrator.core.errors import ConfigInvalid
@@ -57,12 +56,35 @@ async def shown_fingerprint(host: str, port: int, seconds: float = 5.0) -> str:
 async def shown_until(host: str, port: int, seconds: float = 5.0) -> datetime | None:
     """The last moment at which the certificate that the server shows is valid; None when it cannot be had."""
     shown = await _shown_certificate(host, port, seconds)
-    if not shown:
-        return None
     try:
-        return x509.load_der_x509_certificate(shown).not_valid_after_utc
-    except ValueError:
+        return _not_after(shown)
+    except (IndexError, ValueError):  # nothing was shown, or no certificate
         return None
+
+
+def _not_after(certificate: bytes) -> datetime:
+    """The end of a certificate in DER form (RFC 5280, 4.1). IndexError and ValueError when it is none."""
+    body = _parts(_parts(certificate)[0][1])[0][1]
+    serial_number_first = [content for tag, content in _parts(body) if tag != 0xA0]
+    tag, text = _parts(serial_number_first[3])[1]
+    digits = text.decode("ascii")
+    if tag == 0x17:  # UTCTime: two digits of the year, up to 2049
+        digits = ("19" if digits[:2] >= "50" else "20") + digits
+    return datetime.strptime(digits, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
+
+
+def _parts(content: bytes) -> list[tuple[int, bytes]]:
+    """The elements that stand side by side, by tag (ITU-T X.690)."""
+    found, at = [], 0
+    while at < len(content):
+        tag, length = content[at], content[at + 1]
+        at += 2
+        if length & 0x80:
+            size = length & 0x7F
+            length, at = int.from_bytes(content[at : at + size], "big"), at + size
+        found.append((tag, content[at : at + length]))
+        at += length
+    return found
 
 
 async def _shown_certificate(host: str, port: int, seconds: float) -> bytes:

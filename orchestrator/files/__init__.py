@@ -6,6 +6,7 @@ FileError with a reason. Refuses: `async`, threads, logging, and retries but one
 The part `smb`, for UNC paths, is loaded by who needs it.
 """
 
+from orchestrator.files.abilities import abilities
 from orchestrator.files.artefacts import sha256_of, write_text_atomically
 from orchestrator.files.bag import making_bag
 from orchestrator.files.checksums import Algorithm, algorithm_named
@@ -25,6 +26,7 @@ __all__ = [
     "LocalTarget",
     "LocalUndo",
     "Sidecar",
+    "abilities",
     "algorithm_named",
     "free_buffers",
     "free_space",

@@ -12,8 +12,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_LIFE = timedelta(days=3650)
-
 
 @dataclass(frozen=True)
 class Identity:
@@ -32,28 +30,28 @@ class Identity:
         return context
 
 
-def identity_in(folder: Path) -> Identity:
-    """The identity kept in `folder`, made if there is none."""
+def identity_in(folder: Path, days: int = 3650) -> Identity:
+    """The identity kept in `folder`, made if there is none, and then valid for so many days."""
     ca_file, chain_file, key_file = folder / "ca.pem", folder / "server.pem", folder / "server.key"
     if not (ca_file.exists() and chain_file.exists() and key_file.exists()):
-        _make(ca_file, chain_file, key_file)
+        _make(ca_file, chain_file, key_file, timedelta(days=days))
     certificate = x509.load_pem_x509_certificate(chain_file.read_bytes())
     return Identity(ca_file, chain_file, key_file, certificate.fingerprint(hashes.SHA256()).hex())
 
 
-def _make(ca_file: Path, chain_file: Path, key_file: Path) -> None:
+def _make(ca_file: Path, chain_file: Path, key_file: Path, life: timedelta) -> None:
     ca_file.parent.mkdir(parents=True, exist_ok=True)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = _name("Simulated Enterprise Manager CA")
     authority = (
-        _started(ca_name, ca_name, ca_key.public_key(), ca_key.public_key())
+        _started(ca_name, ca_name, ca_key.public_key(), ca_key.public_key(), life)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
         .sign(ca_key, hashes.SHA256())
     )
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     server = (
-        _started(_name("localhost"), ca_name, key.public_key(), ca_key.public_key())
+        _started(_name("localhost"), ca_name, key.public_key(), ca_key.public_key(), life)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -70,7 +68,11 @@ def _make(ca_file: Path, chain_file: Path, key_file: Path) -> None:
 
 
 def _started(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, signer: ec.EllipticCurvePublicKey
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    signer: ec.EllipticCurvePublicKey,
+    life: timedelta,
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
@@ -80,7 +82,7 @@ def _started(
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + _LIFE)
+        .not_valid_after(now + life)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer), critical=False)
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from orchestrator.simulator.desk import Mount, Task
 from orchestrator.simulator.estate import Machine, Point, guid
-from orchestrator.simulator.kinds import REPLICA, VM, kind_named
+from orchestrator.simulator.kinds import REPLICA, VM, Kind, kind_named
 from orchestrator.simulator.pen import Link, Node, Pen
 from orchestrator.simulator.sessions import Session
 
@@ -116,7 +116,7 @@ def point_entity(pen: Pen, machine: Machine, point: Point) -> Node:
             point_name(machine, point),
         ),
         Link("Down", mounts, f"{kind.mount}List"),
-        *([Link("Create", mounts, kind.mount)] if kind.name != "agent" or pen.settings.agent_create else []),
+        *([Link("Create", mounts, kind.mount)] if _offers_mounts(pen, kind) else []),
     ]
     number = int(uuid.UUID(guid(machine.name))) % 9000
     hierarchy = f"urn:VMware:Vm:{guid('hierarchy', machine.backup_server)}.vm-{number}"
@@ -126,13 +126,17 @@ def point_entity(pen: Pen, machine: Machine, point: Point) -> Node:
         pen.links(*links),
         pen.leaf("CreationTimeUTC", utc(point.created)),
         *([pen.leaf("VmName", machine.name)] if kind is VM else []),
-        pen.leaf("Algorithm", "Full" if point_type(machine, point) == "Full" else "Incremental"),
+        pen.leaf("Algorithm", "Full" if point_type(machine, point) == "Full" else pen.settings.algorithm),
         pen.leaf("PointType", point_type(machine, point)),
         *([pen.leaf("HierarchyObjRef", hierarchy)] if kind is VM else []),
         Name=point_name(machine, point),
         VmDisplayName=machine.name if pen.settings.display_name and kind.name != "agent" else None,
         UID=f"urn:veeam:{kind.entity}:{point.uid}",
     )
+
+
+def _offers_mounts(pen: Pen, kind: Kind) -> bool:
+    return pen.settings.mounts_offered and (kind.name != "agent" or pen.settings.agent_create)
 
 
 def point_ref(pen: Pen, machine: Machine, point: Point, name: str = "Ref") -> Node:

@@ -34,7 +34,9 @@ async def serving(
     Raises AssertionError at the end, unless another exception is in flight, for bugs of the simulator, and if
     `strict` for faults that never fired.
     """
-    identity = await to_thread.run_sync(identity_in, simulator.estate.folder / "tls")
+    identity = await to_thread.run_sync(
+        identity_in, simulator.estate.folder / "tls", simulator.settings.certificate_days
+    )
     context = await to_thread.run_sync(identity.context)
     if simulator.settings.stale_folders:
         await to_thread.run_sync(simulator.estate.put_stale_folders)

@@ -35,6 +35,8 @@ class Settings:
     `agent_create` (whether agent points offer a mount), `replica_related` (the sample's link from the task of a replica
     leads below `vmRestorePoints`; both ways are understood),
     `random_volume_ids` (roots without drive letters), `name_case_matters` (string filters),
+    `algorithm` (of points that are not full), `mounts_offered` (the link `Create` of a point),
+    `certificate_days` (how long a certificate that is made will be valid),
     `restore_session_lag` (the collection job: how late EM learns what became of a file-level restore).
     """
 
@@ -71,6 +73,9 @@ class Settings:
     replica_related: Literal["replica", "vm"] = "replica"
     random_volume_ids: bool = False
     name_case_matters: bool = False
+    algorithm: Literal["Incremental", "ReversedIncremental"] = "Incremental"
+    mounts_offered: bool = True
+    certificate_days: int = 3650
     restore_session_lag: float = 0.0
     browse_extra_latency: float = 0.0
     request_latency: float = 0.0

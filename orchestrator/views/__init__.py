@@ -7,6 +7,7 @@ UTC, sizes are bytes or binary units. Refuses: files, clock, network, log, threa
 """
 
 from orchestrator.views.announcement import announcement_text, announcement_title, announcement_values
+from orchestrator.views.findings import findings_json, findings_text
 from orchestrator.views.html import forget_templates, report_html
 from orchestrator.views.json import (
     drills_json,
@@ -54,6 +55,8 @@ __all__ = [
     "duration",
     "event_json",
     "event_name",
+    "findings_json",
+    "findings_text",
     "forget_templates",
     "instant",
     "limits_line",

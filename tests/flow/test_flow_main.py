@@ -59,8 +59,8 @@ async def test_enterprise_manager_is_asked_for_exactly_what_is_needed(tmp_path: 
         asked = Counter(entry.route for entry in log)
         polls = asked.pop("task")
         assert asked == {
-            "logon": 1, "query": 2, "mounts_list": 2, "mount_post": 2, "mount_get": 2, "browse": 3, "mount_delete": 2,
-            "logoff": 1,
+            "entry": 1, "logon": 1, "query": 2, "mounts_list": 2, "mount_post": 2, "mount_get": 2, "browse": 3,
+            "mount_delete": 2, "logoff": 1,
         }  # fmt: skip
         assert 2 <= polls <= 6
         assert (log[0].route, log[-1].route) == ("logon", "logoff")
