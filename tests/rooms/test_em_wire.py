@@ -855,6 +855,7 @@ JSON_POINT = {
     "VmDisplayName": "files07",
     "UID": f"urn:veeam:VmRestorePoint:{GUID}",
     "CreationTimeUTC": "2026-02-11T22:03:41.553Z",
+    "Algorithm": "Incremental",
     "Links": [
         {"Rel": "Restore", "Href": f"{API}/vmRestorePoints/{GUID}?action=restore", "Name": None, "Type": None},
         {"Rel": "Up", "Href": f"{API}/b/1", "Name": "vbr01.corp.example", "Type": "BackupServerReference"},
@@ -892,7 +893,11 @@ def json_query(entities):
 def test_a_restore_point_is_the_same_in_every_form(body):
     body = body if isinstance(body, bytes) else json.dumps(body).encode()
     assert found(body) == [
-        point(backup_server="vbr01.corp.example", created=datetime(2026, 2, 11, 22, 3, 41, 553000, tzinfo=UTC))
+        point(
+            backup_server="vbr01.corp.example",
+            created=datetime(2026, 2, 11, 22, 3, 41, 553000, tzinfo=UTC),
+            algorithm="Incremental",
+        )
     ]
 
 
