@@ -150,7 +150,7 @@ async def _stages(rooms: Rooms, plan: Plan, share: Share) -> None:
     group = plan.groups[0]
     root = SourcePath(str(share.folder / group.vm / "Volume1"), "")
     selection = group.selections[0]
-    walk = Walk(rooms.source, group, selection, Selector((), (), ignore_case=True), Volume("C:", "C:", (), root), ())
+    walk = Walk(rooms.source, group, selection, Selector((), (), ignore_case=True), Volume("C:", "C:", (), root), ((),))
     course = Course(group)
     outbox, inbox = create_memory_object_stream[Handed](rooms.settings.copies * 2)
     async with create_task_group() as tasks:

@@ -6,28 +6,44 @@ files of two machines in one folder are worse than a plan that asks for another 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from string import ascii_uppercase
 
-from orchestrator.core.paths import GuestPath, components, fold, volume_folder
+from orchestrator.core.layout import PLAIN, Layout
+from orchestrator.core.paths import GuestPath, components, fold
 
 Claim = tuple[str, ...]
 """The names from the root of the file system down to where a requested path lands."""
 
 
-def claims(destination: str, paths: Iterable[GuestPath]) -> tuple[Claim, ...]:
-    """One claim for each path; `*` claims the whole destination."""
-    return tuple(tuple(map(fold, (*components(destination), *_landing(path)))) for path in paths)
+_LIKELY = (GuestPath("/"), *(GuestPath(f"{letter}:") for letter in ascii_uppercase))
 
 
-def _landing(path: GuestPath) -> Claim:
-    if path.volume == "*":
-        return ()
-    folder = volume_folder(path.volume)
-    return (folder, *path.parts) if folder else path.parts
+def claims(destination: str, paths: Iterable[GuestPath], layout: Layout = PLAIN) -> tuple[Claim, ...]:
+    """One claim for each path. `*` claims the whole destination or, where that names the volume, a place for each
+    volume that a guest is likely to have."""
+    root = tuple(map(fold, components(destination)))
+    return tuple((*root, *map(fold, layout.landing(one))) for path in paths for one in volumes_of(path, layout))
+
+
+def volumes_of(path: GuestPath, layout: Layout) -> tuple[GuestPath, ...]:
+    """`path`, or for `*` the volumes that lie apart from each other by the name of the volume in the destination."""
+    return _LIKELY if path.volume == "*" and layout.below else (path,)
 
 
 def meet(one: Claim, other: Claim) -> bool:
     """Whether one is the other or lies below it, so that both may write the same file."""
     return one[: len(other)] == other[: len(one)]
+
+
+def touching(ones: Iterable[Claim], others: Iterable[Claim]) -> bool:
+    """Whether any of `ones` meets any of `others`."""
+    ones, others = set(ones), set(others)
+    return _reaches(ones, others) or _reaches(others, ones)
+
+
+def _reaches(above: set[Claim], below: set[Claim]) -> bool:
+    """Whether one of `below` is or lies below one of `above`."""
+    return any(one[:length] in above for one in below for length in range(len(one) + 1))
 
 
 @dataclass(slots=True)

@@ -8,18 +8,14 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
-    ConfigDict,
     Field,
-    ValidationInfo,
-    field_validator,
     model_validator,
 )
 
 from orchestrator.core.catalog import GuestOs, PointKind, kind_in
 from orchestrator.core.fidelity import LinkPolicy, Metadata, OwnerPolicy, ids_of
 from orchestrator.core.naming import RENAME_PATTERN, check_pattern
-from orchestrator.core.paths import GuestPath, PathRefused, parse_guest_path
-from orchestrator.core.select import Selector
+from orchestrator.core.which_files import STRICT, WhichFiles
 
 
 class Conflict(Enum):
@@ -49,9 +45,6 @@ class Verify(Enum):
     READ_BACK = "read-back"
 
 
-STRICT = ConfigDict(extra="forbid", frozen=True)
-"""How every model of a job file is read: an unknown key is an error."""
-
 Pattern = Annotated[str, AfterValidator(check_pattern)]
 """The name of a renamed copy, with its placeholders."""
 
@@ -69,7 +62,7 @@ class Defaults(BaseModel):
     """What holds for every entry that does not say otherwise."""
 
     model_config = STRICT
-    to: str = Field(default="", description="Destination folder; may hold {vm}, {run}, {point}, {date}.")
+    to: str = Field(default="", description="Destination folder; may hold {vm}, {run}, {point}, {date}, {volume}.")
     on_conflict: Conflict = Field(default=Conflict.SKIP, description="What to do when another file is there.")
     metadata: Metadata = Field(default=Metadata.BASIC, description="How much of a file beside its bytes is restored.")
     owner: OwnerPolicy = Field(default=OwnerPolicy.KEEP, description="Whose the copies are, with metadata = full.")
@@ -80,7 +73,7 @@ class Defaults(BaseModel):
     rename_pattern: Pattern = Field(default=RENAME_PATTERN, description="How on_conflict = rename names the copy.")
 
 
-class Restore(BaseModel):
+class Restore(WhichFiles):
     """One `[[restore]]` entry: files of one machine, or of every machine that a glob matches."""
 
     model_config = STRICT
@@ -97,14 +90,6 @@ class Restore(BaseModel):
     as_of: AwareDatetime | None = Field(
         default=None, description="Newest restore point at or before this instant; default: the latest."
     )
-    paths: list[str] = Field(
-        min_length=1, description=r"Guest paths: C:\Shares, D:\, /srv/data, or * for every volume."
-    )
-    include: list[str] = Field(default_factory=list, description="gitignore-style patterns; only matching files.")
-    exclude: list[str] = Field(
-        default_factory=list, description="gitignore-style patterns; matching files are left out."
-    )
-    to: str | None = Field(default=None, min_length=1, description="Destination folder, instead of defaults.to.")
     on_conflict: Conflict | None = Field(default=None, description="Instead of defaults.on_conflict.")
     metadata: Metadata | None = Field(default=None, description="Instead of defaults.metadata.")
     owner: OwnerPolicy | None = Field(default=None, description="Instead of defaults.owner.")
@@ -114,22 +99,6 @@ class Restore(BaseModel):
     compare: Compare | None = Field(default=None, description="Instead of defaults.compare.")
     rename_pattern: Pattern | None = Field(default=None, description="Instead of defaults.rename_pattern.")
     os: GuestOs | None = Field(default=None, description="Sent to EM as OsKind; EM assumes windows.")
-
-    @field_validator("paths")
-    @classmethod
-    def _paths_parse(cls, paths: list[str]) -> list[str]:
-        for text in paths:
-            try:
-                parse_guest_path(text)
-            except PathRefused as error:
-                raise ValueError(str(error)) from error
-        return paths
-
-    @field_validator("include", "exclude")
-    @classmethod
-    def _patterns_parse(cls, patterns: list[str], field: ValidationInfo) -> list[str]:
-        Selector.check(patterns, including=field.field_name == "include")
-        return patterns
 
     @model_validator(mode="after")
     def _names_a_machine(self) -> Self:
@@ -141,10 +110,6 @@ class Restore(BaseModel):
         if named is not None and "source" in self.model_fields_set and named is not self.source:
             raise ValueError(f'restore_point is of source = "{named.value}", not "{self.source.value}"; remove source')
         return self
-
-    @property
-    def guest_paths(self) -> tuple[GuestPath, ...]:
-        return tuple(map(parse_guest_path, self.paths))
 
     @property
     def is_glob(self) -> bool:

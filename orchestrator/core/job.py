@@ -4,11 +4,12 @@ from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, Field, field_validator, model_validator
 
-from orchestrator.core.entry import STRICT, Compare, Conflict, Defaults, Restore, Verify
+from orchestrator.core.entry import Compare, Conflict, Defaults, Restore, Verify
 from orchestrator.core.errors import JobInvalid, JobUnreadable
 from orchestrator.core.fidelity import OwnerPolicy, Wishes, ids_of
 from orchestrator.core.rates import rate_of
 from orchestrator.core.schedule import Schedule
+from orchestrator.core.which_files import STRICT
 from orchestrator.core.windows import Window, Windows
 from orchestrator.core.words import parse_toml, read_model
 from orchestrator.core.zones import zone_of
@@ -110,7 +111,8 @@ class Job(BaseModel):
                 raise ValueError(f"entry {number} has no destination; set defaults.to or its own to")
         return self
 
-    def destination(self, entry: Restore) -> str:
+    def destination(self, entry: Restore) -> str | dict[str, str]:
+        """The template of the destination, or one for each guest path."""
         return entry.to or self.defaults.to
 
     def conflict(self, entry: Restore) -> Conflict:
@@ -137,7 +139,16 @@ class Job(BaseModel):
         """This job as a drill: everything goes below `folder`, a folder for each run and each restore point, and the
         destinations of the job do not count."""
         to = f"{folder.rstrip('/')}/{{run}}/{{vm}}/{{point}}"
-        restore = [entry.model_copy(update={"to": to, "on_conflict": Conflict.OVERWRITE}) for entry in self.restore]
+        elsewhere: dict[str, object] = {
+            "to": to,
+            "prefix": None,
+            "strip": [],
+            "drives": {},
+            "on_conflict": Conflict.OVERWRITE,
+        }
+        restore = [
+            entry.model_copy(update={**elsewhere, "paths": list(map(str, entry.guest_paths))}) for entry in self.restore
+        ]
         return self.model_copy(update={"restore": restore})
 
     @property

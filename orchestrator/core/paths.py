@@ -59,14 +59,19 @@ class GuestPath:
             return "/" + "/".join(self.parts)
         return self.volume if self.volume == "*" else self.volume + "\\" + "\\".join(self.parts)
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What two spellings of one path have in common, and what begins with it lies below; empty for `*`, which holds
+        everything. Letter case counts only for Linux guests."""
+        if self.volume == "*":
+            return ()
+        names = (self.volume, *self.parts)
+        return names if self.linux else tuple(map(fold, names))
+
     def holds(self, other: "GuestPath") -> bool:
-        """Whether `other` is this path or lies below it; letter case counts only for Linux guests."""
-        if self.volume == "*" or other.volume == "*":
-            return self.volume == "*"
-        mine, theirs = (self.volume, *self.parts), (other.volume, *other.parts)
-        if not self.linux:
-            mine, theirs = tuple(map(fold, mine)), tuple(map(fold, theirs))
-        return theirs[: len(mine)] == mine
+        """Whether `other` is this path or lies below it."""
+        mine = self.key
+        return other.key[: len(mine)] == mine
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +152,8 @@ def safe_component(name: str) -> str:
 
 
 def expand_destination(template: str, *, vm: str, run: str, created: datetime) -> str:
-    """Fill `{vm}`, `{run}`, `{point}` and `{date}`; the dates are the restore point's, in UTC.
+    """Fill `{vm}`, `{run}`, `{point}` and `{date}`; the dates are the restore point's, in UTC. `{volume}` stays: what
+    it is differs by the path.
 
     Raises PathRefused for an unknown placeholder, a lone brace or a control character.
     """
@@ -159,13 +165,14 @@ def expand_destination(template: str, *, vm: str, run: str, created: datetime) -
         "run": safe_component(run),
         "point": utc.strftime("%Y%m%dT%H%M%SZ"),
         "date": utc.strftime("%Y-%m-%d"),
+        "volume": "{volume}",
     }
 
     def fill(match: re.Match[str]) -> str:
         name = match[1] or ""
         if name not in values:
             raise PathRefused(
-                f"{match[0]!r} in {template!r} is not known; there are {{vm}}, {{run}}, {{point}}, {{date}}"
+                f"{match[0]!r} in {template!r} is not known; there are {{vm}}, {{run}}, {{point}}, {{date}}, {{volume}}"
             )
         return values[name]
 
@@ -196,17 +203,15 @@ def components(folder: str) -> tuple[str, ...]:
     return ("\\\\" if len(anchor[0]) == 2 else "", *names)
 
 
-def target_path(root: str, volume: str, relative: str, *, windows_rules: bool = False) -> TargetPath:
+def target_path(root: str, names: Sequence[str], *, windows_rules: bool = False) -> TargetPath:
     """The one door into the target world.
 
-    `relative` is the entry's path below its volume. Raises PathRefused when a name could leave the root, or cannot
-    be held by the target file system (`windows_rules` adds those of NTFS).
+    `names` lead from the destination to the file. Raises PathRefused when one could leave the root, or cannot be held
+    by the target file system (`windows_rules` adds those of NTFS).
     """
-    names = [name for name in relative.split("/") if name]
     for name in names:
         _check_name(name, windows_rules)
-    folder = volume_folder(volume)
-    return TargetPath(root, "/".join([folder, *names] if folder else names))
+    return TargetPath(root, "/".join(names))
 
 
 def beside(target: TargetPath, name: str) -> TargetPath:
@@ -219,7 +224,7 @@ def beside(target: TargetPath, name: str) -> TargetPath:
 
 
 def _check_name(name: str, windows_rules: bool) -> None:
-    if name in (".", ".."):
+    if name in ("", ".", ".."):
         raise PathRefused(f"{name!r} would leave the destination", Reason.OUTSIDE_TARGET)
     if "\x00" in name or "/" in name:
         raise PathRefused(f"{name!r} holds a character that no name can hold")

@@ -9,9 +9,11 @@ from pydantic import TypeAdapter
 from orchestrator.core.catalog import GuestOs, RestorePoint
 from orchestrator.core.entry import Compare, Conflict, Verify
 from orchestrator.core.fidelity import BASIC, Wishes
+from orchestrator.core.layout import PLAIN, Layout
 from orchestrator.core.naming import RENAME_PATTERN
 from orchestrator.core.paths import GuestPath
 from orchestrator.core.rates import Rate
+from orchestrator.core.select import BOUNDLESS, Bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,8 @@ class Selection:
     wishes: Wishes = BASIC
     compare: Compare = Compare.TIMES
     rename_pattern: str = RENAME_PATTERN
+    bounds: Bounds = BOUNDLESS
+    layout: Layout = PLAIN
 
 
 @dataclass(frozen=True, slots=True)

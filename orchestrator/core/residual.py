@@ -5,18 +5,21 @@ restore point by its id, so that the same version is restored however long that 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 
 import tomli_w
 
 from orchestrator.core.entries import Outcome
 from orchestrator.core.entry import Compare
 from orchestrator.core.fidelity import BASIC, Wishes
+from orchestrator.core.layout import Layout
 from orchestrator.core.naming import RENAME_PATTERN
 from orchestrator.core.paths import GuestPath, PathRefused, parse_guest_path
 from orchestrator.core.plan import MountGroup, Plan, Selection
 from orchestrator.core.rates import rate_text
 from orchestrator.core.reasons import Reason
+from orchestrator.core.select import Bounds
 
 NOT_REPEATED = frozenset({Reason.LINK_SKIPPED, Reason.SPECIAL, Reason.NOTHING_MATCHED, Reason.NOT_THERE, Reason.PLAN})
 """Reasons that another run of the same job cannot cure; they are counted in a comment."""
@@ -25,10 +28,11 @@ NOT_REPEATED = frozenset({Reason.LINK_SKIPPED, Reason.SPECIAL, Reason.NOTHING_MA
 def residual_job(plan: Plan, problems: Iterable[Outcome]) -> str | None:
     """The text of a job file with everything that was refused or failed; None when nothing is worth repeating."""
     groups = {group.id: group for group in plan.groups}
+    wanted = _Wanted(groups)
     entries: dict[tuple[str, int, bool, Reason], list[str]] = {}
     left_out: Counter[str] = Counter()
     for outcome in problems:
-        found = _entry(outcome, groups)
+        found = _entry(outcome, wanted)
         if found is None:
             left_out[outcome.reason.slug if outcome.reason else "unknown"] += 1
         else:
@@ -49,25 +53,38 @@ def residual_job(plan: Plan, problems: Iterable[Outcome]) -> str | None:
     return "\n".join(lines) + "\n"
 
 
-def _entry(outcome: Outcome, groups: Mapping[str, MountGroup]) -> tuple[str, int, bool, Reason] | None:
+class _Wanted:
+    """Which selection of a group holds a path; by look-up, since a list of paths may be long."""
+
+    def __init__(self, groups: Mapping[str, MountGroup]) -> None:
+        self._groups = groups
+        self._keys: dict[str, list[frozenset[tuple[str, ...]]]] = {}
+
+    def find(self, group: str, path: GuestPath) -> tuple[int, bool] | None:
+        """(selection, whether it is a path that was asked for); None when there is none."""
+        if group not in self._groups:
+            return None
+        if group not in self._keys:
+            selections = self._groups[group].selections
+            self._keys[group] = [frozenset(one.key for one in selection.paths) for selection in selections]
+        for number, keys in enumerate(self._keys[group]):
+            if any(path.key[:length] in keys for length in range(len(path.key) + 1)):
+                return number, path.key in keys
+        return None
+
+
+def _entry(outcome: Outcome, wanted: _Wanted) -> tuple[str, int, bool, Reason] | None:
     """(group, selection, whether it is a path that was asked for, reason) of one problem; None when a job cannot say
     it, or repeating it is no use."""
-    group, reason = groups.get(outcome.group), outcome.reason
-    if group is None or reason is None or reason in NOT_REPEATED or not _is_unicode(outcome.guest_path):
+    reason = outcome.reason
+    if reason is None or reason in NOT_REPEATED or not _is_unicode(outcome.guest_path):
         return None
     try:
         path = parse_guest_path(outcome.guest_path)
     except PathRefused:
         return None
-    number = _selection(group, path)
-    return None if number is None else (group.id, number, path in group.selections[number].paths, reason)
-
-
-def _selection(group: MountGroup, path: GuestPath) -> int | None:
-    for number, selection in enumerate(group.selections):
-        if any(wanted.holds(path) for wanted in selection.paths):
-            return number
-    return None
+    found = wanted.find(outcome.group, path)
+    return None if found is None else (outcome.group, *found, reason)
 
 
 def _table(group: MountGroup, selection: Selection, paths: list[str], requested: bool) -> dict[str, object]:
@@ -76,9 +93,10 @@ def _table(group: MountGroup, selection: Selection, paths: list[str], requested:
         "restore_point": group.point.uid,
         "backup_server": group.point.backup_server,
         "paths": paths,
-        "to": selection.destination,
+        "to": "/".join((selection.destination, *selection.layout.below)),
         "on_conflict": selection.on_conflict.value,
     }
+    table |= _layout(selection.layout, tuple(map(parse_guest_path, paths)))
     table |= _wishes(selection.wishes)
     if selection.compare is not Compare.TIMES:
         table["compare"] = selection.compare.value
@@ -91,7 +109,20 @@ def _table(group: MountGroup, selection: Selection, paths: list[str], requested:
         table["include"] = list(selection.include)
     if requested and selection.exclude:
         table["exclude"] = list(selection.exclude)
+    if requested:
+        bounds = {field.name: getattr(selection.bounds, field.name) for field in fields(Bounds)}
+        table |= {key: bound for key, bound in bounds.items() if bound is not None}
     return table
+
+
+def _layout(layout: Layout, paths: Sequence[GuestPath]) -> dict[str, object]:
+    """The keys that let `paths` land where the run would have put them. Where the destination holds the name of the
+    volume already, the volume has no folder."""
+    used = layout.used_by(paths)
+    volumes = dict.fromkeys(path.volume for path in paths) if layout.bare and not layout.below else ()
+    drives = dict.fromkeys(volumes, "") or dict(used.drives)
+    table: dict[str, object] = {"strip": list(map(str, used.strip))} if used.strip else {}
+    return table | ({"drives": drives} if drives else {})
 
 
 def _wishes(wishes: Wishes) -> dict[str, object]:

@@ -4,17 +4,18 @@
 kept and compared.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from orchestrator.core.catalog import GuestOs, RestorePoint
 from orchestrator.core.choosing import Catalog, points_of, question_of
-from orchestrator.core.claims import Claim, claims, meet, rivals
-from orchestrator.core.entry import Restore
+from orchestrator.core.claims import Claim, claims, rivals, touching
 from orchestrator.core.job import Job
-from orchestrator.core.paths import GuestPath, PathRefused, components, expand_destination, lies_below
+from orchestrator.core.landings import doubled
+from orchestrator.core.paths import GuestPath, components
 from orchestrator.core.plan import MountGroup, Plan, PlanProblem, Selection, dropping
 from orchestrator.core.rates import rate_of
+from orchestrator.core.selecting import selections
 
 
 def plan(
@@ -31,58 +32,15 @@ def plan(
     wanted: dict[_Unit, list[tuple[RestorePoint, Selection]]] = {}
     for number, entry in enumerate(job.restore, 1):
         points = points_of(number, entry, catalog.get(question_of(entry), ()), problems)
-        for point in points:
-            selection = _selection(job, number, entry, point, run, allow, problems)
-            if selection is not None:
-                wanted.setdefault(_unit(point, entry.os, selection, wanted), []).append((point, selection))
+        for point, selection in selections(job, number, entry, points, run, allow, problems):
+            wanted.setdefault(_unit(point, entry.os, selection, wanted), []).append((point, selection))
     groups = [_group(found, unit, history or {}) for unit, found in wanted.items()]
-    clashes = _clashes(groups)
+    clashes = {**doubled(groups), **_clashes(groups)}
     problems.extend(clashes.values())
     groups = dropping(groups, lambda group, selection: (group.id, selection) in clashes)
     groups.sort(key=lambda group: (-group.weight, group.vm, group.point.uid, group.id))
     numbered = tuple(replace(group, id=f"g{number:04d}") for number, group in enumerate(groups, 1))
     return Plan(run, job.name, numbered, tuple(dict.fromkeys(problems)), bandwidth=rate_of(job.bandwidth))
-
-
-def _selection(
-    job: Job,
-    number: int,
-    entry: Restore,
-    point: RestorePoint,
-    run: str,
-    allow: Sequence[str],
-    problems: list[PlanProblem],
-) -> Selection | None:
-    try:
-        destination = expand_destination(job.destination(entry), vm=point.vm, run=run, created=point.created)
-    except PathRefused as error:
-        problems.append(PlanProblem(number, "to", str(error)))
-        return None
-    if not lies_below(destination, allow):
-        text = f"{destination!r} does not lie below targets.allow ({', '.join(allow)}); change one of the two"
-        problems.append(PlanProblem(number, "to", text))
-        return None
-    return Selection(
-        paths=_without_nested(entry.guest_paths),
-        include=tuple(entry.include),
-        exclude=tuple(entry.exclude),
-        destination=destination,
-        on_conflict=job.conflict(entry),
-        entry=number,
-        wishes=job.wishes(entry),
-        compare=job.comparison(entry),
-        rename_pattern=job.renaming(entry),
-    )
-
-
-def _without_nested(paths: Iterable[GuestPath]) -> tuple[GuestPath, ...]:
-    """The paths without those that lie inside another one of them: nothing is walked twice."""
-    kept: list[GuestPath] = []
-    for path in paths:
-        if not any(other.holds(path) for other in kept):
-            kept = [other for other in kept if not path.holds(other)]
-            kept.append(path)
-    return tuple(kept)
 
 
 _Unit = tuple[str, GuestOs | None, int]
@@ -103,8 +61,8 @@ def _unit(
 
 def _torn(one: Selection, other: Selection) -> bool:
     """Whether two selections may send the same guest file to two places."""
-    apart = components(one.destination) != components(other.destination)
-    return apart and any(a.holds(b) or b.holds(a) for a in one.paths for b in other.paths)
+    apart = components(one.destination) != components(other.destination) or one.layout != other.layout
+    return apart and touching((path.key for path in one.paths), (path.key for path in other.paths))
 
 
 def _group(found: Sequence[tuple[RestorePoint, Selection]], unit: _Unit, history: Mapping[str, float]) -> MountGroup:
@@ -118,12 +76,12 @@ def _group(found: Sequence[tuple[RestorePoint, Selection]], unit: _Unit, history
 
 
 def _claims(selection: Selection) -> tuple[Claim, ...]:
-    return claims(selection.destination, selection.paths)
+    return claims(selection.destination, selection.paths, selection.layout)
 
 
 def _overlap(one: Selection, other: Selection) -> bool:
     """Whether two selections may write the same file, so that one has to wait for the other."""
-    return any(meet(a, b) for a in _claims(one) for b in _claims(other))
+    return touching(_claims(one), _claims(other))
 
 
 def _breadth(path: GuestPath) -> float:

@@ -38,9 +38,10 @@ from orchestrator.engine.rooms import Reach, Rooms
 from orchestrator.engine.scribe import Outbox, Written, all_written, hand_over
 from orchestrator.engine.seats import Seats
 from orchestrator.engine.sessions import SessionWatch
+from orchestrator.engine.shortfalls import no_volume, unmatched, unmatched_patterns
 from orchestrator.engine.stages import Stages
 from orchestrator.engine.stopping import Stop
-from orchestrator.engine.walking import Walk, not_found
+from orchestrator.engine.walking import Walk, in_walks, watching_crossings
 
 LOSSES_WITHOUT_PROGRESS = 5
 """A group that loses its mount this often in a row without settling one more file is given up."""
@@ -301,35 +302,41 @@ class GroupRunner:
         names: Sequence[str],
     ) -> None:
         volumes = {volume.root: volume for volume in located.volumes}
-        stages: dict[int, list[Walk]] = {}
+        starts: dict[tuple[int, str], list[tuple[str, ...]]] = {}
         outcomes = []
         for number, path, root, below in requests:
-            selection = course.group.selections[number]
             if root in volumes:
-                walk = await self._walk(course, number, volumes[root], below)
-                stages.setdefault(selection.stage, []).append(walk)
+                starts.setdefault((number, root), []).append(below)
             elif path.volume == "*" and root in located.bare:
                 self._leave_out(course.group, root, located.bare[root])
             elif root:
-                course.unfinished.append(_unmatched(course.group, path, root, located.unmatched.get(root, "")))
+                course.unfinished.append(unmatched(course.group, path, root, located.unmatched.get(root, "")))
             else:
-                outcomes.append(_no_volume(course.group, path, names))
+                outcomes.append(no_volume(course.group, path, names))
         await hand_over(outbox, outcomes)
-        course.complete = await self._stages.run([walks for _, walks in sorted(stages.items())], course, outbox)
+        stages: dict[int, list[Walk]] = {}
+        for (number, root), all_below in starts.items():
+            walks = await self._walks(course, number, volumes[root], all_below)
+            stages.setdefault(course.group.selections[number].stage, []).extend(walks)
+        in_order = [walks for _, walks in sorted(stages.items())]
+        course.complete = await self._stages.run(watching_crossings(in_order), course, outbox)
         await hand_over(outbox, course.unfinished)
         if course.complete and not course.unfinished:
-            await hand_over(outbox, _unmatched_patterns(course))
+            await hand_over(outbox, unmatched_patterns(course.group, course.selectors))
 
     def _leave_out(self, group: MountGroup, root: str, cause: str) -> None:
         """`*` means every volume with files in it; one that cannot be looked into is told, and fails nobody."""
         if cause:
             self._rooms.emit(Notice(self._rooms.clock(), f"{group.vm}: {root} is reserved and left out: {cause}"))
 
-    async def _walk(self, course: Course, number: int, volume: Volume, below: tuple[str, ...]) -> Walk:
+    async def _walks(
+        self, course: Course, number: int, volume: Volume, starts: Sequence[tuple[str, ...]]
+    ) -> list[Walk]:
+        source, selector = self._rooms.source, course.selectors[number]
         selection, folds_case = course.group.selections[number], False
         if self._rooms.folds_case is not None:
             folds_case = await self._folds_case(self._rooms.folds_case, selection.destination)
-        return Walk(self._rooms.source, course.group, selection, course.selectors[number], volume, below, folds_case)
+        return [Walk(source, course.group, selection, selector, volume, some, folds_case) for some in in_walks(starts)]
 
     async def _folds_case(self, ask: Callable[[str], bool], destination: str) -> bool:
         """A destination that does not answer is taken for one that does, which overwrites nothing; before anything is
@@ -361,30 +368,3 @@ class GroupRunner:
             await self._rooms.mounts.mount(lease.held.href, lease.generation)
         except (SessionEnded, NotFound) as error:
             raise MountLost(vm=lease.row.point.vm, cause=str(error)) from error
-
-
-def _no_volume(group: MountGroup, path: GuestPath, names: Sequence[str]) -> Outcome:
-    there = f"it has {', '.join(names)}" if names else "EM shows no volume of it"
-    hint = ' For a Linux guest say os = "linux".' if path.linux else ""
-    return not_found(group, str(path), f"{group.vm} has no volume for {path}; {there}.{hint}")
-
-
-def _unmatched(group: MountGroup, path: GuestPath, root: str, message: str) -> Outcome:
-    shown = f"{root}\\" if path.volume == "*" else str(path)
-    return Outcome(group.id, shown, "", Verdict.FAILED, reason=Reason.MOUNT_FAILED, message=message)
-
-
-def _unmatched_patterns(course: Course) -> list[Outcome]:
-    """Include patterns that chose nothing: more likely a slip than a wish."""
-    outcomes = []
-    for number, selection in enumerate(course.group.selections):
-        for pattern in course.selectors[number].unmatched:
-            where = ", ".join(map(str, selection.paths))
-            message = (
-                f"restore[{selection.entry}].include: {pattern!r} matched no file below {where}; check the pattern"
-            )
-            name = f"{where} ({pattern})"
-            outcomes.append(
-                Outcome(course.group.id, name, "", Verdict.FAILED, reason=Reason.NOTHING_MATCHED, message=message)
-            )
-    return outcomes

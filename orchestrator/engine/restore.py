@@ -138,7 +138,7 @@ async def _restore(group: MountGroup, turn: Turn, runner: GroupRunner, outbox: O
 
 
 def _chooser(group: MountGroup) -> Callable[[Selection], Selector]:
-    return lambda selection: Selector(selection.include, selection.exclude, ignore_case=group.windows)
+    return lambda one: Selector(one.include, one.exclude, ignore_case=group.windows, bounds=one.bounds)
 
 
 async def _settle_lost(row: RunRow, rooms: Rooms, books: Books, locator: Locator, stop: Stop) -> None:

@@ -144,7 +144,7 @@ class Stages:
             try:
                 drawn = await self._calls.run(walk.volume.folder.root, drawing.next, self._walking)
             except TimeoutError as error:
-                stage.course.unfinished.append(walk.unfinished(str(error.strerror)))
+                stage.course.unfinished.extend(walk.unfinished(str(error.strerror)))
                 drawn, given_up = drawing.so_far(), True
             for batch in drawn.found:
                 count.add(batch)

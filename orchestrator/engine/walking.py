@@ -1,6 +1,6 @@
 """From a selection to a bounded stream of work: what to copy, in batches, as fast as the share lists it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from orchestrator.core.paths import PathRefused, SourcePath, TargetPath, fold, t
 from orchestrator.core.plan import MountGroup, Selection
 from orchestrator.core.reasons import Reason
 from orchestrator.core.select import Selector
+from orchestrator.engine.crossing import Crossing, crosses
 from orchestrator.engine.following import Following, Found
 from orchestrator.engine.ports import Beat, Source
 
@@ -20,6 +21,10 @@ BATCH_FILES = 64
 
 BATCH_BYTES = 8 << 20
 """A batch is closed at this size, so that large files travel alone."""
+
+
+FEW_STARTS = 64
+"""Requested paths of a volume, up to which each has a walk of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +75,26 @@ def _unheard() -> None:
 
 @dataclass(slots=True)
 class Walk:
-    """The walk of one requested path in one volume."""
+    """The walk of requested paths in one volume. `starts` are the names that lead from its root to each."""
 
     source: Source
     group: MountGroup
     selection: Selection
     selector: Selector
     volume: Volume
-    below: tuple[str, ...]
+    starts: tuple[tuple[str, ...], ...]
     folds_case: bool = False
     """The destination takes names that differ only in letter case for one."""
+    crossing: Crossing | None = None
+    """Knows what else of the group may land where this does; None when nothing can."""
+    _at: int = 0
+    """Which of the starts is walked."""
+    _begun: str = ""
+    """The start as the share spells it."""
+    _landing: tuple[str, ...] = ()
+    """Where it lands below the destination."""
+    _whole: bool = False
+    """It is itself what the job strips, so that a file of it keeps only its name."""
     _drawn: Iterator[Batch] | None = None
     _beat: Beat = _unheard
     _siblings: tuple[str, dict[str, str]] = ("", {})
@@ -95,28 +110,44 @@ class Walk:
             self._drawn = self._batches()
         return next(self._drawn, None)
 
-    def unfinished(self, cause: str) -> Outcome:
-        """The outcome of a requested path whose walk was given up."""
-        guest = str(self.volume.guest("/".join(self.below)))
-        message = f"{guest} could not be listed to its end: {cause}; what was found before that is restored"
-        return Outcome(self.group.id, guest, "", Verdict.FAILED, reason=Reason.STALLED, message=message)
+    def unfinished(self, cause: str) -> list[Outcome]:
+        """The outcomes of the requested paths whose walk was given up, or not begun."""
+        outcomes = []
+        for number, below in enumerate(self.starts[self._at :]):
+            guest = str(self.volume.guest("/".join(below)))
+            found = "; what was found before that is restored" if number == 0 else ""
+            message = f"{guest} could not be listed to its end: {cause}{found}"
+            outcomes.append(Outcome(self.group.id, guest, "", Verdict.FAILED, reason=Reason.STALLED, message=message))
+        return outcomes
 
     def _batches(self) -> Iterator[Batch]:
         """Every batch; a path that does not exist is one outcome."""
+        for number, below in enumerate(self.starts):
+            self._at = number
+            yield from self._start(below)
+            if self._full:
+                yield self._batch()
+        if self._works or self._outcomes:
+            yield self._batch()
+
+    def _start(self, below: tuple[str, ...]) -> Iterator[Batch]:
+        """Everything of one requested path."""
         root = self.volume.folder.root
-        found = self.source.look(SourcePath(root, "/".join(self.below)), self._heard)
+        found = self.source.look(SourcePath(root, "/".join(below)), self._heard)
         if found is None:
             if self.source.look(SourcePath(root, ""), self._heard) is None:
                 raise MountLost(vm=self.group.vm, cause=f"its files are no longer on the share ({root})")
-            self._outcomes.append(self._missing())
-        elif found.kind is EntryKind.FOLDER:
+            self._outcomes.append(self._missing(below))
+            return
+        guest, layout = self.volume.guest(found.relative), self.selection.layout
+        self._begun, self._landing = found.relative, layout.landing(guest)
+        self._whole = layout.stripped(guest) == guest
+        if found.kind is EntryKind.FOLDER:
             yield from self._folder(found)
         elif found.kind is EntryKind.LINK and self._follows:
             yield from self._drain(self._following(len(found.relative) + 1).at(found), found.relative)
         else:
             self._take(found, found.relative.rpartition("/")[2])
-        if self._works or self._outcomes:
-            yield self._batch()
 
     def _heard(self) -> None:
         self._beat()
@@ -140,8 +171,12 @@ class Walk:
         strip = len(start) + 1 if start else 0
         for entry, source in found:
             self._take(entry, entry.relative[strip:] or entry.relative.rpartition("/")[2], source)
-            if len(self._works) + len(self._outcomes) >= BATCH_FILES or self._bytes >= BATCH_BYTES:
+            if self._full:
                 yield self._batch()
+
+    @property
+    def _full(self) -> bool:
+        return len(self._works) + len(self._outcomes) >= BATCH_FILES or self._bytes >= BATCH_BYTES
 
     @property
     def _follows(self) -> bool:
@@ -160,23 +195,41 @@ class Walk:
                 return
         elif entry.kind is EntryKind.UNREADABLE:
             pass  # Whether it would have been wanted cannot be known of a folder, so it is always told.
-        elif not self.selector.wants(name):
+        elif not self.selector.wants(name) or not self.selector.fits(entry.size, entry.mtime_ns):
             return
         guest = self.volume.guest(entry.relative)
         if self.folds_case and (other := self._same_but_for_case(entry.relative)):
             message = f"{other} is restored already, and the destination takes the two names for one"
             self._outcomes.append(self._refused(entry, str(guest), Reason.NAME_CLASH, message))
             return
+        names = self._names(entry)
+        if not names:
+            return  # the destination itself
+        if self.crossing is not None and (why := self._crossed(entry, names)):
+            self._outcomes.append(self._refused(entry, str(guest), Reason.NAME_CLASH, why))
+            return
+        destination = self.selection.destination
         try:
-            destination, relative = self.selection.destination, "/".join((*self.volume.prefix, entry.relative))
-            windows = destination.startswith("\\\\")
-            target = target_path(destination, self.volume.volume, relative, windows_rules=windows)
+            target = target_path(destination, names, windows_rules=destination.startswith("\\\\"))
         except PathRefused as error:
             self._outcomes.append(self._refused(entry, str(guest), error.reason, str(error)))
             return
         source = source or SourcePath(self.volume.folder.root, entry.relative)
         self._works.append(Work(entry, source, str(guest), target, self.selection.wishes))
         self._bytes += entry.size
+
+    def _names(self, entry: Entry) -> tuple[str, ...]:
+        """The names that lead from the destination to where an entry lands."""
+        rest = tuple(name for name in entry.relative[len(self._begun) :].split("/") if name)
+        if self._whole and not rest and entry.kind is not EntryKind.FOLDER:
+            rest = (entry.relative.rpartition("/")[2],)
+        return (*self._landing, *rest)
+
+    def _crossed(self, entry: Entry, names: tuple[str, ...]) -> str:
+        """Why an entry cannot land, when a path that the job asks for earlier has one for the same place."""
+        if self.crossing is None or entry.kind is EntryKind.FOLDER:
+            return ""
+        return self.crossing.earlier(self, self._at, entry.relative, names, self._heard)
 
     def _refused(self, entry: Entry, guest: str, reason: Reason, message: str) -> Outcome:
         return Outcome(
@@ -192,14 +245,31 @@ class Walk:
         other = self._siblings[1].setdefault(fold(name), name)
         return other if other != name else ""
 
-    def _missing(self) -> Outcome:
-        guest = str(self.volume.guest("/".join(self.below)))
+    def _missing(self, below: tuple[str, ...]) -> Outcome:
+        guest = str(self.volume.guest("/".join(below)))
         return not_found(self.group, guest, f"{guest} does not exist in the restore point of {self.group.vm}")
 
     def _batch(self) -> Batch:
         batch = Batch(self.selection, self.volume, tuple(self._works), tuple(self._outcomes))
         self._works, self._outcomes, self._bytes = [], [], 0
         return batch
+
+
+def in_walks(starts: Sequence[tuple[str, ...]]) -> list[tuple[tuple[str, ...], ...]]:
+    """Which requested paths of a volume are walked together: each by itself, so that one that hangs stops no other,
+    unless they are so many that most are single files, which are to share batches."""
+    together = 1 if len(starts) <= FEW_STARTS else FEW_STARTS
+    return [tuple(starts[at : at + together]) for at in range(0, len(starts), together)]
+
+
+def watching_crossings(stages: Sequence[Sequence[Walk]]) -> Sequence[Sequence[Walk]]:
+    """The walks of a group, told of each other where two of them may lead to one place."""
+    walks = [walk for stage in stages for walk in stage]
+    if crosses([walk.selection for walk in walks], sum(len(walk.starts) for walk in walks)):
+        crossing = Crossing(walks)
+        for walk in walks:
+            walk.crossing = crossing
+    return stages
 
 
 def not_found(group: MountGroup, guest_path: str, message: str) -> Outcome:

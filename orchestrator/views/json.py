@@ -23,6 +23,7 @@ from orchestrator.core.retention import Pruned
 from orchestrator.core.snapshot import Snapshot
 from orchestrator.core.waiting import QueueLine
 from orchestrator.views.fidelity import card_table
+from orchestrator.views.selected import selected_values
 
 
 def report_json(report: Report) -> str:
@@ -255,6 +256,7 @@ def _selection(selection: Selection) -> dict[str, Any]:
         "metadata": selection.wishes.metadata.value,
         "owner": selection.wishes.owner.value,
         "links": selection.wishes.links.value,
+        **selected_values(selection),
     }
 
 

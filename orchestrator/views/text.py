@@ -16,6 +16,7 @@ from orchestrator.core.report import LeftMount, Problem, Report
 from orchestrator.core.retention import Pruned
 from orchestrator.core.waiting import QueueLine
 from orchestrator.views.fidelity import HEADS, asked, card_notes, card_rows, wished
+from orchestrator.views.selected import bound_lines, path_lines
 from orchestrator.views.units import count, duration, instant, rate, size, verdict, visible
 
 MOUNTS_SHOWN = 10
@@ -51,9 +52,10 @@ def _planned(group: MountGroup) -> list[str]:
 
 
 def _selected(selection: Selection) -> list[str]:
-    lines = [f"       {visible(str(path))}" for path in selection.paths]
+    lines = [f"       {visible(path)}" for path in path_lines(selection)]
     lines += [f"         only {visible(pattern)}" for pattern in selection.include]
     lines += [f"         without {visible(pattern)}" for pattern in selection.exclude]
+    lines += [f"         only files {bound}" for bound in bound_lines(selection.bounds)]
     how = selection.on_conflict.value
     how += f", keeps what it replaces in {HOLDING}" if selection.on_conflict is Conflict.ASIDE else ""
     how += ", by content" if selection.compare is Compare.CONTENT else ""

@@ -382,4 +382,4 @@ def test_nothing_is_restored_into_a_holding_folder() -> None:
 
     for name in (HOLDING, HOLDING.upper()):
         with pytest.raises(PathRefused, match="set aside"):
-            target_path("/restore/web01", "/", f"srv/{name}/r1/a.txt")
+            target_path("/restore/web01", ("srv", name, "r1", "a.txt"))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from orchestrator.core.layout import PLAIN
 from orchestrator.core.paths import (
     GuestPath,
     PathRefused,
@@ -98,7 +99,7 @@ def test_windows_takes_letters_one_by_one_when_it_compares_names() -> None:
 @example("..:", ["x"], False)
 def test_a_target_never_leaves_its_root_whatever_the_names(volume: str, names: list[str], windows: bool) -> None:
     try:
-        target = target_path("/restore/root", volume, "/".join(names), windows_rules=windows)
+        target = target_path("/restore/root", PLAIN.landing(GuestPath(volume, tuple(names))), windows_rules=windows)
     except PathRefused:
         return
     pieces = target.relative.split("/")
@@ -129,14 +130,13 @@ def test_a_name_that_cannot_stay_or_be_held_is_refused_with_its_reason(
     relative: str, windows: bool, reason: Reason
 ) -> None:
     with pytest.raises(PathRefused) as refused:
-        target_path("/r", "C:", relative, windows_rules=windows)
+        target_path("/r", ("C", *relative.split("/")), windows_rules=windows)
     assert refused.value.reason is reason
 
 
 def test_a_target_keeps_the_guests_folders_below_the_volume() -> None:
-    assert target_path("/r", "C:", "Shares/a.txt").relative == "C/Shares/a.txt"
-    assert target_path("/r", "/", "srv/a.txt").relative == "srv/a.txt"
-    assert target_path("/r", "C:", "con.txt").relative == "C/con.txt"
+    assert target_path("/r", ("C", "Shares", "a.txt")).relative == "C/Shares/a.txt"
+    assert target_path("/r", ("C", "con.txt")).relative == "C/con.txt"
 
 
 @pytest.mark.parametrize(

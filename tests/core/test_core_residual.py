@@ -7,10 +7,13 @@ from orchestrator.core.catalog import GuestOs, RestorePoint
 from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.entry import Conflict
 from orchestrator.core.job import read_job
+from orchestrator.core.layout import Layout
 from orchestrator.core.paths import parse_guest_path
 from orchestrator.core.plan import MountGroup, Plan, Selection
 from orchestrator.core.reasons import Reason
 from orchestrator.core.residual import residual_job
+from orchestrator.core.select import Bounds
+from tests.support.guests import planned
 
 POINT = RestorePoint("urn:veeam:VmRestorePoint:1", "fs01", datetime(2026, 11, 20, tzinfo=UTC), "vbr01", "/m", "/m")
 
@@ -83,3 +86,34 @@ def test_the_residual_of_a_residual_keeps_its_name() -> None:
     plan = Plan("r", "night-residual", plan_of(selection(["C:\\"])).groups)
     text = residual_job(plan, [problem("C:\\a", Reason.LOCKED)]) or ""
     assert read_job(text.encode(), "x").name == "night-residual"
+
+
+def test_what_is_left_keeps_its_bounds_and_lands_where_the_run_would_have_put_it() -> None:
+    bounds = Bounds(larger_than=0, modified_after=datetime(2026, 11, 1, tzinfo=UTC))
+    layout = Layout(strip=(parse_guest_path("C:\\Shares"),), drives=(("D:", "data"),))
+    first = replace(selection(["C:\\Shares", "D:\\"]), bounds=bounds, layout=layout)
+    volumes = replace(selection(["E:\\x"], "/restore/E"), layout=Layout(bare=True))
+    every = replace(selection(["*"], "/restore/all"), layout=Layout(below=("{volume}", "x"), bare=True))
+    problems = [
+        problem("C:\\Shares", Reason.STALLED),
+        problem("C:\\Shares\\a.docx", Reason.LOCKED),
+        problem("D:\\b.docx", Reason.READ_ERROR),
+        problem("E:\\x\\c.docx", Reason.LOCKED),
+        problem("F:\\d.docx", Reason.LOCKED),
+    ]
+    job = read_job((residual_job(plan_of(first, volumes, every), problems) or "").encode(), "residual.toml")
+    found = planned(job, allow=("/restore",))
+    assert not found.problems
+    landed = {
+        str(path): ("/".join((one.destination, *one.layout.landing(path))), one.bounds)
+        for group in found.groups
+        for one in group.selections
+        for path in one.paths
+    }
+    assert landed == {
+        "C:\\Shares": ("/restore/fs01", bounds),
+        "C:\\Shares\\a.docx": ("/restore/fs01/a.docx", Bounds()),
+        "D:\\b.docx": ("/restore/fs01/data/b.docx", Bounds()),
+        "E:\\x\\c.docx": ("/restore/E/x/c.docx", Bounds()),
+        "F:\\d.docx": ("/restore/all/F/x/d.docx", Bounds()),
+    }

@@ -48,7 +48,7 @@ class Restore:
         volume = Volume("/", "/", (), SourcePath(str(self.share), ""))
         below = tuple(name for name in path.split("/") if name)
         source, folders, done = LocalSource(), Folders(), list[Outcome]()
-        walk = Walk(source, group, selection, Selector((), (), ignore_case=False), volume, below)
+        walk = Walk(source, group, selection, Selector((), (), ignore_case=False), volume, (below,))
         terms = Terms("g1", "lx01", datetime(2026, 11, 20, tzinfo=UTC), "r1")
         copier = Copier(source, self.target, terms, lambda _: None, lambda: False, lambda _: None)
         while batch := walk.next_batch(lambda: None):

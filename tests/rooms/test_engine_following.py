@@ -49,7 +49,7 @@ def restored(
     volume = Volume("/", "/", (), SourcePath(str(share), ""))
     selector = Selector((), exclude, ignore_case=False)
     names = tuple(name for name in below.split("/") if name)
-    walk = Walk(LocalSource(), SimpleNamespace(id="g1", vm="web01"), selection, selector, volume, names)  # type: ignore[arg-type]
+    walk = Walk(LocalSource(), SimpleNamespace(id="g1", vm="web01"), selection, selector, volume, (names,))  # type: ignore[arg-type]
     terms = Terms("g1", "web01", datetime(2026, 11, 20, tzinfo=UTC), "r1")
     copier = Copier(LocalSource(), target, terms, lambda _: None, lambda: False, lambda _: None)
     done: list[Outcome] = []

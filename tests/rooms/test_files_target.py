@@ -202,7 +202,7 @@ def test_whatever_the_name_nothing_is_written_outside_the_root(
     (root / "link").unlink(missing_ok=True)
     (root / "link").symlink_to(outside)
     fixed = set(os.listdir(tmp_path))
-    for make in (lambda: TargetPath(str(root), relative), lambda: target_path(str(root), "C:", relative)):
+    for make in (lambda: TargetPath(str(root), relative), lambda: target_path(str(root), ["C", *relative.split("/")])):
         try:
             target.place(source_of(one), entry_of(one), make(), True, nothing)
         except (FileError, PathRefused):

@@ -1,0 +1,150 @@
+"""What an entry of a job takes out of one restore point, and where each of its paths goes."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from orchestrator.core.catalog import RestorePoint
+from orchestrator.core.entry import Restore
+from orchestrator.core.job import Job
+from orchestrator.core.layout import PLAIN, VOLUME, Layout, drives_of
+from orchestrator.core.paths import GuestPath, PathRefused, expand_destination, lies_below, parse_guest_path
+from orchestrator.core.plan import PlanProblem, Selection
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Paths that go to one destination, which is still a template."""
+
+    paths: tuple[GuestPath, ...]
+    template: str
+    layout: Layout
+
+
+def selections(
+    job: Job,
+    number: int,
+    entry: Restore,
+    points: Iterable[RestorePoint],
+    run: str,
+    allow: Sequence[str],
+    problems: list[PlanProblem],
+) -> Iterator[tuple[RestorePoint, Selection]]:
+    """The selections of an entry in each of `points`; what cannot be becomes a problem. `allow` are the roots that
+    destinations must lie below."""
+    places = list(_by_volume(_placed(job, number, entry, problems)))
+    for point in points:
+        for place in places:
+            try:
+                destination = _expanded(place.template, point, run)
+                below = tuple(_expanded(name, point, run) for name in place.layout.below)
+            except PathRefused as error:
+                problems.append(PlanProblem(number, "to", str(error)))
+                continue
+            if not lies_below(destination, allow):
+                text = f"{destination!r} does not lie below targets.allow ({', '.join(allow)}); change one of the two"
+                problems.append(PlanProblem(number, "to", text))
+                continue
+            layout = replace(place.layout, below=below)
+            yield point, _selection(job, number, entry, point, place.paths, destination, layout)
+
+
+def _selection(
+    job: Job,
+    number: int,
+    entry: Restore,
+    point: RestorePoint,
+    paths: tuple[GuestPath, ...],
+    destination: str,
+    layout: Layout,
+) -> Selection:
+    return Selection(
+        paths=paths,
+        include=tuple(entry.include),
+        exclude=tuple(entry.exclude),
+        destination=destination,
+        on_conflict=job.conflict(entry),
+        entry=number,
+        wishes=job.wishes(entry),
+        compare=job.comparison(entry),
+        rename_pattern=job.renaming(entry),
+        bounds=entry.bounds(point.created),
+        layout=layout,
+    )
+
+
+def _expanded(template: str, point: RestorePoint, run: str) -> str:
+    """`template` without placeholders but `{volume}`, which the layout fills."""
+    return expand_destination(template, vm=point.vm, run=run, created=point.created)
+
+
+def _placed(job: Job, number: int, entry: Restore, problems: list[PlanProblem]) -> list[_Place]:
+    """Which of an entry's paths go where."""
+    paths, to = without_nested(entry.guest_paths), job.destination(entry)
+    if isinstance(to, dict):
+        return list(_by_table(number, paths, {parse_guest_path(path): folder for path, folder in to.items()}, problems))
+    layout = Layout(tuple(map(parse_guest_path, entry.strip)), drives_of(entry.drives))
+    for one in layout.strip:
+        if not any(one.holds(path) for path in paths):
+            text = f"{one} is neither one of the paths nor a folder above one; strip what is above a requested path"
+            problems.append(PlanProblem(number, "strip", text))
+    below = [(one, path) for one in layout.strip for path in paths if path.holds(one) and one != path]
+    for one, path in below[:1]:
+        problems.append(PlanProblem(number, "strip", f"{one} lies inside {path}, which lands as a whole; ask for both"))
+    return [] if below else [_Place(paths, _joined(to, entry.prefix), layout.used_by(paths))]
+
+
+def _by_table(
+    number: int, paths: Iterable[GuestPath], table: dict[GuestPath, str], problems: list[PlanProblem]
+) -> Iterator[_Place]:
+    """Each path goes by the longest key that is it or holds it."""
+    found: dict[GuestPath, list[GuestPath]] = {key: [] for key in table}
+    for path in paths:
+        holding = [key for key in table if key.holds(path)]
+        if holding:
+            found[max(holding, key=lambda key: (key.volume != "*", len(key.parts)))].append(path)
+        else:
+            problems.append(PlanProblem(number, "to", f"{path} is below none of the paths of the table; add it there"))
+    for key, wanted in found.items():
+        if wanted:
+            yield _Place(tuple(wanted), table[key], PLAIN if key.volume == "*" else Layout((key,)))
+        else:
+            problems.append(PlanProblem(number, "to", f"no path of the entry is {key} or lies below it; remove it"))
+
+
+def _joined(to: str, prefix: str | None) -> str:
+    if not prefix:
+        return to
+    separator = "\\" if "\\" in to else "/"
+    return to.rstrip("/\\") + separator + prefix.replace("/", separator)
+
+
+def _by_volume(places: Iterable[_Place]) -> Iterator[_Place]:
+    """Places whose destination names the volume, a place for each. For `*`, whose volumes only the mount tells, the
+    names from `{volume}` on become part of the layout."""
+    for place in places:
+        if VOLUME not in place.template:
+            yield place
+            continue
+        layout = replace(place.layout, bare=True)
+        for volume in dict.fromkeys(path.volume for path in place.paths):
+            paths = tuple(path for path in place.paths if path.volume == volume)
+            if volume != "*":
+                yield _Place(paths, layout.filled(place.template, volume), layout)
+                continue
+            cut = max(place.template.rfind(mark, 0, place.template.index(VOLUME)) for mark in "/\\")
+            names = place.template[cut + 1 :].replace("\\", "/").split("/")
+            below = tuple(name for name in names if name)
+            root = place.template[:cut] or place.template[: cut + 1]
+            yield _Place(paths, root, replace(layout, below=below))
+
+
+def without_nested(paths: Iterable[GuestPath]) -> tuple[GuestPath, ...]:
+    """The paths without those that lie inside another one of them: nothing is walked twice."""
+    paths = tuple(paths)
+    keys = {path.key for path in paths}
+    kept: dict[tuple[str, ...], GuestPath] = {}
+    for path in paths:
+        above = (path.key[:length] for length in range(len(path.key)))
+        if not any(key in keys for key in above):
+            kept.setdefault(path.key, path)
+    return tuple(kept.values())
