@@ -1,18 +1,20 @@
 """How the shares of the config are reached: by the operating system, or by UNC path with an account of their own."""
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from orchestrator.config import Config, read_secret
 from orchestrator.config_shares import BY_SYSTEM, share_settings
 from orchestrator.core.fidelity import Property
-from orchestrator.files import LocalSource, LocalTarget, abilities
+from orchestrator.files import Algorithm, LocalSource, LocalTarget, LocalUndo, abilities
 
 if TYPE_CHECKING:
     from orchestrator.files.smb import Reaching, Unc
     from orchestrator.files.sources import Sources
     from orchestrator.files.targets import Targets
+    from orchestrator.files.undos import Undos
 
 
 def make_source(config: Config) -> "LocalSource | Sources":
@@ -66,6 +68,24 @@ def make_verifier(config: Config) -> "LocalTarget | Targets":
     from orchestrator.files.targets import Targets
 
     return Targets(here, SmbTarget((), lambda unc: _reach(config)(unc)))
+
+
+@contextmanager
+def undoing(config: Config, checksum: Algorithm, *, dry: bool) -> "Iterator[LocalUndo | Undos]":
+    """What undoes at the destinations, wherever they are; lets go of them at the end. The password of a share is read
+    when the share is: ConfigInvalid."""
+    unc = [root for root in config.targets.allow if root.startswith("\\\\")]
+    with closing(LocalTarget([root for root in config.targets.allow if BY_SYSTEM or root not in unc])) as here:
+        local = LocalUndo(here, checksum, dry=dry)
+        if BY_SYSTEM or not config.shares:
+            yield local
+            return
+        from orchestrator.files.smb import SmbTarget
+        from orchestrator.files.smb.undoing import SmbUndo
+        from orchestrator.files.undos import Undos
+
+        with closing(SmbTarget(unc, lambda unc: _reach(config)(unc))) as there:
+            yield Undos(local, SmbUndo(there, checksum, dry=dry))
 
 
 def _reach(config: Config) -> "Callable[[Unc], Reaching]":

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from contextlib import closing
 from functools import partial
 
 from anyio import CapacityLimiter
@@ -14,9 +13,10 @@ from orchestrator.core.plan import plan_from_json
 from orchestrator.core.replaced import UndoReport
 from orchestrator.engine.beside import in_thread
 from orchestrator.engine.undoing import Undo
-from orchestrator.files import LocalTarget, LocalUndo, write_text_atomically
+from orchestrator.files import write_text_atomically
 from orchestrator.journal import Journal
 from orchestrator.opening import Listen, now, stopped_from_outside
+from orchestrator.reaching import undoing
 from orchestrator.views import undo_json
 
 
@@ -48,8 +48,7 @@ async def _undo(
     row = await in_thread(partial(journal.run, run))
     checksum = checksum_of(config, row)
     threads = CapacityLimiter(min(config.limits.copies, 4 * (os.cpu_count() or 1)))
-    with closing(LocalTarget(config.targets.allow, checksum)) as target:
-        ground = LocalUndo(target, checksum, dry=dry)
+    with undoing(config, checksum, dry=dry) as ground:
         async with stopped_from_outside(listen, None) as stop:
             undo = Undo(plan_from_json(row.plan), journal, ground, stop, now, threads, tell, dry)
             report = await (undo.discard() if discard else undo.run())

@@ -90,6 +90,13 @@ class TargetPath:
     relative: str
 
 
+def full_target(target: TargetPath) -> str:
+    """A target path as one text, for people and for the journal."""
+    if target.root.startswith("\\\\"):
+        return "\\".join((target.root.rstrip("\\/"), *target.relative.split("/")))
+    return f"{target.root.rstrip('/')}/{target.relative}"
+
+
 def fold(name: str) -> str:
     """The key under which a Windows file system takes two names for one (upper case, composed accents).
 

@@ -16,7 +16,7 @@ from orchestrator.core.entry import Compare
 from orchestrator.core.errors import FileError, MountLost
 from orchestrator.core.fidelity import Metadata
 from orchestrator.core.naming import renamed
-from orchestrator.core.paths import PathRefused, SourcePath, TargetPath
+from orchestrator.core.paths import PathRefused, SourcePath, full_target
 from orchestrator.core.plan import Selection
 from orchestrator.core.reasons import Reason
 from orchestrator.core.replaced import Aside, Stood
@@ -322,10 +322,3 @@ class Copier:
             seconds=seconds,
             fidelity=placed.fidelity if placed else {},
         )
-
-
-def full_target(target: TargetPath) -> str:
-    """A target path as one text, for people and for the journal."""
-    if target.root.startswith("\\\\"):
-        return "\\".join((target.root.rstrip("\\/"), *target.relative.split("/")))
-    return f"{target.root.rstrip('/')}/{target.relative}"

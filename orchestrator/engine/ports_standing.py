@@ -96,6 +96,10 @@ class UndoLedger(Protocol):
         """The restored files of a run that have not been undone, the first `limit` that come after one."""
         ...
 
+    def was_aside(self, run: str, held: TargetPath) -> bool:
+        """Whether a run was going to hold a file there."""
+        ...
+
     def mark_undone(self, run: str, outcomes: Sequence[Outcome]) -> None:
         """Note restored files as undone."""
         ...

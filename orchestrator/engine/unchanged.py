@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from orchestrator.core.decide import same_file
 from orchestrator.core.entries import EntryKind, Found, FoundKind, Outcome, Verdict
 from orchestrator.core.entry import Compare
+from orchestrator.core.paths import full_target
 from orchestrator.core.reasons import Reason
-from orchestrator.engine.copying import full_target
 from orchestrator.engine.ports import Beat
 from orchestrator.engine.ports_standing import Standing
 from orchestrator.engine.walking import Batch, Walk, Work

@@ -9,9 +9,9 @@ from anyio import CapacityLimiter, create_task_group, to_thread
 
 from orchestrator.core.entries import Outcome, has_content
 from orchestrator.core.fidelity import Property
-from orchestrator.core.paths import HOLDING
+from orchestrator.core.paths import HOLDING, TargetPath, full_target
 from orchestrator.core.plan import Plan
-from orchestrator.core.replaced import Aside, AsideState, Fate, Stood, Undone, UndoReport, UndoRow
+from orchestrator.core.replaced import Aside, AsideState, Fate, Stood, Undone, UndoReport, UndoRow, held_path
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.ports import Checkpoint, Clock
 from orchestrator.engine.ports_standing import AsideLedger, UndoLedger
@@ -22,7 +22,6 @@ PAGE = 512
 """Files that are looked at together, and then noted in one transaction."""
 
 NOT_KEPT = "it replaced a file, and what was replaced is not kept: the run's on_conflict was not aside"
-ON_A_SERVER = "it lies at a server by UNC path, where nothing is undone; remove it by hand"
 A_LINK = "it is a symbolic link, and nothing proves that it is still the run's; remove it by hand"
 ONLY_DRESSED = "only its permissions were put on, and those that it had before are not kept"
 NOT_KNOWN = "the run is of an older version, which did not note what had been there"
@@ -130,6 +129,7 @@ class Undo:
             after = page[-1]
             page = [outcome for outcome in page if outcome.stood is not Stood.ASIDE]
             found = await self._each(page, self._take_away)
+            found = await to_thread.run_sync(self._not_left, page, found, limiter=books)
             gone = _done(page, found)
             if gone and not self.dry:
                 await to_thread.run_sync(self.ledger.mark_undone, self.plan.run, gone, limiter=books)
@@ -148,12 +148,31 @@ class Undo:
             case _:
                 why = A_LINK if Property.LINK in outcome.fidelity else ONLY_DRESSED
                 return Undone(outcome.target_path, Fate.LEFT, message=why)
-        if outcome.target_path.startswith("\\\\"):
-            return Undone(outcome.target_path, Fate.LEFT, message=ON_A_SERVER)
+        place = self._place(outcome)
+        if place is None:
+            return Undone(outcome.target_path, Fate.LEFT, message="it lies below no destination of the run's plan")
+        return self.ground.take_away(outcome, place.root, check)
+
+    def _place(self, outcome: Outcome) -> TargetPath | None:
+        """Where a file was restored, by the destination that it is below."""
         for root in sorted(self.plan.destinations, key=len, reverse=True):
-            if outcome.target_path.startswith(root.rstrip("/") + "/"):
-                return self.ground.take_away(outcome, root, check)
-        return Undone(outcome.target_path, Fate.LEFT, message="it lies below no destination of the run's plan")
+            above = full_target(TargetPath(root, ""))
+            if outcome.target_path.startswith(above):
+                below = outcome.target_path[len(above) :]
+                return TargetPath(root, below.replace("\\", "/") if root.startswith("\\\\") else below)
+        return None
+
+    def _not_left(self, page: Sequence[Outcome], found: Sequence[Undone | None]) -> list[Undone | None]:
+        """What became of each file, without those that are left because the file that had made room for them is back: a
+        run that died between the two moves has found nothing in its place."""
+        told = list(found)
+        for number, (outcome, one) in enumerate(zip(page, found, strict=True)):
+            if one is None or one.fate is not Fate.LEFT or outcome.stood is not Stood.NOTHING:
+                continue
+            place = self._place(outcome)
+            if place is not None and self.ledger.was_aside(self.plan.run, held_path(self.plan.run, place)):
+                told[number] = Undone(outcome.target_path, Fate.GONE)
+        return told
 
     async def _folders(self, books: CapacityLimiter, *, held_only: bool = False) -> int:
         """How many of the folders that the run has made are gone; `held_only`: of those that held files aside."""
@@ -161,7 +180,9 @@ class Undo:
             return 0
         removed = 0
         held = f"/{HOLDING}/{self.plan.run}/"
-        made = (path for path in self.ledger.made(self.plan.run) if not held_only or held in f"{path}/")
+        made = (
+            path for path in self.ledger.made(self.plan.run) if not held_only or held in f"{path}/".replace("\\", "/")
+        )
         while page := await to_thread.run_sync(lambda: list(islice(made, PAGE)), limiter=books):
             removed += await to_thread.run_sync(_all_removed, self.ground, page, limiter=self.threads)
         for root in self.plan.destinations:

@@ -3,10 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from orchestrator.core.entries import Entry, Found, Placed
-from orchestrator.core.errors import FileError
 from orchestrator.core.fidelity import BASIC, Fidelity, Properties, Property, Wishes
 from orchestrator.core.paths import SourcePath, TargetPath
-from orchestrator.core.reasons import Reason
 from orchestrator.core.replaced import Aside
 from orchestrator.core.sidecar import Left
 from orchestrator.files.checksums import Algorithm
@@ -94,15 +92,11 @@ class Targets:
         remember: Callable[[Aside], None],
         wishes: Wishes = BASIC,
     ) -> Placed:
-        """As `LocalTarget.set_aside`; at a server nothing is set aside: NOT_SET_ASIDE."""
-        if self._of(target.root) is self._smb:
-            what = "nothing is set aside at a server by UNC path; mount the share and name its folder, or use rename"
-            raise FileError(reason=Reason.NOT_SET_ASIDE, guest_path=entry.relative, what=what)
-        return self._local.set_aside(source, entry, target, run, check, remember, wishes)
+        return self._of(target.root).set_aside(source, entry, target, run, check, remember, wishes)
 
     def take_made(self) -> list[str]:
         """The folders that were made since the last call, as far as an undo can remove them again."""
-        return self._local.take_made()
+        return self._local.take_made() + self._smb.take_made()
 
     def forget_interrupted(self) -> None:
         self._local.forget_interrupted()

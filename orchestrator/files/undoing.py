@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from orchestrator.core.entries import Outcome
 from orchestrator.core.errors import FileError
-from orchestrator.core.paths import HOLDING, TargetPath
+from orchestrator.core.paths import HOLDING, TargetPath, full_target
 from orchestrator.core.replaced import Aside, Fate, Undone
 from orchestrator.files.checksums import Algorithm, new_digest, proving
 from orchestrator.files.folder import Folder
@@ -21,6 +21,8 @@ from orchestrator.files.target import LocalTarget
 from orchestrator.files.translate import Side, Translating
 
 CHANGED_SINCE = "somebody has changed it since it was restored"
+NOT_THE_SAME = "it is no longer the file that was set aside"
+NO_CHECKSUM = "the run took no checksums, so nothing proves that it is what it wrote"
 
 Check = Callable[[int], None]
 
@@ -37,13 +39,13 @@ class LocalUndo:
     def give_back(self, aside: Aside, check: Check) -> Undone:
         """Put a file that was set aside back in its place, proved by its checksum, when what stands there is what the
         run put there, or nothing."""
-        name = _path(aside.target)
+        name = full_target(aside.target)
         try:
             with Translating(Side.TARGET, name):
-                left = self._given_back(aside, check)
+                why = self._given_back(aside, check)
         except FileError as error:
-            return _left(name, _said(error))
-        return _left(name, left) if left else Undone(name, Fate.RETURNED, aside.size)
+            return left(name, said(error))
+        return left(name, why) if why else Undone(name, Fate.RETURNED, aside.size)
 
     def take_away(self, outcome: Outcome, root: str, check: Check) -> Undone:
         """Remove a restored file where nothing had been, when it is still what the run wrote."""
@@ -55,7 +57,7 @@ class LocalUndo:
         except FileError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 return Undone(name, Fate.GONE)
-            return _left(name, _said(error))
+            return left(name, said(error))
 
     def remove_folder(self, path: str) -> bool:
         """Remove a folder that the run has made, if it is empty; whether it is gone by this."""
@@ -71,19 +73,19 @@ class LocalUndo:
 
     def discard(self, aside: Aside) -> Undone:
         """Remove a file that was set aside for good, when it is still the one that was."""
-        name = _path(aside.held)
+        name = full_target(aside.held)
         try:
             with Translating(Side.TARGET, name):
                 folder, last = self._at(aside.held)
                 status = folder.status(last)
                 if (status.st_size, status.st_mtime_ns) != (aside.size, aside.mtime_ns):
-                    return _left(name, "it is no longer the file that was set aside")
+                    return left(name, NOT_THE_SAME)
                 if not self._dry:
                     folder.remove(last)
         except FileError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 return Undone(name, Fate.GONE)
-            return _left(name, _said(error))
+            return left(name, said(error))
         return Undone(name, Fate.REMOVED, aside.size)
 
     def forget_holding(self, root: str) -> None:
@@ -95,7 +97,7 @@ class LocalUndo:
 
     def _given_back(self, aside: Aside, check: Check) -> str:
         """Empty, or why the file stays where it is."""
-        kept = _path(aside.held)
+        kept = full_target(aside.held)
         gone = f"what was set aside is not at {kept} any more"
         try:
             holding, held = self._at(aside.held)
@@ -123,13 +125,13 @@ class LocalUndo:
     def _taken_away(self, outcome: Outcome, folder: Folder, name: str, check: Check) -> Undone:
         status = folder.status(name)
         if not outcome.checksum:
-            return _left(outcome.target_path, "the run took no checksums, so nothing proves that it is what it wrote")
+            return left(outcome.target_path, NO_CHECKSUM)
         if status.st_size == outcome.size:
             now = read_standing(folder, name, self._new_digest, check)
             if now.checksum == outcome.checksum and now.is_at(folder, name):
                 self._remove(folder, name)
                 return Undone(outcome.target_path, Fate.REMOVED, outcome.size)
-        return _left(outcome.target_path, CHANGED_SINCE)
+        return left(outcome.target_path, CHANGED_SINCE)
 
     def _standing(self, path: TargetPath, check: Check) -> Standing | None:
         try:
@@ -176,13 +178,9 @@ def _is_new(standing: Standing, aside: Aside) -> bool:
     return (standing.size, standing.checksum) == (aside.new_size, aside.new_checksum)
 
 
-def _path(path: TargetPath) -> str:
-    return f"{path.root.rstrip('/')}/{path.relative}"
-
-
-def _left(name: str, why: str) -> Undone:
+def left(name: str, why: str) -> Undone:
     return Undone(name, Fate.LEFT, message=why)
 
 
-def _said(error: FileError) -> str:
+def said(error: FileError) -> str:
     return str(error.facts.get("what", error))

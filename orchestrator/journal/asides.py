@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from orchestrator.core.entries import Outcome
+from orchestrator.core.paths import TargetPath
 from orchestrator.core.replaced import Aside, HeldFiles, Stood, UndoRow
 from orchestrator.journal.rows import from_aside, load_text, store_text, store_time, to_aside, to_outcome, to_undo
 from orchestrator.journal.store import Store
@@ -84,6 +85,11 @@ class Undos:
         group, path = (after.group, after.guest_path) if after else ("", "")
         rows = self._store.rows("to_undo", run=run, group=store_text(group), guest_path=store_text(path), limit=limit)
         return [to_outcome(row) for row in rows]
+
+    def was_aside(self, run: str, held: TargetPath) -> bool:
+        """Whether a run was going to hold a file there, whatever became of that since."""
+        rows = self._store.rows("was_aside", run=run, root=store_text(held.root), held=store_text(held.relative))
+        return bool(list(rows))
 
     def mark_undone(self, run: str, outcomes: Sequence[Outcome]) -> None:
         """Note restored files as undone."""

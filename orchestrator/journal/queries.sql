@@ -146,6 +146,10 @@ SELECT root, held, relative, size, mtime_ns, checksum, new_size, new_checksum, s
 WHERE run = (SELECT key FROM runs WHERE id = :run) AND state = 'held' AND (root, held) > (:root, :held)
 ORDER BY root, held LIMIT :limit;
 
+-- name: was_aside
+-- One row when a run was going to hold a file there.
+SELECT 1 FROM asides WHERE run = (SELECT key FROM runs WHERE id = :run) AND root = :root AND held = :held;
+
 -- name: aside_totals
 -- How many files of a run are set aside in each destination, and how many bytes they hold.
 SELECT root, count(*), sum(size) FROM asides

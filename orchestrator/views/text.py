@@ -9,7 +9,7 @@ from orchestrator.core.entry import Compare, Conflict
 from orchestrator.core.errors import ExitCode
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, RunState, Totals
 from orchestrator.core.lifecycle import OPEN_STATES
-from orchestrator.core.paths import HOLDING
+from orchestrator.core.paths import HOLDING, TargetPath, full_target
 from orchestrator.core.plan import MountGroup, Plan, Selection
 from orchestrator.core.reasons import Reason
 from orchestrator.core.report import LeftMount, Problem, Report
@@ -135,7 +135,7 @@ def _replaced(report: Report) -> list[str]:
     if report.replaced:
         lines.append(f"  replaced  {count(report.replaced, 'file')}, which are not kept")
     for one in report.set_aside:
-        where = f"{one.root.rstrip('/')}/{HOLDING}/{report.run}"
+        where = full_target(TargetPath(one.root, f"{HOLDING}/{report.run}"))
         lines.append(f"  aside     {count(one.files, 'file')}, {size(one.bytes)}, in {visible(where)}")
     for undo in report.undos:
         told = f"{count(undo.returned, 'file')} put back, {undo.removed:,} removed, {undo.left:,} left"

@@ -3,7 +3,9 @@
 import itertools
 import os
 import subprocess
+import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,13 +14,16 @@ from blake3 import blake3
 
 from orchestrator.core.entries import Outcome, Placed, Verdict
 from orchestrator.core.errors import FileError
-from orchestrator.core.paths import HOLDING, TargetPath
+from orchestrator.core.paths import HOLDING, TargetPath, full_target
 from orchestrator.core.reasons import Reason
 from orchestrator.core.replaced import Aside, Fate, Undone
 from orchestrator.files import LocalTarget, LocalUndo
 from orchestrator.files.folders import NamedFolder
 from orchestrator.files.rename import Place, exchange
+from orchestrator.files.smb import SmbTarget
+from orchestrator.files.smb.undoing import SmbUndo
 from tests.support.disk import MTIME_NS, entry_of, mounted, put, source_of, tree
+from tests.support.samba import smb_target
 
 OLD, NEW = b"old" * 100, b"new" * 200
 OLD_NS = 1_000_000_000_123_456_789
@@ -30,12 +35,25 @@ def heard(_: int) -> None:
 
 @dataclass
 class Ground:
-    """One destination with a file in it, and what was remembered of it before it was moved."""
+    """One destination with a file in it, and what was remembered of it before it was moved. On a share, `unc` is the
+    allowed folder, and `grain` what it keeps times to, in nanoseconds."""
 
     allowed: Path
     share: Path
-    target: LocalTarget
+    target: LocalTarget | SmbTarget
     asides: list[Aside] = field(default_factory=list)
+    unc: str = ""
+    grain: int = 1
+
+    @property
+    def destination(self) -> str:
+        return f"{self.unc}\\fs01" if self.unc else str(self.root)
+
+    def told(self, relative: str = "C/a.txt") -> str:
+        return full_target(self.path(relative))
+
+    def kept(self, time_ns: int) -> int:
+        return time_ns // self.grain * self.grain
 
     @property
     def root(self) -> Path:
@@ -46,7 +64,7 @@ class Ground:
         return self.root / HOLDING / "r1"
 
     def path(self, relative: str = "C/a.txt") -> TargetPath:
-        return TargetPath(str(self.root), relative)
+        return TargetPath(self.destination, relative)
 
     def restore(
         self,
@@ -59,7 +77,9 @@ class Ground:
         keep = remember or self.asides.append
         return self.target.set_aside(source_of(new), entry_of(new), self.path(relative), "r1", check, keep)
 
-    def undo(self, *, dry: bool = False) -> LocalUndo:
+    def undo(self, *, dry: bool = False) -> LocalUndo | SmbUndo:
+        if isinstance(self.target, SmbTarget):
+            return SmbUndo(self.target, "blake3", dry=dry)
         return LocalUndo(self.target, "blake3", dry=dry)
 
     def give_back(self, *, dry: bool = False) -> Undone:
@@ -70,9 +90,17 @@ class Ground:
         return put(self.root / "C/a.txt", OLD, mtime_ns=OLD_NS, mode=0o640)
 
 
-@pytest.fixture(params=["held", "named", "tmpfs", "ext4"])
+@pytest.fixture(params=["held", "named", "tmpfs", "ext4", "smb"])
 def ground(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
-    """Both ways of holding folders, and two file systems of different abilities."""
+    """Both ways of holding folders, two file systems of different abilities, and a share."""
+    if request.param == "smb":
+        server = request.getfixturevalue("server")
+        allowed = server.shares["restore$"] / uuid.uuid4().hex
+        allowed.mkdir()
+        unc = server.unc("restore$", allowed.name)
+        with closing(smb_target(server, [unc])) as target:
+            yield Ground(allowed, tmp_path / "share", target, unc=unc, grain=100)
+        return
     allowed = tmp_path / "restore"
     if request.param == "named":
         monkeypatch.setattr("orchestrator.files.target.open_root", NamedFolder.root)
@@ -107,18 +135,18 @@ def test_a_replaced_file_is_kept_as_it_was_and_told_of_before_it_is_moved(ground
     placed = ground.restore(remember=remember)
     assert seen == [OLD]
     assert placed == Placed(len(NEW), blake3(NEW).hexdigest())
-    assert (old.read_bytes(), old.stat().st_mtime_ns) == (NEW, MTIME_NS)
+    assert (old.read_bytes(), old.stat().st_mtime_ns) == (NEW, ground.kept(MTIME_NS))
     kept = ground.held / "C/a.txt"
     status = kept.stat()
     assert (kept.read_bytes(), status.st_mtime_ns, status.st_ino) == (OLD, OLD_NS, number)
     assert status.st_mode & 0o777 == 0o640
-    assert (ground.root / HOLDING).stat().st_mode & 0o777 == 0o700
+    assert ground.unc or (ground.root / HOLDING).stat().st_mode & 0o777 == 0o700
     assert ground.asides == [
         Aside(
             ground.path(),
             ground.path(f"{HOLDING}/r1/C/a.txt"),
             len(OLD),
-            OLD_NS,
+            ground.kept(OLD_NS),
             blake3(OLD).hexdigest(),
             len(NEW),
             blake3(NEW).hexdigest(),
@@ -133,7 +161,7 @@ def test_what_was_set_aside_is_put_back_as_it_was(ground: Ground) -> None:
     assert ground.give_back(dry=True).fate is Fate.RETURNED
     assert old.read_bytes() == NEW
     for _ in range(2):  # the second time there is nothing to do
-        assert ground.give_back() == Undone(str(old), Fate.RETURNED, len(OLD))
+        assert ground.give_back() == Undone(ground.told(), Fate.RETURNED, len(OLD))
         assert (old.read_bytes(), old.stat().st_mtime_ns, old.stat().st_ino) == (OLD, OLD_NS, number)
         assert not list(ground.held.rglob("*.txt"))
 
@@ -196,6 +224,8 @@ def test_what_others_put_there_while_the_files_change_places_back_is_nobodys_to_
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two programs save the file: one between the look and the exchange, one before the exchange back."""
+    if ground.unc:
+        pytest.skip("a share exchanges no files")
     old = ground.standing()
     calls = itertools.count(1)
     saves = {1: b"saved first", 2: b"saved second"}
@@ -261,7 +291,7 @@ def test_a_link_planted_at_the_holding_folder_is_not_followed(ground: Ground, tm
             (ground.root / HOLDING).unlink()
             (ground.root / HOLDING).mkdir()
         planted.symlink_to(elsewhere, target_is_directory=True)
-        with refused(Reason.OUTSIDE_TARGET):
+        with refused(Reason.OUTSIDE_TARGET) if not ground.unc else pytest.raises(FileError):
             ground.restore()
         assert (old.read_bytes(), list(elsewhere.iterdir())) == (OLD, [])
     assert ground.asides == []
@@ -271,6 +301,8 @@ def test_a_folder_or_a_link_where_the_file_belongs_is_not_set_aside(ground: Grou
     (ground.root / "C/a.txt").mkdir(parents=True)
     with refused(Reason.TARGET_KIND):
         ground.restore()
+    if ground.unc:
+        return  # this server follows links, and shows none
     (ground.root / "C/link").symlink_to("a.txt")
     with refused(Reason.OUTSIDE_TARGET):
         ground.restore("C/link")
@@ -321,18 +353,17 @@ def test_a_file_with_several_names_keeps_them(ground: Ground) -> None:
 
 
 def outcome(ground: Ground, data: bytes) -> Outcome:
-    path = str(ground.root / "C/a.txt")
-    return Outcome("g1", "C:\\a.txt", path, Verdict.RESTORED, len(data), MTIME_NS, blake3(data).hexdigest())
+    return Outcome("g1", "C:\\a.txt", ground.told(), Verdict.RESTORED, len(data), MTIME_NS, blake3(data).hexdigest())
 
 
 def test_a_restored_file_is_removed_when_it_is_what_the_run_wrote(ground: Ground) -> None:
     file = put(ground.root / "C/a.txt", NEW)
-    root = str(ground.root)
+    root = ground.destination
     assert ground.undo(dry=True).take_away(outcome(ground, NEW), root, heard).fate is Fate.REMOVED
     assert file.exists()
     for other in (NEW[:-1] + b"x", NEW + b"x"):
         assert ground.undo().take_away(outcome(ground, other), root, heard).fate is Fate.LEFT
-    assert ground.undo().take_away(outcome(ground, NEW), root, heard) == Undone(str(file), Fate.REMOVED, len(NEW))
+    assert ground.undo().take_away(outcome(ground, NEW), root, heard) == Undone(ground.told(), Fate.REMOVED, len(NEW))
     assert not file.exists()
     assert ground.undo().take_away(outcome(ground, NEW), root, heard).fate is Fate.GONE
     file.parent.rmdir()
@@ -343,9 +374,10 @@ def test_an_undo_follows_no_link_and_leaves_the_allowed_folders_alone(ground: Gr
     secret = put(tmp_path / "elsewhere/a.txt", NEW)
     ground.root.mkdir()
     (ground.root / "C").symlink_to(secret.parent, target_is_directory=True)
-    assert ground.undo().take_away(outcome(ground, NEW), str(ground.root), heard).fate is Fate.LEFT
-    assert not ground.undo().remove_folder(str(ground.root / "C"))
-    assert not ground.undo().remove_folder(str(secret.parent))
+    fate = ground.undo().take_away(outcome(ground, NEW), ground.destination, heard).fate
+    assert fate is (Fate.GONE if ground.unc else Fate.LEFT)  # a server shows nothing behind such a link
+    assert not ground.undo().remove_folder(ground.told("C"))
+    assert ground.unc or not ground.undo().remove_folder(str(secret.parent))
     assert secret.read_bytes() == NEW
 
 
@@ -354,7 +386,7 @@ def test_folders_are_removed_when_they_are_empty_and_it_is_known_which_were_made
     ground.target.make_folder(ground.path("C/new/below"))
     ground.target.make_folder(ground.path("C/new"))
     made = ground.target.take_made()
-    assert made == [str(ground.root / "C/new"), str(ground.root / "C/new/below")]
+    assert made == [ground.told("C/new"), ground.told("C/new/below")]
     assert ground.target.take_made() == []
     assert not ground.undo().remove_folder(made[0])
     assert ground.undo().remove_folder(made[1])

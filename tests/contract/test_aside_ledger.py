@@ -28,6 +28,16 @@ def test_a_file_that_is_set_aside_is_read_as_it_was_written_until_it_is_somewher
     assert journal.asides("r1", None, 10) == [replace(first, size=3), second]
 
 
+def test_where_a_run_was_going_to_hold_a_file_is_known_whatever_became_of_it(journal: Ledger) -> None:
+    journal.begin(make_run())
+    journal.begin(make_run("r2"))
+    row = make_aside("C/caf\udce9", state=AsideState.RETURNED)
+    journal.write_asides("r1", [row])
+    assert journal.was_aside("r1", row.held)
+    assert not journal.was_aside("r2", row.held)
+    assert not journal.was_aside("r1", row.target)
+
+
 def test_files_set_aside_are_asked_for_page_by_page_and_run_by_run(journal: Ledger) -> None:
     journal.begin(make_run())
     journal.begin(make_run("r2"))

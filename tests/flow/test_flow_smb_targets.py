@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.core.paths import HOLDING
 from tests.flow.test_flow_drills import drill_of
 from tests.flow.test_flow_shares import in_hundreds_of_ns
 from tests.support.flow import Done, Flow, flow, seeded, small
@@ -122,3 +123,60 @@ async def test_a_connection_that_is_cut_again_and_again_loses_nothing(tmp_path: 
             assert done.code == 0, done.everything
         assert in_hundreds_of_ns(em.restored()) == in_hundreds_of_ns(em.expected())
         em.assert_nothing_left()
+
+
+MINE = b"what the operator has made of it"
+LONG_AGO = 1_000_000_000_123_456_700
+
+
+async def test_what_is_replaced_on_a_share_is_kept_there_and_an_undo_puts_everything_back(tmp_path: Path) -> None:
+    async with served(tmp_path, small) as (em, server):
+        for relative in ("fs01/C/top.txt", "fs01/C/Shares/plan.txt"):
+            (em.target / relative).parent.mkdir(parents=True, exist_ok=True)
+            (em.target / relative).write_bytes(MINE)
+            os.utime(em.target / relative, ns=(LONG_AGO, LONG_AGO))
+        before = em.restored()
+        done = await run(em, server, on_conflict="aside")
+        assert done.code == 0, done.everything
+        report = em.report()
+        name = report["run"]
+        assert (em.target / "fs01" / HOLDING / name / "C" / "top.txt").read_bytes() == MINE
+        shown = await em.run("report", name, env=ENV)
+        assert f"aside     2 files, 64 B, in {server.unc('restore$', 'fs01', HOLDING, name)}" in shown.out
+        restored = em.restored()
+
+        trial = await em.run("--json", "undo", name, "--dry-run", env=ENV)
+        told = {"returned": 2, "removed": report["totals"]["restored"] - 2, "left": 0}
+        assert (trial.code, {key: trial.json[key] for key in told}) == (0, told), trial.everything
+        assert em.restored() == restored
+
+        undone = await em.run("--json", "undo", name, env=ENV)
+        assert (undone.code, {key: undone.json[key] for key in told}) == (0, told), undone.everything
+        assert em.restored() == before
+        folders = {str(path.relative_to(em.target)) for path in em.target.rglob("*") if path.is_dir()}
+        assert folders == {"fs01", "fs01/C", "fs01/C/Shares"}
+        assert PASSWORD not in shown.everything + trial.everything + undone.everything
+
+
+async def test_what_was_changed_on_a_share_since_is_left_and_what_is_kept_there_can_be_discarded(
+    tmp_path: Path,
+) -> None:
+    async with served(tmp_path, small) as (em, server):
+        top = em.target / "fs01" / "C" / "top.txt"
+        top.parent.mkdir(parents=True)
+        top.write_bytes(MINE)
+        assert (await run(em, server, on_conflict="aside")).code == 0
+        name = em.report()["run"]
+        top.write_bytes(b"worked on")
+        (em.target / "fs01" / "C" / "Shares" / "plan.txt").write_bytes(b"worked on too")
+        undone = await em.run("--json", "undo", name, env=ENV)
+        assert (undone.code, undone.json["left"]) == (3, 2), undone.everything
+        assert {one["target_path"] for one in undone.json["files_left"]} == {
+            server.unc("restore$", "fs01", "C", "top.txt"),
+            server.unc("restore$", "fs01", "C", "Shares", "plan.txt"),
+        }
+        held = em.target / "fs01" / HOLDING / name / "C" / "top.txt"
+        assert (top.read_bytes(), held.read_bytes()) == (b"worked on", MINE)
+        discarded = await em.run("--json", "undo", name, "--discard", env=ENV)
+        assert (discarded.code, discarded.json["discarded"]) == (0, 1), discarded.everything
+        assert not (em.target / "fs01" / HOLDING).exists()

@@ -12,7 +12,7 @@ from anyio import CapacityLimiter
 from orchestrator.core.fidelity import Kept, Property
 from orchestrator.core.paths import HOLDING, TargetPath
 from orchestrator.core.plan import Plan
-from orchestrator.core.replaced import UndoReport
+from orchestrator.core.replaced import Stood, UndoReport
 from orchestrator.engine.stopping import Stop
 from orchestrator.engine.undoing import Undo
 from orchestrator.files import LocalTarget, LocalUndo
@@ -108,6 +108,19 @@ def test_what_has_no_content_stays_and_is_told_as_what_it_is(ground: Ground) -> 
     assert "only its permissions were put on" in told["dressed"]
     assert "an older version" in told["old"]
     assert set(tree(ground.root)) == {"link", "dressed", "old"}
+
+
+def test_a_file_that_is_back_does_not_leave_the_restored_one_that_found_nothing_in_its_place(ground: Ground) -> None:
+    """As after a death between the two moves: the resumed run restores to a name that is nobody's."""
+    ground.replaced("a")
+    ground.restored("a", stood=Stood.NOTHING, checksum="ab12")
+    put(ground.root / "b", b"worked on")
+    ground.restored("b", stood=Stood.NOTHING, checksum="ab12")
+    report = ground.undo()
+    assert (report.complete, report.returned, report.gone) == (True, 1, 1)
+    assert [one.target_path for one in report.left] == [f"{ground.root}/b"]
+    assert (ground.root / "a").read_bytes() == b"mine"
+    assert ground.undo().left_count == 1
 
 
 def test_only_what_was_there_counts_as_discarded(ground: Ground) -> None:

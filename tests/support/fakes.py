@@ -11,6 +11,7 @@ from orchestrator.core.errors import RunUnknown
 from orchestrator.core.fidelity import Card, fidelity_code
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, SessionRow, Totals
 from orchestrator.core.lifecycle import OPEN_STATES
+from orchestrator.core.paths import TargetPath
 from orchestrator.core.replaced import Aside, AsideState, UndoRow
 
 
@@ -172,6 +173,9 @@ class MemoryJournal:
         start = (after.held.root, after.held.relative) if after else ("", "")
         found = sorted(key for key, row in self.aside_rows.items() if key[0] == run and row.state is AsideState.HELD)
         return [self.aside_rows[key] for key in found if key[1:] > start][:limit]
+
+    def was_aside(self, run: str, held: TargetPath) -> bool:
+        return (run, held.root, held.relative) in self.aside_rows
 
     def note_made(self, run: str, paths: Sequence[str]) -> None:
         self.run(run)

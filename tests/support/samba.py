@@ -160,6 +160,25 @@ def _until_it_listens(port: int, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.01)
 
 
+def until_alone(server: Samba) -> None:
+    """Return when the server serves nobody, and so has let go of what others held open."""
+    deadline = time.monotonic() + 15
+    while _serves(server.port):
+        if time.monotonic() > deadline:
+            raise TimeoutError("the server still serves a connection")
+        time.sleep(0.005)
+
+
+def _serves(port: int) -> bool:
+    """Whether a connection to a port is established, or closed by the client alone (proc(5), /proc/net/tcp)."""
+    established, close_wait, here = "01", "08", f"{port:04X}"
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, _, state, *_ = line.split()
+        if local.endswith(f":{here}") and state in (established, close_wait):
+            return True
+    return False
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
     """The server and those that it has forked: they share its session, which is nobody else's."""
     with suppress(ProcessLookupError):

@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
 
 from orchestrator.core.entries import NOTHING, Found, FoundKind
@@ -43,10 +44,10 @@ _READ_AND_WRITE = 0x3
 class HeldFolder:
     """A folder of a share that is open. `path` is its path below the share."""
 
-    __slots__ = ("_known", "_looks", "_until", "handle", "live", "path", "share")
+    __slots__ = ("_known", "_looks", "_until", "handle", "live", "made", "path", "share")
 
     def __init__(self, share: Share, live: Live, path: str, handle: bytes, *, made: bool) -> None:
-        self.share, self.live, self.path, self.handle = share, live, path, handle
+        self.share, self.live, self.path, self.handle, self.made = share, live, path, handle, made
         self._looks = 0
         self._known: dict[str, dict[str, Found]] | None = {} if made else None
         self._until = time.monotonic() + KNOWN_FOR
@@ -100,6 +101,10 @@ class HeldFolder:
         self._known, self._until = known, time.monotonic() + KNOWN_FOR
 
 
+def _nobody_asks(left: int) -> None:
+    """Nobody asks which folders were made."""
+
+
 class Holding:
     """The folders that are held, over all shares. Methods may be called in many threads at once."""
 
@@ -107,9 +112,18 @@ class Holding:
         self._held: OrderedDict[tuple[int, str], HeldFolder] = OrderedDict()
         self._lock = threading.Lock()
 
-    def folder(self, share: Share, allowed: str, names: tuple[str, ...], *, make: bool) -> HeldFolder:
+    def folder(
+        self,
+        share: Share,
+        allowed: str,
+        names: tuple[str, ...],
+        *,
+        make: bool,
+        made: Callable[[int], None] = _nobody_asks,
+    ) -> HeldFolder:
         """The folder `names` below `allowed`, a path below the share that the config names: there a link is followed,
-        below it none is. OSError: ENOENT when it is not there, ELOOP for a link, ENOTDIR for a file on the way."""
+        below it none is. For each that had to be made `made` is called, with how many of `names` come after it.
+        OSError: ENOENT when it is not there, ELOOP for a link, ENOTDIR for a file on the way."""
         path = join(allowed, *names)
         found = self._find(share, path)
         if found is not None:
@@ -120,10 +134,20 @@ class Holding:
             above -= 1
             start = self._find(share, join(allowed, *names[:above]))
         folder = start or self._keep(_root(share, allowed, make))
-        for name in names[above:]:
-            parent, folder = folder, self._keep(_enter(share, folder.at(name), make=make))
+        for after, name in zip(reversed(range(len(names) - above)), names[above:], strict=True):
+            entered = _enter(share, folder.at(name), make=make)
+            if entered.made:
+                made(after)
+            parent, folder = folder, self._keep(entered)
             parent.note(name, Found(FoundKind.FOLDER))
         return folder
+
+    def let_go_of(self, folder: HeldFolder) -> None:
+        """Let go of one folder."""
+        with self._lock:
+            if self._held.get((id(folder.share), folder.path)) is folder:
+                del self._held[id(folder.share), folder.path]
+        _close([folder])
 
     def drop(self, share: Share) -> None:
         """Let go of all of a share: one of its folders is not what it was, and so may those above it be."""

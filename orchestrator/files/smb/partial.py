@@ -145,18 +145,7 @@ class Partial:
 
     def read_again(self, start: int, end: int) -> Iterator[memoryview]:
         """What it holds between two offsets, piece by piece."""
-        under_way = deque[tuple[int, Exchange]]()
-        while start < end or under_way:
-            while start < end and len(under_way) < PIECES:
-                length = min(PIECE, end - start, self.live.largest_read)
-                under_way.append((length, self.live.connection.ask([read(length, start, self.handle)])))
-                start += length
-            length, exchange = under_way.popleft()
-            self.live.connection.wait(exchange)
-            piece = data(granted(exchange.answer(0), self.name).message, length)
-            if len(piece) != length:
-                raise OSError(errno.EIO, "it ends before the size that the server has told", self.name)
-            yield piece
+        return pieces(self.live, self.handle, self.name, start, end)
 
     def keep(self, block: int, entry: Entry) -> bool:
         """Close it with the whole blocks that the server has, marked with the time of the backed-up file; False when
@@ -236,6 +225,22 @@ class Partial:
             raise OSError(errno.EIO, f"the server took {written(answer.message)} of {len(content)} bytes", self.name)
         self._under_way.popleft()
         self.done += len(content)
+
+
+def pieces(live: Live, handle: bytes, name: str, start: int, end: int) -> Iterator[memoryview]:
+    """What an open file holds between two offsets, piece by piece. OSError, also when it ends before."""
+    under_way = deque[tuple[int, Exchange]]()
+    while start < end or under_way:
+        while start < end and len(under_way) < PIECES:
+            length = min(PIECE, end - start, live.largest_read)
+            under_way.append((length, live.connection.ask([read(length, start, handle)])))
+            start += length
+        length, exchange = under_way.popleft()
+        live.connection.wait(exchange)
+        piece = data(granted(exchange.answer(0), name).message, length)
+        if len(piece) != length:
+            raise OSError(errno.EIO, "it ends before the size that the server has told", name)
+        yield piece
 
 
 def remove_at(live: Live, path: str) -> None:

@@ -4,6 +4,7 @@ import errno
 import os
 import re
 from abc import ABC
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -25,6 +26,8 @@ class SmbPlaces(ABC):
     _allow: tuple[str, ...]
     _shares: Shares
     _common: Shared
+    _made: deque[str]
+    """The UNC paths of folders that were made."""
 
     def _stands_now(self, target: TargetPath) -> Found:
         """What the server itself says of a path, whatever is remembered of it. OSError."""
@@ -51,7 +54,12 @@ class SmbPlaces(ABC):
     def _folder(self, root: str, relative: str, *, make: bool) -> HeldFolder:
         share, allowed, names = self._split_root(root)
         below = tuple(checked(name) for name in relative.split("/")) if relative else ()
-        return self._common.holding.folder(share, allowed, (*names, *below), make=make)
+
+        def made(left: int) -> None:
+            whole = [*_names(root), *below]
+            self._made.append("\\\\" + join(*whole[: len(whole) - left]))
+
+        return self._common.holding.folder(share, allowed, (*names, *below), make=make, made=made)
 
     def _nearest(self, share: Share, allowed: str, names: tuple[str, ...]) -> str:
         """The nearest existing folder to a destination, as a path below the share; no link below `allowed` is

@@ -32,6 +32,8 @@ from orchestrator.files.staging import partial_name
 from orchestrator.files.translate import Side, Translating
 
 Result = TypeVar("Result")
+Settle = Callable[[Partial, Placed, bool], None]
+"""Gives a complete file its final name, flushed to the server's disk or not. OSError: then the partial file is gone."""
 Check = Callable[[int], None]
 Enter = Callable[[HeldFolder | None], HeldFolder]
 """The folder of the file. With the one of before, when that is not there any more, it is entered anew."""
@@ -64,8 +66,10 @@ class SmbStaging:
         replace: bool,
         check: Check,
         fitting: SmbFitting | None = None,
+        settle: Settle | None = None,
     ) -> Placed:
-        """Copy `entry` to the free or (`replace`) the taken name `name`; the file is the caller's alone.
+        """Copy `entry` to the free or (`replace`) the taken name `name`; the file is the caller's alone. With `settle`,
+        that gives the complete file its name.
 
         FileError, or whatever `check` raises; then nothing is left of the copy but, of a large file that was
         interrupted, its whole blocks.
@@ -92,9 +96,13 @@ class SmbStaging:
             _fit(partial, entry, fitting)
         with Translating(Side.TARGET, entry.relative):
             flushed = self.durable or (self.by_batch and fitting is not None)
-            self._rename(partial, enter, name, replace, flushed=flushed)
+            placed = Placed(entry.size, digest.hexdigest())
+            if settle is not None:
+                settle(partial, placed, flushed)
+            else:
+                self._rename(partial, enter, name, replace, flushed=flushed)
         if fitting is None:
-            return Placed(entry.size, digest.hexdigest())
+            return placed
         fitting.finish(lambda: _at(enter(None), name))
         return Placed(entry.size, digest.hexdigest(), fitting.fidelity)
 

@@ -49,6 +49,7 @@ _ERRNO = {
     0xC0000102: (errno.EIO, "the file is corrupt at the server"),
     NAME_TAKEN: (errno.EEXIST, "File exists"),
     0xC0000101: (errno.ENOTEMPTY, "the folder is not empty"),
+    0xC00000D4: (errno.EXDEV, "the folder is on another volume"),
     CANNOT_DELETE: (errno.EACCES, "the server does not let it be replaced or removed"),
     0xC00000A2: (errno.EROFS, "the share is read-only"),
     0xC000007F: (errno.ENOSPC, "the share is full"),

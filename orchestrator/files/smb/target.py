@@ -5,6 +5,7 @@ tried: it is refused.
 """
 
 import dataclasses
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -13,12 +14,14 @@ from orchestrator.core.errors import DrillLeft, FileError
 from orchestrator.core.fidelity import BASIC, NO_PROPERTIES, Properties, Wishes
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.core.reasons import Reason
-from orchestrator.files.checksums import Algorithm
+from orchestrator.core.replaced import Aside
+from orchestrator.files.checksums import Algorithm, new_digest, proving
 from orchestrator.files.continuing import BLOCK, FROM_SIZE
 from orchestrator.files.copying import taken
 from orchestrator.files.fitting import Fitter
 from orchestrator.files.readers import Opening, OpeningStream, no_stream, open_local
 from orchestrator.files.sidecar import Sidecar
+from orchestrator.files.smb.aside import SettingAside
 from orchestrator.files.smb.comparing import same_bytes
 from orchestrator.files.smb.connection import ConnectionLost, broken_off
 from orchestrator.files.smb.facts import set_times
@@ -32,7 +35,8 @@ from orchestrator.files.smb.removing import remove_tree
 from orchestrator.files.smb.share import Reaching, Unc, join
 from orchestrator.files.smb.shared import Shared, Unflushed, key_of
 from orchestrator.files.smb.shares import Shares
-from orchestrator.files.smb.staging import SmbStaging
+from orchestrator.files.smb.staging import Settle, SmbStaging
+from orchestrator.files.smb.standing import Standing
 from orchestrator.files.smb.verifying import verify_file
 from orchestrator.files.smb.volume import asked_at, flush_all, folds_case, room_at
 from orchestrator.files.smb.wardrobe import SmbWardrobe
@@ -74,6 +78,7 @@ class SmbTarget(SmbWardrobe):
         self._streams, self._fitter = streams, SmbFitter(Fitter(None, streams), streams)
         self._common, self._unflushed = Shared(), Unflushed()
         self._interrupted: set[TargetPath] = set()
+        self._made = deque[str]()
 
     def hashing(self, checksum: Algorithm, sidecar: Sidecar | None = None, *, read_back: bool = False) -> "SmbTarget":
         """This target for one run, as `LocalTarget.hashing`."""
@@ -81,8 +86,29 @@ class SmbTarget(SmbWardrobe):
         other.__dict__.update(self.__dict__)
         other._staging = dataclasses.replace(self._staging, checksum=checksum, read_back=read_back)
         other._fitter = SmbFitter(Fitter(sidecar, self._streams), self._streams)
-        other._interrupted, other._unflushed = set(), Unflushed()
+        other._interrupted, other._unflushed, other._made = set(), Unflushed(), deque()
         return other
+
+    def take_made(self) -> list[str]:
+        """The paths of the folders that were made since the last call."""
+        made = []
+        with suppress(IndexError):
+            while True:
+                made.append(self._made.popleft())
+        return made
+
+    def entered(self, root: str, relative: str, *, make: bool = False) -> HeldFolder:
+        """The folder `relative` below `root`, which has to be there unless `make`. OSError, or FileError when `root` is
+        not allowed."""
+        return self._folder(root, relative, make=make)
+
+    def drop(self, folder: HeldFolder) -> None:
+        """Somebody has removed a folder: look up anew all of its share."""
+        self._common.holding.drop(folder.share)
+
+    def let_go(self, folder: HeldFolder) -> None:
+        """Hold one folder no more, so that it can be removed."""
+        self._common.holding.let_go_of(folder)
 
     def close(self) -> None:
         """Let go of every folder and break off every connection; the target stays usable."""
@@ -121,6 +147,46 @@ class SmbTarget(SmbWardrobe):
     ) -> Placed:
         """Copy one file as `LocalTarget.place` does. The rights of a copy are those that its folder hands down, or with
         FULL those of the backup."""
+        return self._placed(self._staging, source, entry, target, replace, check, wishes)
+
+    def set_aside(
+        self,
+        source: SourcePath,
+        entry: Entry,
+        target: TargetPath,
+        run: str,
+        check: Callable[[int], None],
+        remember: Callable[[Aside], None],
+        wishes: Wishes = BASIC,
+    ) -> Placed:
+        """Copy one file as `place` does, and move the one that stands there to the holding folder of `run`, as
+        `LocalTarget.set_aside`: between the two the name is nobody's for a moment."""
+        staging = dataclasses.replace(self._staging, checksum=proving(self._staging.checksum))
+        with Translating(Side.TARGET, entry.relative):
+            folder, _, name = self._standing(target)
+            # A file that others hold is refused before the copy, not after it.
+            folder.share.again(lambda live: Standing.hold(live, folder.at(name)).close())
+        above = split(target)[0]
+        settle = SettingAside(
+            target, name, run,
+            lambda gone: self._entered_anew(target.root, above, gone),
+            lambda relative: self._folder(target.root, relative, make=True),
+            new_digest(staging.checksum), check, remember,
+        )  # fmt: skip
+        placed = self._placed(staging, source, entry, target, True, check, wishes, settle)
+        return placed if staging.checksum == self._staging.checksum else dataclasses.replace(placed, checksum="")
+
+    def _placed(
+        self,
+        staging: SmbStaging,
+        source: SourcePath,
+        entry: Entry,
+        target: TargetPath,
+        replace: bool,
+        check: Callable[[int], None],
+        wishes: Wishes,
+        settle: Settle | None = None,
+    ) -> Placed:
         with Translating(Side.TARGET, entry.relative):
             above, name = split(target)
             self._split_root(target.root)
@@ -128,16 +194,14 @@ class SmbTarget(SmbWardrobe):
             raise file_error(taken(target.relative), Side.TARGET, entry.relative)
 
         def enter(gone: HeldFolder | None) -> HeldFolder:
-            if gone is not None:
-                self._common.holding.drop(gone.share)
-            return self._folder(target.root, above, make=True)
+            return self._entered_anew(target.root, above, gone)
 
         try:
             if entry.size >= self._staging.continue_from and target not in self._interrupted:
                 # What another run has left may be of another restore point, with the same size and time.
                 self._remove_partial(target)
             fitting = self._fitter.of(source, entry, target, wishes, check)
-            placed = self._staging.staged(source, entry, enter, name, replace, check, fitting)
+            placed = staging.staged(source, entry, enter, name, replace, check, fitting, settle)
         except BaseException as error:
             if isinstance(error, FileError) and error.reason is Reason.EXISTS:
                 self._forget_names(target.root, above)
@@ -245,6 +309,12 @@ class SmbTarget(SmbWardrobe):
         except (OSError, FileError) as error:
             cause = error.strerror if isinstance(error, OSError) else None
             raise DrillLeft(folder=folder, cause=cause or error) from error
+
+    def _entered_anew(self, root: str, above: str, gone: HeldFolder | None) -> HeldFolder:
+        """A folder of the destination, made when it is missing; looked up again with what is `gone`."""
+        if gone is not None:
+            self.drop(gone)
+        return self._folder(root, above, make=True)
 
     def _forget_names(self, root: str, above: str) -> None:
         with suppress(OSError, FileError):
