@@ -40,6 +40,7 @@ from orchestrator.engine.sweeping import sweep
 from orchestrator.engine.verifying import Verified, verify
 from orchestrator.files import Sidecar
 from orchestrator.journal import Journal, is_locked
+from orchestrator.listing import NamedJob
 from orchestrator.opening import (
     App,
     Listen,
@@ -51,7 +52,7 @@ from orchestrator.opening import (
     steered,
     stopped_from_outside,
 )
-from orchestrator.planning import NamedJob, checked_plan, close, show_plans
+from orchestrator.planning import checked_plan, close, show_plans
 from orchestrator.reaching import make_verifier
 
 __all__ = [

@@ -9,8 +9,9 @@ from orchestrator.core.plan import Plan
 from orchestrator.core.preflight import Check, Finding, Grade, exit_code, failed, machines, offered, passed
 from orchestrator.engine.preflight import Wanted, preflight, wanted_by
 from orchestrator.enterprise_manager import Client
+from orchestrator.listing import NamedJob
 from orchestrator.opening import engine_settings, make_client, now, stopped_from_outside
-from orchestrator.planning import NamedJob, close, em_findings, find_plan, unheard
+from orchestrator.planning import close, em_findings, find_plan, unheard
 from orchestrator.reaching import make_source, make_target, takes
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import anyio
 
@@ -11,11 +11,12 @@ from orchestrator.core.catalog import Greeting
 from orchestrator.core.choosing import questions
 from orchestrator.core.errors import EmError, JobInvalid, MountNotOffered, OrchestratorError, StateError
 from orchestrator.core.events import Event, Notice
-from orchestrator.core.job import Job
+from orchestrator.core.inventory import Inventory
 from orchestrator.core.plan import Plan, refusing, without
 from orchestrator.core.preflight import Finding, Grade, greeted, machines, offered, warnings
 from orchestrator.core.resolve import plan
 from orchestrator.core.words import listed
+from orchestrator.engine.beside import in_thread
 from orchestrator.engine.books import Books
 from orchestrator.engine.ports import Source, Target
 from orchestrator.engine.preflight import preflight, wanted_by
@@ -23,28 +24,20 @@ from orchestrator.engine.restore import LOG_OFF_WITHIN
 from orchestrator.engine.rooms import Rooms
 from orchestrator.enterprise_manager import Client
 from orchestrator.files import unknown_accounts
+from orchestrator.listing import NamedJob, with_lists
 from orchestrator.opening import App, engine_settings, make_client, now, reading, stopped_from_outside
 from orchestrator.reaching import make_source, make_target, takes
 
 
-@dataclass(frozen=True, slots=True)
-class NamedJob:
-    """A job with the file it came from."""
-
-    job: Job
-    place: str
-    content: bytes = field(repr=False)
-
-
 async def find_plan(client: Client, config: Config, named: NamedJob, run: str, history: Mapping[str, float]) -> Plan:
     """Ask EM every distinct question of a job and resolve it; nothing is mounted."""
-    job, scratch = named.job, ""
+    job, scratch = await in_thread(lambda: with_lists(named)), ""
     if job.drill:
         if not config.drill.folder:
             raise JobInvalid(place=named.place, problems="drill = true needs a scratch folder: set [drill] folder")
         job, scratch = job.into_scratch(config.drill.folder), f"{config.drill.folder.rstrip('/')}/{run}"
-    catalog = {question: await client.find(question) for question in questions(job)}
-    found = plan(job, catalog, run=run, allow=config.targets.allow, history=history)
+    inventory = Inventory(await client.find_all(questions(job)))
+    found = plan(job, inventory, run=run, allow=config.targets.allow, now=now(), history=history)
     known = refusing(found, unknown_accounts)
     return replace(known, scratch=scratch, verify=job.verify or config.copying.verify)
 

@@ -33,13 +33,19 @@ from orchestrator.engine.stopping import Stop
 from orchestrator.engine.timetable import Timetable
 from orchestrator.inbox import DropFolder
 from orchestrator.journal import Journal, is_locked
+from orchestrator.listing import NamedJob
 from orchestrator.opening import App, Listen, new_id, now, steered, stopped_from_outside
-from orchestrator.planning import NamedJob, checked_plan
+from orchestrator.planning import checked_plan
 from orchestrator.pruning import prune
 from orchestrator.resting import let_go
 
 BESIDE = {"report.json": ".report.json", "report.html": ".report.html", "residual.toml": ".residual.toml"}
 """What is put beside an ended job, of the files in the folder of its run."""
+
+
+LISTS = "lists"
+"""The folder below the drop folder in which the lists that dropped jobs name must be: the watcher may read more than
+those who drop."""
 
 
 class Watch:
@@ -147,7 +153,8 @@ class _Restorer:
             return _ran(await go_on(app, rooms, books, stop, known, self._seats, job.priority))
         with stop.forestalls():
             run = row.run or await books.ask(new_run, app.journal, job.name)
-            one = await checked_plan(app, rooms, books, NamedJob(job, row.file, content), run, keep_going=False)
+            named = NamedJob(job, row.file, content, app.config.watch.folder / LISTS, confined=True)
+            one = await checked_plan(app, rooms, books, named, run, keep_going=False)
         await begun(run)
         return _ran(await run_plan(app, rooms, books, stop, content, one, self._seats, job.priority))
 

@@ -38,6 +38,7 @@ from orchestrator.core.ledger import RunRow, RunState
 from orchestrator.core.limiting import LimitsNow
 from orchestrator.core.report import Report
 from orchestrator.journal import Journal
+from orchestrator.listing import with_lists
 from orchestrator.views import (
     plan_json_view,
     plan_text,
@@ -204,6 +205,7 @@ def validate(context: typer.Context, jobs: Jobs) -> None:
     named = read_jobs(jobs)
     options.config()
     for one in named:
+        with_lists(one)
         entries = len(one.job.restore)
         say(f"{visible(one.place)}: ok, {entries} restore {'entry' if entries == 1 else 'entries'}")
     say(f"{options.config_file}: ok")

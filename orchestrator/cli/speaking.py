@@ -13,10 +13,10 @@ from typing import ParamSpec, TextIO, TypeVar
 
 import typer
 
-from orchestrator.app import NamedJob
 from orchestrator.config import Config, load_config
 from orchestrator.core.errors import ExitCode, JobInvalid, OrchestratorError, WordsError
 from orchestrator.core.job import read_job
+from orchestrator.listing import NamedJob
 from orchestrator.views import visible
 from orchestrator.views.log import Level
 
@@ -124,7 +124,7 @@ def read_jobs(files: Sequence[Path]) -> list[NamedJob]:
     for file in files:
         try:
             content = _content(file)
-            jobs.append(NamedJob(read_job(content, str(file)), str(file), content))
+            jobs.append(NamedJob(read_job(content, str(file)), str(file), content, file.parent))
         except JobInvalid as error:
             problems.append(error)
     if len(problems) == 1:

@@ -45,8 +45,9 @@ def kind_in(uid: str | None) -> PointKind | None:
 class Question:
     """One question to EM's query service. Every field that is None does not restrict the answer.
 
-    `vm` is an exact name, `uid` a restore point id (bare guid or URN), `until` an instant (UTC). `kind` says which
-    points are asked for; the type that a URN in `uid` names goes before it.
+    `vm` is an exact name, `uid` a restore point id (bare guid or URN), `since` and `until` are instants (UTC), both
+    included. `kind` says which points are asked for; the type that a URN in `uid` names goes before it. `backup_job` is
+    the name of a backup, which is that of its job.
     """
 
     vm: str | None = None
@@ -54,6 +55,8 @@ class Question:
     until: datetime | None = None
     backup_server: str | None = None
     kind: PointKind = PointKind.VM
+    since: datetime | None = None
+    backup_job: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,12 @@ class RestorePoint:
     kind: PointKind = PointKind.VM
     algorithm: str = ""
     """How its backup is made, in EM's word: Full, Incremental, ReversedIncremental, SyntheticFull; empty if unknown."""
+    hierarchy: str = ""
+    """EM's reference of the machine (`urn:VMware:Vm:<host>.<id>`); empty when EM names none."""
+    whole: str = ""
+    """The restore point of the whole backup that this is a part of, as EM names its resource; empty for a replica."""
+    backup_job: str = ""
+    """The name of its backup; empty unless that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,18 @@
-"""One entry of a job file: files of one machine, or of every machine that a glob matches, and where they go."""
+"""One entry of a job file: files of one machine or of several, and where they go."""
 
-import re
 from enum import Enum
-from typing import Annotated, Self
+from typing import Annotated
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
     Field,
-    model_validator,
 )
 
-from orchestrator.core.catalog import GuestOs, PointKind, kind_in
+from orchestrator.core.catalog import GuestOs
 from orchestrator.core.fidelity import LinkPolicy, Metadata, OwnerPolicy, ids_of
 from orchestrator.core.naming import RENAME_PATTERN, check_pattern
+from orchestrator.core.which import Which
 from orchestrator.core.which_files import STRICT, WhichFiles
 
 
@@ -73,23 +71,10 @@ class Defaults(BaseModel):
     rename_pattern: Pattern = Field(default=RENAME_PATTERN, description="How on_conflict = rename names the copy.")
 
 
-class Restore(WhichFiles):
-    """One `[[restore]]` entry: files of one machine, or of every machine that a glob matches."""
+class Restore(Which, WhichFiles):
+    """One `[[restore]]` entry: files of one machine or of several, and where they go."""
 
     model_config = STRICT
-    vm: str | None = Field(
-        default=None, min_length=1, description="Machine name as EM shows it, or a glob (* ? [a-z])."
-    )
-    restore_point: str | None = Field(
-        default=None, min_length=1, description="Id of one restore point, instead of as_of."
-    )
-    backup_server: str | None = Field(
-        default=None, min_length=1, description="Only restore points of this backup server."
-    )
-    source: PointKind = Field(default=PointKind.VM, description="Whose restore points: vm (backups), replica or agent.")
-    as_of: AwareDatetime | None = Field(
-        default=None, description="Newest restore point at or before this instant; default: the latest."
-    )
     on_conflict: Conflict | None = Field(default=None, description="Instead of defaults.on_conflict.")
     metadata: Metadata | None = Field(default=None, description="Instead of defaults.metadata.")
     owner: OwnerPolicy | None = Field(default=None, description="Instead of defaults.owner.")
@@ -99,18 +84,3 @@ class Restore(WhichFiles):
     compare: Compare | None = Field(default=None, description="Instead of defaults.compare.")
     rename_pattern: Pattern | None = Field(default=None, description="Instead of defaults.rename_pattern.")
     os: GuestOs | None = Field(default=None, description="Sent to EM as OsKind; EM assumes windows.")
-
-    @model_validator(mode="after")
-    def _names_a_machine(self) -> Self:
-        if self.vm is None and self.restore_point is None:
-            raise ValueError('say which machine: vm = "name", or restore_point = "id"')
-        if self.restore_point is not None and self.as_of is not None:
-            raise ValueError("as_of and restore_point exclude each other; keep one")
-        named = kind_in(self.restore_point)
-        if named is not None and "source" in self.model_fields_set and named is not self.source:
-            raise ValueError(f'restore_point is of source = "{named.value}", not "{self.source.value}"; remove source')
-        return self
-
-    @property
-    def is_glob(self) -> bool:
-        return self.vm is not None and re.search(r"[*?\[]", self.vm) is not None

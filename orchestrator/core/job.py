@@ -1,6 +1,7 @@
 """One restore job file: what to restore, from when, to where. TOML in, a frozen `Job` out."""
 
-from typing import Self
+from datetime import datetime
+from typing import Any, Self
 
 from pydantic import AwareDatetime, BaseModel, Field, field_validator, model_validator
 
@@ -9,6 +10,7 @@ from orchestrator.core.errors import JobInvalid, JobUnreadable
 from orchestrator.core.fidelity import OwnerPolicy, Wishes, ids_of
 from orchestrator.core.rates import rate_of
 from orchestrator.core.schedule import Schedule
+from orchestrator.core.which import in_zone
 from orchestrator.core.which_files import STRICT
 from orchestrator.core.windows import Window, Windows
 from orchestrator.core.words import parse_toml, read_model
@@ -34,7 +36,9 @@ class Job(BaseModel):
     schedule: str | None = Field(
         default=None, description="Cron times (minute hour day month weekday) at which the watcher runs the job again."
     )
-    time_zone: str = Field(default="UTC", description="IANA name of the zone of schedule and windows.")
+    time_zone: str = Field(
+        default="UTC", description="IANA name of the zone of schedule, windows and times without offset."
+    )
     not_before: AwareDatetime | None = Field(
         default=None, description="The watcher does not begin before this instant."
     )
@@ -54,6 +58,11 @@ class Job(BaseModel):
         strict=True,
         description="A restore drill: restored to a scratch folder, verified, timed, removed.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _times_are_of_the_zone(cls, table: Any) -> Any:
+        return in_zone(table)
 
     @field_validator("schedule")
     @classmethod
@@ -87,8 +96,8 @@ class Job(BaseModel):
             for key, reason in _NOT_WITH_SCHEDULE.items():
                 if key in self.model_fields_set:
                     raise ValueError(f"{key} does not go with schedule: {reason}")
-        elif "time_zone" in self.model_fields_set and not self.windows:
-            raise ValueError("time_zone is that of schedule and windows, and neither is there")
+        elif "time_zone" in self.model_fields_set and not (self.windows or self._has_times):
+            raise ValueError("time_zone is that of schedule, windows and times, and none of them is there")
         if self.not_before and self.deadline:
             if self.deadline <= self.not_before:
                 raise ValueError("deadline must be later than not_before")
@@ -109,6 +118,16 @@ class Job(BaseModel):
         for number, entry in enumerate(self.restore, 1):
             if not (entry.to or self.defaults.to or self.drill):
                 raise ValueError(f"entry {number} has no destination; set defaults.to or its own to")
+        return self
+
+    @model_validator(mode="after")
+    def _folders_bear_the_time_of_what_is_in_them(self) -> Self:
+        for number, entry in enumerate(self.restore, 1):
+            to = self.destination(entry)
+            folders = [*(to.values() if isinstance(to, dict) else [to]), entry.prefix or ""]
+            if entry.fall_back and any("{point}" in folder or "{date}" in folder for folder in folders):
+                text = "goes with no {point} or {date} in to, which would tell the time of a restore point that was not"
+                raise ValueError(f"entry {number} has fall_back, which {text} restored; remove one of the two")
         return self
 
     def destination(self, entry: Restore) -> str | dict[str, str]:
@@ -150,6 +169,15 @@ class Job(BaseModel):
             entry.model_copy(update={**elsewhere, "paths": list(map(str, entry.guest_paths))}) for entry in self.restore
         ]
         return self.model_copy(update={"restore": restore})
+
+    @property
+    def _has_times(self) -> bool:
+        entries = any(
+            isinstance(time, datetime)
+            for one in self.restore
+            for time in (one.as_of, one.not_before, one.modified_after, one.modified_before)
+        )
+        return entries or self.not_before is not None or self.deadline is not None
 
     @property
     def due_times(self) -> Schedule | None:

@@ -45,6 +45,10 @@ class MountGroup:
     selections: tuple[Selection, ...]
     weight: float = 0.0
     """Expected length in seconds or, without history, in volumes and folders; only the order counts."""
+    others: tuple[RestorePoint, ...] = ()
+    """What is mounted when `point` cannot be, in this order."""
+    instead_of: tuple[RestorePoint, ...] = ()
+    """What was to be mounted before `point`, and could not be."""
 
     @property
     def vm(self) -> str:

@@ -6,10 +6,12 @@ kept and compared.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
-from orchestrator.core.catalog import GuestOs, RestorePoint
-from orchestrator.core.choosing import Catalog, points_of, question_of
+from orchestrator.core.catalog import GuestOs
+from orchestrator.core.choosing import Choice, choices
 from orchestrator.core.claims import Claim, claims, rivals, touching
+from orchestrator.core.inventory import Inventory
 from orchestrator.core.job import Job
 from orchestrator.core.landings import doubled
 from orchestrator.core.paths import GuestPath, components
@@ -20,20 +22,22 @@ from orchestrator.core.selecting import selections
 
 def plan(
     job: Job,
-    catalog: Catalog,
+    inventory: Inventory,
     *,
     run: str,
     allow: Sequence[str],
+    now: datetime,
     history: Mapping[str, float] | None = None,
 ) -> Plan:
-    """Resolve `job`. `allow` are the roots that destinations must lie below; `history` maps a machine to the
-    seconds its last restore took, and puts long groups first."""
+    """Resolve `job` at the instant `now`. `allow` are the roots that destinations must lie below; `history` maps a
+    machine to the seconds its last restore took, and puts long groups first."""
     problems: list[PlanProblem] = []
-    wanted: dict[_Unit, list[tuple[RestorePoint, Selection]]] = {}
+    wanted: dict[_Unit, list[tuple[Choice, Selection]]] = {}
     for number, entry in enumerate(job.restore, 1):
-        points = points_of(number, entry, catalog.get(question_of(entry), ()), problems)
-        for point, selection in selections(job, number, entry, points, run, allow, problems):
-            wanted.setdefault(_unit(point, entry.os, selection, wanted), []).append((point, selection))
+        chosen = {choice.point: choice for choice in choices(number, entry, inventory, now, problems)}
+        for point, selection in selections(job, number, entry, chosen, run, allow, problems):
+            unit = _unit(chosen[point], entry.os, selection, wanted)
+            wanted.setdefault(unit, []).append((chosen[point], selection))
     groups = [_group(found, unit, history or {}) for unit, found in wanted.items()]
     clashes = {**doubled(groups), **_clashes(groups)}
     problems.extend(clashes.values())
@@ -44,18 +48,18 @@ def plan(
 
 
 _Unit = tuple[str, GuestOs | None, int]
-"""A mount group to be: restore point, guest system, and a number that counts up where files go to two places."""
+"""A mount group to be: restore points, guest system, and a number that counts up where files go to two places."""
 
 
 def _unit(
-    point: RestorePoint,
+    choice: Choice,
     os: GuestOs | None,
     selection: Selection,
-    wanted: Mapping[_Unit, Sequence[tuple[RestorePoint, Selection]]],
+    wanted: Mapping[_Unit, Sequence[tuple[Choice, Selection]]],
 ) -> _Unit:
     """The first group that does not take the same files elsewhere: what becomes of a file is told once per group."""
-    numbers = range(len(wanted) + 1)
-    units = ((point.uid, os, number) for number in numbers)
+    points = " else ".join(point.uid for point in (choice.point, *choice.others))
+    units = ((points, os, number) for number in range(len(wanted) + 1))
     return next(one for one in units if not any(_torn(selection, other) for _, other in wanted.get(one, ())))
 
 
@@ -65,14 +69,14 @@ def _torn(one: Selection, other: Selection) -> bool:
     return apart and touching((path.key for path in one.paths), (path.key for path in other.paths))
 
 
-def _group(found: Sequence[tuple[RestorePoint, Selection]], unit: _Unit, history: Mapping[str, float]) -> MountGroup:
-    point, (_, os, number) = found[0][0], unit
+def _group(found: Sequence[tuple[Choice, Selection]], unit: _Unit, history: Mapping[str, float]) -> MountGroup:
+    choice, (points, os, number) = found[0][0], unit
     selections: list[Selection] = []
     for _, selection in found:
         stage = 1 + max((other.stage for other in selections if _overlap(selection, other)), default=-1)
         selections.append(replace(selection, stage=stage))
-    weight = history.get(point.vm, 0.0) or sum(_breadth(path) for one in selections for path in one.paths)
-    return MountGroup(f"{point.uid} {os} {number}", point, os, tuple(selections), weight)
+    weight = history.get(choice.point.vm, 0.0) or sum(_breadth(path) for one in selections for path in one.paths)
+    return MountGroup(f"{points} {os} {number}", choice.point, os, tuple(selections), weight, choice.others)
 
 
 def _claims(selection: Selection) -> tuple[Claim, ...]:
@@ -94,7 +98,7 @@ def _clashes(groups: Sequence[MountGroup]) -> dict[tuple[str, Selection], PlanPr
 
     A job entry has one problem however many machines it stands for.
     """
-    owners = {group.id: f"{group.point.uid} {group.os}" for group in groups}
+    owners = {group.id: group.id.rpartition(" ")[0] for group in groups}
     vms = {owners[group.id]: group.vm for group in groups}
     found = rivals((claim, owners[group.id]) for group in groups for one in group.selections for claim in _claims(one))
     problems: dict[tuple[str, Selection], PlanProblem] = {}
@@ -104,8 +108,15 @@ def _clashes(groups: Sequence[MountGroup]) -> dict[tuple[str, Selection], PlanPr
             owner = owners[group.id]
             other = next((vms[found[claim, owner]] for claim in _claims(one) if (claim, owner) in found), None)
             if other is not None:
-                first, second = sorted((group.vm, other))
-                both = f"{first!r} and {second!r} would both write below {one.destination!r}"
-                problem = PlanProblem(one.entry, "to", f"{both}; put {{vm}} or {{point}} in to, or use another folder")
+                problem = PlanProblem(one.entry, "to", _both_write(group.vm, other, one.destination))
                 problems[group.id, one] = by_entry.setdefault(one.entry, problem)
     return problems
+
+
+def _both_write(one: str, other: str, destination: str) -> str:
+    if one == other:
+        both = f"two restore points of {one!r} would write below {destination!r}"
+        return f"{both}; put {{point}} in to, or use another folder"
+    first, second = sorted((one, other))
+    both = f"{first!r} and {second!r} would both write below {destination!r}"
+    return f"{both}; put {{vm}} or {{point}} in to, or use another folder"

@@ -25,3 +25,13 @@ def age_of(text: str) -> timedelta:
     if found is None:
         raise ValueError(f"{text!r} is no length of time; write it as 90m, 36h, 30d or 2w")
     return timedelta(**{_AGES[found["unit"]]: int(found["number"])})
+
+
+def age_text(length: timedelta) -> str:
+    """A length as its two largest units: `5 d 2 h`, `3 h 20 min`, `4 min`; what is less than a minute is `0 min`."""
+    minutes = int(length.total_seconds()) // 60
+    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
+    parts = [(days, "d"), (hours, "h"), (rest, "min")]
+    first = next((place for place, (number, _) in enumerate(parts) if number), 2)
+    shown = [f"{number} {unit}" for number, unit in parts[first : first + 2] if number]
+    return " ".join(shown) or "0 min"

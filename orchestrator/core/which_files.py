@@ -43,7 +43,7 @@ def _size(value: Any) -> Any:
 def _moment(value: Any) -> Any:
     if isinstance(value, datetime):
         if value.tzinfo is None:
-            raise ValueError(f"{value} has no time zone; add Z for UTC or an offset such as +02:00")
+            raise ValueError(f"{value} has no time zone; add Z for UTC or an offset such as +02:00, or set time_zone")
         return value
     try:
         age_of(value if isinstance(value, str) else repr(value))

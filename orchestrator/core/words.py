@@ -60,7 +60,7 @@ def _line(problem: Any, known: list[str]) -> str:
         case "too_short":
             return f"{key}: must not be empty"
         case "timezone_aware":
-            return f"{key}: {value} has no time zone; add Z for UTC or an offset such as +02:00"
+            return f"{key}: {value} has no time zone; add Z for UTC or an offset such as +02:00, or set time_zone"
         case "value_error":
             return f"{key}: {problem['ctx']['error']}" if key else str(problem["ctx"]["error"])
         case _:

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -11,6 +11,7 @@ from typing import Self, TypeVar
 from orchestrator.config import EnterpriseManagerSettings
 from orchestrator.core.catalog import FlrState, Greeting, PointKind, Question, RestorePoint
 from orchestrator.core.errors import AgentsHidden, Forbidden, SessionEnded
+from orchestrator.enterprise_manager.catalogue import Catalogue
 from orchestrator.enterprise_manager.masking import Mask
 from orchestrator.enterprise_manager.mounts import MountCalls
 from orchestrator.enterprise_manager.pacing import Pacer
@@ -71,6 +72,9 @@ class Client(MountCalls):
             on_renewed=on_renewed,
         )
         super().__init__(self._under, self._transport.base, mask)
+        self._catalogue = Catalogue(
+            self._every_page, self._one_point, self._query_path, self._transport.base, settings.page_size
+        )
 
     async def __aenter__(self) -> Self:
         await self._transport.__aenter__()
@@ -166,6 +170,11 @@ class Client(MountCalls):
         if error := refusal(reply, request, self._mask):
             raise error
         return [read(lambda root: points.point(root, self._base, kind), reply, request, self._mask)]
+
+    async def find_all(self, questions: Iterable[Question]) -> list[RestorePoint]:
+        """Every restore point that answers one of the questions, newest first, with few queries; others may be among
+        them. The session is renewed when needed."""
+        return await self._catalogue.find_all(questions)
 
     async def restore_state(self, point: RestorePoint, since: datetime) -> FlrState:
         """WORKING while any file-level restore of that machine begun at or after `since` is not `Stopped`."""

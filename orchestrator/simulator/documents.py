@@ -118,7 +118,7 @@ def point_entity(pen: Pen, machine: Machine, point: Point) -> Node:
         Link("Down", mounts, f"{kind.mount}List"),
         *([Link("Create", mounts, kind.mount)] if _offers_mounts(pen, kind) else []),
     ]
-    number = int(uuid.UUID(guid(machine.name))) % 9000
+    number = int(uuid.UUID(guid(machine.name))) % 9000 + machine.twin
     hierarchy = f"urn:VMware:Vm:{guid('hierarchy', machine.backup_server)}.vm-{number}"
     return pen.entity(
         kind.entity,
@@ -157,10 +157,27 @@ def point_ref(pen: Pen, machine: Machine, point: Point, name: str = "Ref") -> No
     return pen.node(name, attributes, pen.links(*_ups(pen, machine, point), alternate))
 
 
+def whole_point(pen: Pen, machine: Machine, point: Point) -> Node:
+    """The restore point of the whole backup that a point is a part of (`restorepoints_id.md`)."""
+    uid, name = guid("restore point", point.uid), _padded(point)
+    server, backup = server_uid(machine.backup_server), guid("backup", machine.backup_server, machine.job)
+    links = [
+        Link("Up", pen.href("backupServers", server), "BackupServerReference", machine.backup_server),
+        Link("Up", pen.href("backups", backup), "BackupReference", machine.job),
+        Link("Alternate", pen.href("restorePoints", uid), "RestorePointReference", name),
+    ]
+    href = pen.href("restorePoints", uid, query="?format=Entity")
+    return pen.entity("RestorePoint", href, pen.links(*links), Name=name, UID=f"urn:veeam:RestorePoint:{uid}")
+
+
+def _padded(point: Point) -> str:
+    hour = point.created.strftime("%I").lstrip("0")
+    return f"{point.created:%b %d %Y} {hour:>2}{point.created:%M%p}"
+
+
 def _ups(pen: Pen, machine: Machine, point: Point) -> Iterable[Link]:
     server = pen.href("backupServers", server_uid(machine.backup_server))
-    hour = point.created.strftime("%I").lstrip("0")
-    shown = f"{point.created:%b %d %Y} {hour:>2}{point.created:%M%p}"
+    shown = _padded(point)
     file = f"Files D{point.created:%Y-%m-%dT%H%M%S}_{point.uid[:4].upper()}.vib"
     yield Link("Up", server, "BackupServerReference", machine.backup_server)
     if machine.kind == "replica":

@@ -126,6 +126,8 @@ class Enterprise:
         if kind == "BackupServer":
             self._need(self._settings.may_see_servers)
             hits = query.server_hits(self._estate)
+        elif kind == "RestorePoint":
+            hits = query.whole_hits(self._estate)
         elif kind == "Task":
             hits = query.task_hits(self.desk, call.caller)
         elif kind == "RestoreSession":

@@ -38,13 +38,16 @@ class Point:
 
 @dataclass(frozen=True)
 class Machine:
-    """A backed-up machine; points from the oldest to the newest; `kind` names the family of its points."""
+    """A backed-up machine; points from the oldest to the newest; `kind` names the family of its points. `job` made its
+    backup; `twin` tells machines of one name apart."""
 
     name: str
     os: GuestOs
     backup_server: str
     points: list[Point]
     kind: str = "vm"
+    job: str = "Nightly"
+    twin: int = 0
 
 
 def guid(*words: object) -> str:
@@ -99,6 +102,8 @@ class Estate:
         created: Sequence[datetime] | None = None,
         folders: Mapping[str, str] | None = None,
         kind: str = "vm",
+        job: str = "Nightly",
+        twin: int = 0,
     ) -> Machine:
         """Add a small machine written by hand, and its trees. Blocking.
 
@@ -116,7 +121,7 @@ class Estate:
             for root, files in contents.items():
                 tree = {path: _item(place, data) for place, (path, data) in enumerate(files.items())}
                 write_tree(tree, self.folder / "points" / uid / named[root])
-        machine = Machine(name, os, backup_server, made, kind)
+        machine = Machine(name, os, backup_server, made, kind, job, twin)
         self.machines.append(machine)
         return machine
 

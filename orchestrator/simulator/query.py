@@ -60,6 +60,14 @@ FIELDS: Mapping[str, Fields] = {
         "backupfilename": _TEXT,
         **_SERVER,
     },
+    "RestorePoint": {
+        "uid": _UID,
+        "name": _TEXT,
+        "creationtime": _TIME,
+        "backupuid": _UID,
+        "backupname": _TEXT,
+        **_SERVER,
+    },
     "RestoreSession": {
         "uid": _UID,
         "name": _TEXT,
@@ -108,6 +116,8 @@ def point_hit(machine: Machine, point: Point) -> Hit:
         "algorithm": "Full" if full else "Incremental",
         "restorepointid": guid("restore point", point.uid),
         kind_named(machine.kind).named_by: machine.name,
+        "backupuid": guid("backup", machine.backup_server, machine.job),
+        "backupname": machine.job,
         "backupserveruid": documents.server_uid(machine.backup_server),
         "backupservername": machine.backup_server,
     }
@@ -126,6 +136,28 @@ def point_hits(estate: Estate, kind: str) -> list[Hit]:
 def kind_of_points(entity: str) -> str:
     """The kind whose points a type of query asks for."""
     return next(kind.name for kind in KINDS if kind.entity == entity)
+
+
+def whole_hits(estate: Estate) -> list[Hit]:
+    """The restore points of whole backups; here each holds one machine's."""
+    return [_whole_hit(m, p) for m in estate.machines if m.kind == "vm" for p in m.points]
+
+
+def _whole_hit(machine: Machine, point: Point) -> Hit:
+    row: Row = {
+        "uid": guid("restore point", point.uid),
+        "name": documents.point_name(machine, point),
+        "creationtime": point.created,
+        "backupuid": guid("backup", machine.backup_server, machine.job),
+        "backupname": machine.job,
+        "backupserveruid": documents.server_uid(machine.backup_server),
+        "backupservername": machine.backup_server,
+    }
+    return Hit(
+        row,
+        lambda pen: documents.whole_point(pen, machine, point),
+        lambda pen: _reference(pen, "RestorePoint", documents.whole_point(pen, machine, point)),
+    )
 
 
 def restore_state(mount: Mount, lag: float) -> str | None:

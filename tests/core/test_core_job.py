@@ -50,17 +50,11 @@ def test_a_good_job_is_read_with_its_defaults() -> None:
     assert (job.destination(first), job.conflict(first)) == ("/restore/{vm}", Conflict.NEWER)
     assert (job.destination(second), job.conflict(second)) == ("/restore/other", Conflict.RENAME)
     assert second.os is GuestOs.LINUX
-    assert not first.is_glob
+    assert first.names == ("fs01",)
 
 
 def test_a_byte_order_mark_is_not_part_of_the_job() -> None:
     assert read_job(b"\xef\xbb\xbf" + GOOD.encode(), "job.toml").name == "incident-4711"
-
-
-@pytest.mark.parametrize(("name", "glob"), [("fs*", True), ("fs0?", True), ("fs[1-3]", True), ("fs01", False)])
-def test_a_machine_name_with_a_wildcard_is_a_glob(name: str, glob: bool) -> None:
-    job = f'name = "j"\n[[restore]]\nvm = "{name}"\npaths = [\'C:\\a\']\nto = "/r"\n'
-    assert read_job(job.encode(), "j").restore[0].is_glob is glob
 
 
 @pytest.mark.parametrize(
@@ -100,6 +94,26 @@ def test_a_toml_file_made_to_break_the_reader_is_a_plain_refusal(content: bytes)
         (with_entry('on_conflict = "ask"'), "restore[1].on_conflict: input should be 'skip', 'overwrite'"),
         (with_entry('os = "beos"'), "(got 'beos')"),
         (with_entry("as_of = 2026-11-20T06:00:00"), "restore[1].as_of: 2026-11-20 06:00:00 has no time zone; add Z"),
+        (with_entry("as_of = 2026-11-20"), "restore[1].as_of: 2026-11-20 is a day without a time; add one, such as"),
+        (with_entry("as_of = 06:00:00"), "restore[1].as_of: input should be a valid datetime"),
+        (with_entry('vms = ["fs02"]'), "restore[1]: vm and vms exclude each other; keep one"),
+        (with_entry("restore_point = 'u'\nfall_back = ['older']"), "fall_back and restore_point exclude each other"),
+        (with_entry("restore_point = 'u'\npoint = 'latest'"), "point and restore_point exclude each other"),
+        (with_entry("max_age = '3 days'"), "restore[1].max_age: '3 days' is no length of time; write it as"),
+        (with_entry("max_age = '0d'"), "restore[1].max_age: '0d' allows no restore point at all"),
+        (with_entry("max_age = '3d'\npoint = 'oldest'"), 'max_age does not go with point = "oldest"; say not_before'),
+        (with_entry("point = 'all'\nfall_back = ['older']"), "takes every older restore point anyway"),
+        (with_entry("fall_back = ['older', 'older']"), "restore[1].fall_back: names a step twice"),
+        (with_entry("source = 'agent'\nfall_back = ['agent']"), 'source is "agent" already; remove it from fall_back'),
+        (with_entry("hierarchy = 'vm-17'"), "restore[1].hierarchy: string should match pattern"),
+        (
+            with_entry("as_of = 2026-11-20T06:00:00Z\nnot_before = 2026-11-20T06:00:01Z"),
+            "not_before is later than as_of; no restore point lies between",
+        ),
+        (
+            with_entry("fall_back = ['older']").replace("/r", "/r/{point}"),
+            "fall_back, which goes with no {point} or {date} in to",
+        ),
         (with_entry("as_of = 2026-11-20"), "restore[1].as_of: "),
         (with_entry('as_of = "yesterday"'), "restore[1].as_of: "),
         (with_entry('include = [" "]'), "restore[1].include: the pattern ' ' is empty or a comment"),

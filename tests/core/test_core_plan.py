@@ -186,7 +186,7 @@ def test_a_glob_without_the_machine_in_its_destination_is_one_problem_even_for_a
 
 
 def test_machines_whose_names_differ_only_in_letter_case_are_not_mixed_on_a_target_that_ignores_it() -> None:
-    result = planned(job({"vm": "fs*"}), [point("fs01"), point("FS01"), point("fs02")])
+    result = planned(job({"vm": "fs*"}), [point("fs01"), point("FS01", "other"), point("fs02")])
     assert [group.vm for group in result.groups] == ["fs02"]
     assert "'FS01' and 'fs01' would both write" in result.problems[0].message
 

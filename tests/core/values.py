@@ -5,14 +5,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.core.catalog import RestorePoint
-from orchestrator.core.choosing import questions
 from orchestrator.core.entry import Conflict
+from orchestrator.core.inventory import Inventory
 from orchestrator.core.job import Job
 from orchestrator.core.paths import parse_guest_path
 from orchestrator.core.plan import MountGroup, Plan, Selection
 from orchestrator.core.resolve import plan
 
 AT = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
+NOW = datetime(2026, 11, 25, 21, 0, tzinfo=UTC)
 
 
 def point(vm: str, uid: str = "", created: datetime = AT, server: str = "vbr01") -> RestorePoint:
@@ -29,7 +30,7 @@ def planned(
     restore: Job, points: Sequence[RestorePoint], history: Mapping[str, float] | None = None, allow: str = "/restore"
 ) -> Plan:
     """The plan of a job when EM answers every question with `points`."""
-    return plan(restore, dict.fromkeys(questions(restore), points), run="r1", allow=[allow], history=history)
+    return plan(restore, Inventory(points), run="r1", allow=[allow], now=NOW, history=history)
 
 
 def group(vm: str, server: str = "vbr01", uid: str = "") -> MountGroup:

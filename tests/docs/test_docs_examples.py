@@ -2,7 +2,8 @@
 
 import re
 import tomllib
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from itertools import pairwise
 from pathlib import Path
@@ -29,13 +30,17 @@ from orchestrator.config_notifications import NotificationSettings, PingSettings
 from orchestrator.config_shares import ShareSettings
 from orchestrator.config_web import WebSettings
 from orchestrator.core.catalog import Question, RestorePoint
-from orchestrator.core.choosing import question_of, questions
+from orchestrator.core.choosing import questions
 from orchestrator.core.entry import Conflict, Restore
+from orchestrator.core.inventory import Inventory
 from orchestrator.core.job import read_job
 from orchestrator.core.resolve import plan
+from orchestrator.listing import NamedJob, with_lists
 from orchestrator.records import AuditSettings, LogSettings, SyslogSettings
 from tests.docs.reading import ROOT, keys_of
 
+NOW = datetime(2026, 11, 25, 21, 0, tzinfo=UTC)
+HIERARCHY = "urn:VMware:Vm:5b0a4c0e-6c58-4a0f-93aa-2d9b9f0f2d10.vm-4711"
 EXAMPLE = ROOT / "config.example.toml"
 JOBS = sorted((ROOT / "jobs" / "examples").glob("*.toml"))
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -116,19 +121,20 @@ def test_an_example_job_begins_with_a_comment(file: Path) -> None:
 
 @pytest.mark.parametrize("file", JOBS, ids=lambda file: file.stem)
 def test_an_example_job_can_be_planned_below_the_destinations_of_the_example_config(file: Path) -> None:
-    job = read_job(file.read_bytes(), file.name)
-    asked = {question_of(entry): entry for entry in job.restore}
-    catalog = {question: [_point(question, asked[question])] for question in questions(job)}
-    planned = plan(job, catalog, run="run", allow=load_config(EXAMPLE).targets.allow)
+    job = with_lists(NamedJob(read_job(file.read_bytes(), file.name), file.name, b"", file.parent))
+    machines = {name.replace("*", "01").replace("?", "1") for entry in job.restore for name in entry.names} or {"fs01"}
+    points = [_point(question, vm) for question in questions(job) for vm in machines]
+    planned = plan(job, Inventory(points), run="run", allow=load_config(EXAMPLE).targets.allow, now=NOW)
     assert planned.groups
     assert not planned.problems
 
 
-def _point(question: Question, entry: Restore) -> RestorePoint:
-    """A restore point that answers `question`."""
-    vm = (entry.vm or "fs01").replace("*", "01")
-    created = question.until or datetime(2026, 11, 20, 2, 0, 26, tzinfo=UTC)
-    return RestorePoint(question.uid or f"uid-{vm}", vm, created, "vbr01", "/api/mounts", "/api/mounts?action=create")
+def _point(question: Question, vm: str) -> RestorePoint:
+    """A restore point that answers `question`, for one machine."""
+    created = question.until or NOW - timedelta(hours=1)
+    uid = question.uid or f"{question.kind.name} {vm} {created:%Y%m%d}"
+    found = RestorePoint(uid, vm, created, "vbr01", "/api/mounts", "/api/mounts?action=create", question.kind)
+    return replace(found, backup_job=question.backup_job or "", hierarchy=HIERARCHY)
 
 
 def test_the_example_jobs_together_use_every_key_and_every_conflict_policy() -> None:

@@ -10,10 +10,12 @@ import errno
 import functools
 import inspect
 import logging
+import re
 import ssl
 import traceback
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from urllib.parse import unquote
 
 import aiohttp
 import anyio
@@ -43,6 +45,7 @@ from orchestrator.engine import ports
 from orchestrator.enterprise_manager import Client, PastSession, seal, ssl_context, translate, transport
 from orchestrator.enterprise_manager.masking import Mask
 from orchestrator.enterprise_manager.wire.exchange import Request
+from orchestrator.enterprise_manager.wire.instants import written
 from orchestrator.simulator.certificate import identity_in
 
 NS = 'xmlns="http://www.veeam.com/ent/v1.0"'
@@ -914,6 +917,56 @@ async def test_the_filter_reaches_em_as_it_was_encoded(em):
         assert server.asked[-1][1].endswith(
             "&pageSize=50&page=1&filter=VmDisplayName%3D%3D%22a%20%22%22b%22%22%3B%20%2B%C3%9C%22"
         )
+
+
+def filters(server):
+    targets = [target for method, target, *_ in server.asked if "/query" in target]
+    return [unquote(target.partition("&filter=")[2]) for target in targets]
+
+
+async def test_a_thousand_machines_are_asked_for_in_a_few_queries_short_enough_for_any_server(em):
+    async with em() as (client, server):
+        server.on("GET", "/api/query", say(200, EMPTY_QUERY))
+        asked = [Question(vm=f"büro-server-{number:04d}", backup_server="vbr01", until=NOW) for number in range(1000)]
+        await client.find_all(asked)
+        sent = filters(server)
+        assert len(sent) < 20
+        assert all(len(target) < 8000 for _, target, *_ in server.asked)
+        assert all(text.endswith(f';CreationTime<="{written(NOW)}";BackupServerName=="vbr01"') for text in sent)
+        names = [name for text in sent for name in re.findall(r'VmDisplayName=="([^"]+)"', text)]
+        assert names == [question.vm for question in asked]
+
+
+async def test_questions_that_go_together_are_asked_with_the_widest_of_their_instants(em):
+    async with em() as (client, server):
+        server.on("GET", "/api/query", say(200, EMPTY_QUERY))
+        await client.find_all(
+            [
+                Question(vm="a", until=NOW, since=NOW - timedelta(days=2)),
+                Question(vm="b", until=NOW - timedelta(days=1), since=NOW - timedelta(days=3)),
+            ]
+        )
+        await client.find_all([Question(vm="a", until=NOW), Question(vm="b")])
+        await client.find_all([Question(vm="a"), Question(), Question(vm="a", backup_server="vbr02")])
+        assert filters(server) == [
+            f'(VmDisplayName=="a",VmDisplayName=="b");CreationTime>="{written(NOW - timedelta(days=3))}"'
+            f';CreationTime<="{written(NOW)}"',
+            '(VmDisplayName=="a",VmDisplayName=="b")',
+            "",
+            'VmDisplayName=="a";BackupServerName=="vbr02"',
+        ]
+
+
+@pytest.mark.parametrize("status", [400, 413, 414, 431])
+async def test_a_query_that_is_too_long_for_a_server_is_asked_in_halves(em, status):
+    async with em() as (client, server):
+        server.on("GET", "/api/query", say(status), say(200, EMPTY_QUERY))
+        await client.find_all([Question(vm=name) for name in "abc"])
+        assert filters(server)[1:] == ['VmDisplayName=="a"', '(VmDisplayName=="b",VmDisplayName=="c")']
+        server.on("GET", "/api/query", say(status))
+        with pytest.raises(EmFault):
+            await client.find_all([Question(vm=name) for name in "abcdefgh"])
+        assert len(filters(server)) <= 3 + 4
 
 
 async def test_the_state_of_file_level_restores_is_asked_for(em):

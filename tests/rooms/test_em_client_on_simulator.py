@@ -209,6 +209,32 @@ async def test_points_are_found_page_by_page(served, question, number):
                 assert [each.uid for each in await client.find(Question(uid=uid))] == [point.uid]
 
 
+NAMES = ("fs01", "lin01", 'odd "name"; (1) + Ü', "nobody", "a, b", "<x>&amp;", "ZÜRICH")
+
+
+@pytest.mark.parametrize("switches", SWITCHES.values(), ids=SWITCHES)
+async def test_many_questions_are_answered_like_each_alone_with_one_query(served, switches):
+    async with served(**switches) as (client, simulator):
+        await client.open()
+        asked = [Question(vm=name, until=datetime(2026, 11, 18, tzinfo=UTC)) for name in NAMES]
+        alone = {point.uid for question in asked for point in await client.find(question)}
+        before = len(calls(simulator, "query"))
+        together = await client.find_all(asked)
+        assert {point.uid for point in together} == alone
+        assert together == sorted(together, key=lambda point: point.created, reverse=True)
+        assert len(calls(simulator, "query")) == before + len({point.uid for point in together} or {0})
+        by_id = await client.find_all([Question(uid=point.uid) for point in together])
+        assert {point.uid for point in by_id} == alone
+
+
+async def test_the_points_of_a_job_are_those_of_its_backup(served):
+    async with served() as (client, _):
+        await client.open()
+        [nightly, *_] = await client.find_all([Question(vm="fs01", backup_job="Nightly", backup_server="vbr01")])
+        assert nightly.backup_job == "Nightly"
+        assert await client.find_all([Question(vm="fs01", backup_job="Weekly")]) == []
+
+
 async def test_a_hundred_tasks_that_meet_a_lost_session_make_one_logon(served):
     async with served() as (client, simulator):
         await client.open()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator.core.catalog import GuestOs, RestorePoint
-from orchestrator.core.choosing import questions
+from orchestrator.core.inventory import Inventory
 from orchestrator.core.job import Job
 from orchestrator.core.locate import Volume, roots_for
 from orchestrator.core.paths import SourcePath, parse_guest_path
@@ -31,8 +31,9 @@ class GuestFile:
 
 def planned(job: Job, vm: str = "fs01", allow: tuple[str, ...] = ("/restore",)) -> Plan:
     """The plan of a job over one machine."""
-    point = RestorePoint(f"uid-{vm}", vm, TAKEN, "vbr01", "/api/mounts", "/api/mounts?action=create")
-    return plan(job, {asked: [point] for asked in questions(job)}, run="r1", allow=list(allow))
+    uid = next((one.restore_point for one in job.restore if one.restore_point), f"uid-{vm}")
+    point = RestorePoint(uid, vm, TAKEN, "vbr01", "/api/mounts", "/api/mounts?action=create")
+    return plan(job, Inventory([point]), run="r1", allow=list(allow), now=point.created)
 
 
 def walked(job: Job, share: Path, files: Mapping[str, GuestFile], vm: str = "fs01") -> dict[str, list[str]]:

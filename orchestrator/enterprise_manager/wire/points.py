@@ -4,7 +4,8 @@ Sources: pages "VmRestorePoint", "VmReplicaPoint", "AgentRestorePoint", "Restore
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Set
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import unquote
 
@@ -92,6 +93,7 @@ def _point(entity: Element, base: Base, kind: PointKind) -> RestorePoint:
     if not created:
         raise Unreadable("a restore point in it has no CreationTimeUTC")
     server = pick(found, "Up", "BackupServerReference", "BackupServer")
+    whole = pick(found, "Up", "RestorePointReference", "RestorePoint")
     return RestorePoint(
         uid=_uid(entity, found, base, kind),
         vm=_machine(entity),
@@ -101,6 +103,8 @@ def _point(entity: Element, base: Base, kind: PointKind) -> RestorePoint:
         create_href=_collection(found, "Create", shape.mount, base),
         kind=kind,
         algorithm=value(entity, "Algorithm"),
+        hierarchy=value(entity, "HierarchyObjRef"),
+        whole=_guid(base.path(whole.href)) if whole else "",
     )
 
 
@@ -111,8 +115,12 @@ def _uid(entity: Element, found: list[Link], base: Base, kind: PointKind) -> str
     href = word(entity, "Href") or (alternate.href if alternate else "")
     if not href:
         raise Unreadable("a restore point in it has neither UID nor Href")
-    path = without_entity_format(base.path(href)).partition("?")[0]
-    return urn(unquote(path.rstrip("/").rpartition("/")[2]), kind)
+    return urn(_guid(base.path(href)), kind)
+
+
+def _guid(path: str) -> str:
+    """The last name in a path, which is the id of what it leads to."""
+    return unquote(path.partition("?")[0].rstrip("/").rpartition("/")[2])
 
 
 def _machine(entity: Element) -> str:
@@ -144,6 +152,25 @@ def on_server(found: list[RestorePoint], backup_server: str | None) -> list[Rest
         return found
     wanted = backup_server.casefold()
     return [point for point in found if point.backup_server.casefold() in (wanted, "")]
+
+
+def wholes(root: Element, base: Base) -> list[str]:
+    """The ids of the restore points of whole backups on one page, case folded."""
+    found = []
+    for entity in _entities(root, "RestorePoint"):
+        uid = word(entity, "UID") or _guid(base.path(word(entity, "Href")))
+        found.append(uid.rpartition(":")[2].casefold())
+    return found
+
+
+def of_backup(found: list[RestorePoint], wanted: Set[str], backup_job: str) -> list[RestorePoint]:
+    """The points that are part of one of the `wanted` restore points, each with the name of its job."""
+    return named_backup([point for point in found if point.whole.casefold() in wanted], backup_job)
+
+
+def named_backup(found: list[RestorePoint], backup_job: str) -> list[RestorePoint]:
+    """The points, each with the name of its job."""
+    return [replace(point, backup_job=backup_job) for point in found]
 
 
 def restore_states(root: Element, vm: str, since: datetime) -> list[str]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from orchestrator.core.catalog import GuestOs, PointKind, Question, RestorePoint
+from orchestrator.enterprise_manager.wire.batches import Batch
 from orchestrator.enterprise_manager.wire.exchange import Request
 from orchestrator.enterprise_manager.wire.instants import written
 from orchestrator.enterprise_manager.wire.links import with_parameters
@@ -18,6 +19,7 @@ _SPEC = (
     '<StartMountSpec xmlns="http://www.veeam.com/ent/v1.0" xmlns:xsd="http://www.w3.org/2001/XMLSchema"'
     ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">{}</StartMountSpec>'
 )
+_POINTS = "the query for restore points"
 _OS_KIND = {GuestOs.WINDOWS: "<OsKind>Windows</OsKind>", GuestOs.LINUX: "<OsKind>Linux</OsKind>"}
 
 
@@ -47,11 +49,56 @@ def question(query_path: str, asked: Question, page_size: int) -> Request:
     comparisons = [
         comparison(shape.name_field, "==", asked.vm) if asked.vm is not None else "",
         comparison("UID", "==", urn(asked.uid, kind)) if asked.uid is not None else "",
-        comparison("CreationTime", "<=", written(asked.until)) if asked.until is not None else "",
+        *_between(asked.since, asked.until),
         comparison("BackupServerName", "==", asked.backup_server) if asked.backup_server is not None else "",
     ]
     target = _query(query_path, shape.type, page_size, [each for each in comparisons if each])
-    return Request("GET", target, "the query for restore points", repeatable=True)
+    return Request("GET", target, _POINTS, repeatable=True)
+
+
+def points_of(query_path: str, batch: Batch, page_size: int) -> Request:
+    """The restore points of a batch, newest first, first page. Names of which any one will do stand in brackets."""
+    shape = SHAPES[batch.kind]
+    field, values = shape.name_field, batch.vms
+    if batch.uids:
+        field, values = "UID", tuple(urn(uid, batch.kind) for uid in batch.uids)
+    either = ",".join(comparison(field, "==", each) for each in values)
+    comparisons = [
+        f"({either})" if len(values) > 1 else either,
+        *_between(batch.since, batch.until),
+        comparison("BackupServerName", "==", batch.backup_server) if batch.backup_server is not None else "",
+        # Only points of agents can be asked for by their backup; those of machines are told by `backups_of`.
+        comparison("BackupName", "==", batch.backup_job) if batch.backup_job and batch.kind is PointKind.AGENT else "",
+    ]
+    target = _query(query_path, shape.type, page_size, [each for each in comparisons if each])
+    return Request("GET", target, _POINTS, repeatable=True)
+
+
+def backups_of(query_path: str, backup_job: str, backup_server: str | None, page_size: int) -> Request:
+    """The restore points of whole backups (`RestorePoint`) of a job, newest first, first page."""
+    comparisons = [comparison("BackupName", "==", backup_job)]
+    if backup_server is not None:
+        comparisons.append(comparison("BackupServerName", "==", backup_server))
+    target = _query(query_path, "RestorePoint", page_size, comparisons)
+    return Request("GET", target, f"the query for the backup of {backup_job}", repeatable=True)
+
+
+def backup_servers(query_path: str, page_size: int) -> Request:
+    """Every backup server, first page."""
+    target = f"{query_path}?type=BackupServer&format=Entities&pageSize={page_size}&page=1"
+    return Request("GET", target, "the query for backup servers", repeatable=True)
+
+
+def collect(target: str, backup_server: str) -> Request:
+    """The POST by which EM asks a backup server for what is new. To ask twice does what asking once does."""
+    return Request("POST", target, f"the data collection of {backup_server}", repeatable=True)
+
+
+def _between(since: datetime | None, until: datetime | None) -> list[str]:
+    return [
+        comparison("CreationTime", ">=", written(since)) if since is not None else "",
+        comparison("CreationTime", "<=", written(until)) if until is not None else "",
+    ]
 
 
 def one_point(uid: str, kind: PointKind) -> Request:
