@@ -104,6 +104,9 @@ class QuickManager:
     async def close(self) -> None:
         return None
 
+    def forget(self) -> None:
+        return None
+
     def sealed(self) -> bytes:
         return b"sealed"
 
@@ -188,7 +191,7 @@ def opened(config: Config, share: Share, target: LocalTarget | Targets | None = 
             emit=Tally().add, clock=now, new_id=lambda: f"id-{next(numbers)}",
             em_url=config.enterprise_manager.url, settings=engine_settings(config),
             flush=place.flush if durable == "batch" else None,
-            hiring=hiring_of(config, "blake3", False),
+            hiring=hiring_of(config, "blake3", False, config.state.folder),
         )  # fmt: skip
 
 
@@ -200,9 +203,14 @@ def run_engine(config: Config, share: Share, plan: Plan, target: LocalTarget | T
             return write_artefacts(journal, config, plan.run)
 
 
+def books_of(rooms: Rooms) -> Books:
+    """The way to the journal."""
+    return Books(rooms.leases, rooms.session, rooms.em_url, rooms.new_id, rooms.clock)
+
+
 async def _run(rooms: Rooms, plan: Plan) -> None:
     row = RunRow(plan.run, plan.job, RunState.RUNNING, now(), plan_to_json(plan))
-    books = Books(rooms.leases, rooms.session, rooms.em_url, rooms.new_id, rooms.clock)
+    books = books_of(rooms)
     stop = Stop(rooms.emit, rooms.clock)
     ending = await run_job(plan, row, rooms, books, stop, SessionWatch(rooms.emit, rooms.clock))
     if ending.error is not None:

@@ -12,7 +12,7 @@ import anyio
 from anyio import Event, create_memory_object_stream, create_task_group
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from benchmarks.engine import Durable, Share, config_of, forget, opened, plan_for, real_share, run_engine
+from benchmarks.engine import Durable, Share, books_of, config_of, forget, opened, plan_for, real_share, run_engine
 from benchmarks.measuring import Contestant, Rounds, mib, print_table, side_by_side
 from benchmarks.places import Places, available_memory, find_rclone
 from benchmarks.trees import large_files, small_files
@@ -23,7 +23,7 @@ from orchestrator.core.plan import MountGroup, Plan
 from orchestrator.core.select import Selector
 from orchestrator.engine.controls import RunControl
 from orchestrator.engine.rooms import Rooms
-from orchestrator.engine.scribe import Handed
+from orchestrator.engine.scribe import FoldersDone, Handed
 from orchestrator.engine.seats import Seats
 from orchestrator.engine.stages import Stages
 from orchestrator.engine.stopping import Stop
@@ -148,7 +148,7 @@ def copy_path(share: Share, to: Path, copies: int) -> None:
 
 async def _stages(rooms: Rooms, plan: Plan, share: Share) -> None:
     group = plan.groups[0]
-    root = SourcePath(str(share.folder / group.vm / "Volume1"), "")
+    root = SourcePath(str(Path(share.folder) / group.vm / "Volume1"), "")
     selection = group.selections[0]
     walk = Walk(rooms.source, group, selection, Selector((), (), ignore_case=True), Volume("C:", "C:", (), root), ((),))
     course = Course(group)
@@ -158,7 +158,7 @@ async def _stages(rooms: Rooms, plan: Plan, share: Share) -> None:
         async with outbox:
             stop = Stop(rooms.emit, rooms.clock)
             seats = Seats(rooms.settings, rooms.emit, rooms.clock)
-            stages = Stages(rooms, plan.run, stop, seats, RunControl(plan))
+            stages = Stages(rooms, books_of(rooms), plan.run, stop, seats, RunControl(plan))
             try:
                 await stages.run([[walk]], course, outbox)
             finally:
@@ -170,7 +170,7 @@ async def _stages(rooms: Rooms, plan: Plan, share: Share) -> None:
 async def _look_through(inbox: MemoryObjectReceiveStream[Handed], problems: list[Outcome]) -> None:
     async with inbox:
         async for handed in inbox:
-            if not isinstance(handed, Event):
+            if not isinstance(handed, Event | FoldersDone):
                 problems += [one for one in handed if one.reason is not None]
 
 

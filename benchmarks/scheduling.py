@@ -20,7 +20,8 @@ from benchmarks.measuring import print_table
 from benchmarks.places import Places
 from orchestrator.core.catalog import RestorePoint
 from orchestrator.core.limits import Limits
-from orchestrator.core.plan import MountGroup
+from orchestrator.core.plan import MountGroup, Plan
+from orchestrator.engine.controls import RunControl
 from orchestrator.engine.dispatching import EmbeddedDispatcher, Turn
 from orchestrator.engine.rooms import EngineSettings
 from orchestrator.engine.seats import Seats
@@ -134,8 +135,9 @@ async def _run(groups: Sequence[MountGroup], lengths: dict[str, Length], limits:
         await anyio.sleep(length.copy)
         return False
 
+    plan, stop = Plan("run", "bench", tuple(groups)), Stop(lambda event: None, now)
     begun = anyio.current_time()
-    await EmbeddedDispatcher(seats, Stop(lambda event: None, now)).dispatch(groups, work)
+    await EmbeddedDispatcher(seats, stop, RunControl(plan)).dispatch(groups, work)
     return anyio.current_time() - begun
 
 

@@ -35,6 +35,14 @@ class Drawn:
     left: Batch | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """What stands in one folder of the target, and until when that is believed."""
+
+    names: Mapping[str, Found]
+    until: float
+
+
 class Unchanged:
     """Looks at the targets of one walk, which gives the files of one folder together. Blocks."""
 
@@ -42,8 +50,7 @@ class Unchanged:
         self._target = target
         self._group = group
         self._clock = clock
-        self._place = ("", "", float("-inf"))
-        self._there: Mapping[str, Found] = {}
+        self._listings: dict[tuple[str, str], _Listing] = {}
 
     def settled(self, batch: Batch) -> Batch:
         """`batch` with an outcome for each file that is there already, and without work for what is."""
@@ -70,14 +77,18 @@ class Unchanged:
 
     def _found(self, work: Work) -> Found | None:
         """What stands at the target of `work`; None for nothing, and when only a look tells."""
-        root = work.target.root
         above, _, name = work.target.relative.rpartition("/")
+        place = work.target.root, above
         begun = self._clock()
-        if self._place[:2] != (root, above) or begun > self._place[2]:
-            self._there = self._target.listing(root, above) or {}
+        listing = self._listings.get(place)
+        if listing is None or begun > listing.until:
+            there = self._target.listing(*place) or {}
             now = self._clock()
-            self._place = (root, above, now + max(FRESH, now - begun))
-        return self._there.get(name)
+            listing = _Listing(there, now + max(FRESH, now - begun))
+            # A walk goes down and comes back: the folders above are asked for again, those beside are not.
+            self._listings = {one: kept for one, kept in self._listings.items() if _holds(one, place)}
+            self._listings[place] = listing
+        return listing.names.get(name)
 
     def _unchanged(self, work: Work) -> Outcome:
         reason, entry = Reason.UNCHANGED, work.entry
@@ -91,6 +102,11 @@ class Unchanged:
             reason=reason,
             message=reason.cause,
         )
+
+
+def _holds(upper: tuple[str, str], place: tuple[str, str]) -> bool:
+    """Whether the folder `place` (root and relative path) lies within `upper`."""
+    return upper[0] == place[0] and (not upper[1] or place[1].startswith(f"{upper[1]}/"))
 
 
 class Drawing:

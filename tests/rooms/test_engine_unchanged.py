@@ -16,7 +16,7 @@ from orchestrator.engine.unchanged import FRESH, Unchanged
 from orchestrator.engine.walking import Batch, Work
 from orchestrator.files import LocalTarget
 from tests.support.batches import batch_of
-from tests.support.disk import put
+from tests.support.disk import MTIME_NS, put
 
 NAMES = ["0.txt", "1.txt", "2.txt"]
 
@@ -84,6 +84,20 @@ def test_a_folder_that_is_there_is_no_work_and_a_file_in_its_place_is(share: Pat
     )
     batch = replace(batch_of(share, to, [], Conflict.SKIP), works=works)
     assert left(settle(batch, to)) == ["file", "missing"]
+
+
+def test_a_folder_of_many_folders_is_not_listed_anew_for_each_of_them(share: Path, to: Path) -> None:
+    target = Counted([str(to)])
+    unchanged = Unchanged(target, "g1", clock=lambda: 0.0)
+    for number in range(20):
+        put(to / f"{number:02}" / "0.txt", b"content")
+        entries = (Entry(f"{number:02}", EntryKind.FOLDER), Entry(f"{number:02}/0.txt", EntryKind.FILE, 7, MTIME_NS))
+        works = tuple(
+            Work(one, SourcePath(str(share), one.relative), f"C:\\{one.relative}", TargetPath(str(to), one.relative))
+            for one in entries
+        )
+        unchanged.settled(replace(batch_of(share, to, [], Conflict.SKIP), works=works))
+    assert target.listings == 1 + 20
 
 
 def test_what_is_to_be_proved_by_content_or_given_more_than_its_bytes_is_left(share: Path, to: Path) -> None:
