@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from orchestrator.config_limits import LimitSettings, checked_rate
+from orchestrator.config_limits import LimitSettings
+from orchestrator.config_mount_hosts import BackupServerSettings, one_meaning
 from orchestrator.config_notifications import NotificationSettings, PingSettings
 from orchestrator.config_shares import ShareSettings, TargetSettings, without_account
 from orchestrator.config_web import WebSettings
@@ -86,22 +87,6 @@ class EnterpriseManagerSettings(BaseModel):
         if self.password_credential is not None:
             return f"the credential {self.password_credential}"
         return f"${self.password_env}" if self.password_env else str(self.password_file)
-
-
-class BackupServerSettings(BaseModel):
-    """How the mounts of one backup server are reached."""
-
-    model_config = _STRICT
-    name: str = Field(min_length=1, description='As EM names it; "*" is the default entry.')
-    shares: list[str] = Field(min_length=1, description=r"Candidates, in order, that correspond to C:\VeeamFLR.")
-    max_mounts: int = Field(default=4, ge=1, description="Mounts open at once on this backup server.")
-    bandwidth: str = Field(default="none", description="Most that is copied of this backup server: 20 MB/s, or none.")
-    volumes: dict[str, str] = Field(default_factory=dict, description='Overrides, such as "C:" = "Volume2".')
-
-    @field_validator("bandwidth")
-    @classmethod
-    def _is_bandwidth(cls, text: str) -> str:
-        return checked_rate(text)
 
 
 class CopySettings(BaseModel):
@@ -237,7 +222,7 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _shares_have_accounts(self) -> Self:
-        shares = [share for one in self.backup_servers for share in one.shares]
+        shares = [share for one in self.backup_servers for share in one.every_share]
         for key, paths in (("backup_servers.shares", shares), ("targets.allow", self.targets.allow)):
             if (problem := without_account(paths, self.shares)) is not None:
                 raise ValueError(f"{key}: {problem}")
@@ -249,6 +234,8 @@ class Config(BaseModel):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"backup_servers: {name!r} is there more than once")
+        if (problem := one_meaning(self.backup_servers)) is not None:
+            raise ValueError(f"backup_servers.mount_hosts: {problem}")
         return self
 
     def backup_server(self, name: str) -> BackupServerSettings | None:

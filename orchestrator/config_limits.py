@@ -22,6 +22,9 @@ class LimitSettings(BaseModel):
     bandwidth_time_zone: str = Field(default="UTC", description="IANA name of the zone of bandwidth_timetable.")
     mount_timeout: float = Field(default=900, gt=0, description="Seconds a mount may take to be ready.")
     folder_timeout: float = Field(default=60, gt=0, description="Seconds its folder may take to appear on the share.")
+    probe_timeout: float = Field(
+        default=15, gt=0, description="Seconds a share that does not answer is waited for when another one has."
+    )
     unmount_timeout: float = Field(default=600, gt=0, description="Seconds spent on deleting one mount.")
     poll_interval: float = Field(
         default=1.0, gt=0, description="Seconds before a task of EM is looked at again, at first."

@@ -19,10 +19,12 @@ import anyio
 
 from orchestrator.announcing import Docket, announce_unopened
 from orchestrator.artefacts import run_folder
-from orchestrator.config import BackupServerSettings, Config, read_password
+from orchestrator.config import Config, read_password
+from orchestrator.config_mount_hosts import BackupServerSettings, mount_hosts
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Event, Notice, RequestAnswered
 from orchestrator.core.limits import Limits
+from orchestrator.core.mount_hosts import ByMountHost, folded
 from orchestrator.core.rates import Bandwidths, rate_of
 from orchestrator.engine.beside import Service, in_thread
 from orchestrator.engine.hiring import Hiring
@@ -124,13 +126,14 @@ def engine_settings(config: Config) -> EngineSettings:
     """The engine's slice of the config."""
     limits = config.limits
     default = config.backup_server("*")
+    hosts = mount_hosts(config.backup_servers)
     return EngineSettings(
         limits=Limits(
             limits.mounts,
             {server.name: server.max_mounts for server in config.backup_servers},
             default.max_mounts if default else BackupServerSettings.model_fields["max_mounts"].default,
         ),
-        reach=lambda name: _reach(config.backup_server(name)),
+        reach=lambda name: _reach(config.backup_server(name), hosts),
         copies=limits.copies,
         bandwidths=_bandwidths(config),
         processes=_processes(config),
@@ -142,6 +145,7 @@ def engine_settings(config: Config) -> EngineSettings:
         poll_first=limits.poll_interval,
         poll_most=max(limits.poll_interval, 10.0),
         stall=limits.stall_timeout,
+        probe=limits.probe_timeout,
         reserve=limits.reserve_mib << 20,
         space_wait=limits.space_wait,
         failure_rate=limits.failure_rate,
@@ -155,8 +159,12 @@ def _bandwidths(config: Config) -> Bandwidths:
     return Bandwidths(config.limits.timetable, rates, rates.get("*"), names)
 
 
-def _reach(server: BackupServerSettings | None) -> Reach | None:
-    return Reach(tuple(server.shares), server.volumes) if server else None
+def _reach(server: BackupServerSettings | None, hosts: ByMountHost) -> Reach | None:
+    if server is None:
+        return None
+    shares = server.every_share
+    by_id = frozenset(share for share in shares if folded(share) in hosts.by_id)
+    return Reach(shares, server.volumes, {share: hosts.host(share) for share in shares}, by_id)
 
 
 @contextmanager

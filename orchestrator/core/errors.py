@@ -256,7 +256,8 @@ class FolderNotFound(MountError):
 
 
 class FolderAmbiguous(MountError):
-    """Several new folders could belong to {vm}: {folders}. Their contents do not tell them apart."""
+    """Several new folders could belong to {vm}: {folders}. Their contents do not tell them apart. If two of them are
+    one folder under two names, keep one of the shares in backup_servers."""
 
 
 class VolumeUnmatched(MountError):

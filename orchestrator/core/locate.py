@@ -3,13 +3,14 @@
 EM names neither. A folder is found by what is new on the shares since before the POST, a volume by comparing EM's
 listing of the root with the listings of the folders. Sources: the mount pages of the EM reference name
 `C:\\VeeamFLR\\<vm-name>`; real mounts also carry a suffix of eight hex digits and hold `Volume1..N` in no promised
-order.
+order. A Linux mount host has `/run/media/Veeam.Mount.FS/<id>`; that the id is that of a mount or of a volume is
+inferred, and either is accepted.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from orchestrator.core.catalog import Listed, Listing, ShareListing
 from orchestrator.core.paths import GuestPath, SourcePath, safe_component
@@ -44,25 +45,63 @@ def join_share(share: str, *names: str) -> str:
     return separator.join([share.rstrip("/\\") or share, *names])
 
 
-def new_folders(before: Seen, after: Seen, vm: str) -> list[tuple[str, str]]:
-    """(share, folder) of every folder that may belong to `vm` and was not there, or was made anew, since `before`.
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What is new on a share: a folder that carries the machine's name, or all folders that carry ids. `also` are
+    shares that show the very same folder."""
+
+    share: str
+    folders: tuple[str, ...]
+    by_id: bool = False
+    also: tuple[str, ...] = ()
+
+
+def candidates(
+    before: Seen, after: Seen, vm: str, by_id: Collection[str] = (), overdue: bool = False
+) -> list[Candidate]:
+    """Every place where the files of a mount of `vm` may be: what was not there, or was made anew, since `before`.
 
     A name matches as a whole, with or without a suffix: `app1` never takes the folder of `app10`. A folder that was
-    there under the same name counts only when nothing newer does.
+    there under the same name counts only when nothing newer does. That of a share which could not be listed before may
+    be an old one: it counts only when nothing else does and the folder is `overdue`. On shares in `by_id` the names say
+    nothing: there, every folder that is new counts, and only against a listing from before.
     """
-    names = "|".join(re.escape(name) for name in {vm, safe_component(vm)})
-    pattern = re.compile(rf"(?:{names})(?:_[0-9a-f]{{8}})?", re.IGNORECASE)
-    fresh, remade = [], []
+    fresh, remade, unproven = [], [], []
     for share, listing in after.items():
         known = {folder.name: folder.created_ns for folder in before[share].folders} if share in before else {}
+        if share in by_id:
+            new = tuple(folder.name for folder in listing.folders if folder.name not in known)
+            if new and share in before:
+                fresh.append(Candidate(share, new, by_id=True))
+            continue
         for folder in listing.folders:
-            if not pattern.fullmatch(folder.name):
+            if not _belongs(folder.name, vm):
                 continue
-            if folder.name not in known:
-                fresh.append((share, folder.name))
+            one = Candidate(share, (folder.name,))
+            if share not in before:
+                unproven.append(one)
+            elif folder.name not in known:
+                fresh.append(one)
             elif known[folder.name] != folder.created_ns:
-                remade.append((share, folder.name))
-    return fresh or remade
+                remade.append(one)
+    return _each_once(fresh or remade or (unproven if overdue else []), after)
+
+
+def _belongs(folder: str, vm: str) -> bool:
+    names = "|".join(re.escape(name) for name in {vm, safe_component(vm)})
+    return re.fullmatch(rf"(?:{names})(?:_[0-9a-f]{{8}})?", folder, re.IGNORECASE) is not None
+
+
+def _each_once(found: Iterable[Candidate], seen: Seen) -> list[Candidate]:
+    """Without what is seen a second time: a folder that two names of a share lead to."""
+    kept: dict[object, Candidate] = {}
+    for one in found:
+        listing = seen[one.share]
+        made = tuple(folder for folder in listing.folders if folder.name in one.folders)
+        first = kept.setdefault((listing.identity, made), one)
+        if first is not one:
+            kept[listing.identity, made] = replace(first, also=(*first.also, one.share))
+    return list(kept.values())
 
 
 def has_gone(folder: str, listing: ShareListing, identity: tuple[int, int] | None) -> bool:

@@ -1,6 +1,7 @@
 """One mount group from seat to seat: lease, find, walk, copy, release; again when the session was lost under it."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from anyio import create_task_group, current_time, sleep
@@ -33,7 +34,8 @@ from orchestrator.engine.controls import RunControl
 from orchestrator.engine.dispatching import Turn
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.leases import Lease, Leases
-from orchestrator.engine.locating import Located, Locator, root_names
+from orchestrator.engine.locating import Locator
+from orchestrator.engine.matching import Located, Sought, root_names
 from orchestrator.engine.rooms import Reach, Rooms
 from orchestrator.engine.scribe import Outbox, Written, all_written, hand_over
 from orchestrator.engine.seats import Seats
@@ -236,29 +238,41 @@ class GroupRunner:
         reach = self._rooms.settings.reach(server)
         if reach is None:
             raise ShareUnreadable(share="no share", backup_server=server, cause="the config has no entry for it")
-        before = await self._locator.folders(server, reach)
-        async with self._leases.hold(group) as lease:
-            course.mounted = True
-            self._seats.mounted(server, lease.seconds)
-            with one_error():
-                async with create_task_group() as guarded:
-                    guarded.start_soon(self._session_ends, lease)
-                    guarded.start_soon(self._beat, lease)
-                    names = root_names(lease.held, reach)
-                    walks, wanted = self._requests(course, names)
-                    located = await self._locate(lease, before, reach, wanted) if wanted else Located("", "", [], {})
-                    await self._announce(lease, located)
-                    await self._copy_out(course, outbox, walks, located, names)
-                    guarded.cancel_scope.cancel()
+        async with AsyncExitStack() as alone:
+            await alone.enter_async_context(self._seats.alone_on(reach.by_id))
+            if reach.by_id and self._stop.draining:
+                return  # asked for while others were waited for: nothing has been mounted
+            before = await self._locator.folders(server, reach)
+            async with self._leases.hold(group) as lease:
+                course.mounted = True
+                self._seats.mounted(server, lease.seconds)
+                await self._while_held(course, outbox, lease, before, reach, alone)
         if lease.row.folder and lease.row.state is LeaseState.RELEASED:
             await self._confirm(lease.row)
+
+    async def _while_held(
+        self, course: Course, outbox: Outbox, lease: Lease, before: Seen, reach: Reach, alone: AsyncExitStack
+    ) -> None:
+        """Find the files and copy them, for as long as EM has the mount. `alone` ends when they are found."""
+        with one_error():
+            async with create_task_group() as guarded:
+                guarded.start_soon(self._session_ends, lease)
+                guarded.start_soon(self._beat, lease)
+                names = root_names(lease.held, reach)
+                walks, wanted = self._requests(course, names)
+                located = await self._locate(lease, before, reach, wanted) if wanted else Located("", "", [], {})
+                if located.folder:
+                    await alone.aclose()
+                await self._announce(lease, located)
+                await self._copy_out(course, outbox, walks, located, names)
+                guarded.cancel_scope.cancel()
 
     async def _locate(self, lease: Lease, before: Seen, reach: Reach, wanted: Sequence[str]) -> Located:
         """Where the mount's files are. That they are not there is believed only while EM still has the mount."""
         point = lease.row.point
         try:
             located = await self._locator.locate(
-                lease.held, before, point.vm, point.backup_server, reach, wanted, lease.generation
+                Sought(lease.held, lease.generation, point.vm, point.backup_server, reach, wanted, before)
             )
         except MountError:
             await self._ask_for(lease)

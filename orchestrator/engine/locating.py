@@ -1,67 +1,41 @@
-"""Finding the files of a mount: which share, which folder, which volume folder is which root."""
+"""Finding the files of a mount: which share shows them. EM names neither share nor folder."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from anyio import CapacityLimiter, current_time, sleep
 
-from orchestrator.core.catalog import Listing, Mount, MountRoot, ShareListing
-from orchestrator.core.errors import (
-    Blast,
-    EmError,
-    FolderAmbiguous,
-    FolderNotFound,
-    MountStalled,
-    ShareUnreadable,
-    VolumeUnmatched,
-)
-from orchestrator.core.locate import (
-    Seen,
-    Volume,
-    has_gone,
-    join_share,
-    match_roots,
-    new_folders,
-    reserved,
-    root_in_guest,
-    unmatched_text,
-)
-from orchestrator.core.paths import SourcePath
+from orchestrator.core.errors import FolderAmbiguous, FolderNotFound, MountStalled, VolumeUnmatched
+from orchestrator.core.locate import Candidate, Seen, candidates, has_gone, join_share, reserved
 from orchestrator.engine.calls import Calls
+from orchestrator.engine.matching import Located, Matching, Sought
 from orchestrator.engine.ports import Browser, Source
+from orchestrator.engine.probing import SHARES_AT_ONCE, Probed, none_readable, probe
 from orchestrator.engine.rooms import EngineSettings, Reach
 
-SHARES_AT_ONCE = 8
-"""Threads that list shares."""
-
-
-@dataclass(frozen=True, slots=True)
-class Located:
-    """Where a mount's files are. `unmatched` tells why a wanted root has no volume folder, `doubts` where the config
-    and the contents disagree. `bare` are reserved partitions in which EM shows nothing, with the cause if it cannot."""
-
-    share: str
-    folder: str
-    volumes: list[Volume]
-    unmatched: dict[str, str]
-    doubts: tuple[str, ...] = ()
-    bare: Mapping[str, str] = field(default_factory=dict)
+EXPECTED_ALONE = 3.0
+"""Seconds for which only those shares are looked at that have shown such mounts before."""
 
 
 class Locator:
-    """Lists shares and matches what it sees with what EM says."""
+    """Lists shares and matches what it sees with what EM says. `tell` takes what an operator should know, once."""
 
-    def __init__(self, source: Source, browser: Browser, settings: EngineSettings) -> None:
+    def __init__(
+        self, source: Source, browser: Browser, settings: EngineSettings, tell: Callable[[str], None] | None = None
+    ) -> None:
         self._source = source
         self._browser = browser
         self._settings = settings
+        self._tell = tell
         self._calls = Calls(settings.stall, CapacityLimiter(SHARES_AT_ONCE))
         self._identities: dict[str, tuple[int, int]] = {}
+        self._silent: set[str] = set()
+        self._told: set[str] = set()
 
     async def folders(self, backup_server: str, reach: Reach) -> Seen:
         """The folders of every share that can be listed; ShareUnreadable when none can."""
-        return await list_shares(self._calls, self._source, backup_server, reach)
+        return (await self._probed(backup_server, reach)).seen
 
     async def gone(self, share: str, folder: str) -> bool:
         """Whether a mount's folder is proved to be no longer on its share; False while the share cannot be listed, or
@@ -72,156 +46,110 @@ class Locator:
             return False
         return has_gone(folder, listing, self._identities.get(share))
 
-    async def locate(
-        self,
-        mount: Mount,
-        before: Seen,
-        vm: str,
-        backup_server: str,
-        reach: Reach,
-        wanted: Iterable[str],
-        generation: int,
-    ) -> Located:
-        """Where a mount's files are. `wanted` are the names of the roots that are needed.
+    async def locate(self, sought: Sought) -> Located:
+        """Where a mount's files are.
 
-        Raises FolderNotFound, FolderAmbiguous, ShareUnreadable, VolumeUnmatched when no wanted root can be told, and
-        what EM raises.
+        Raises FolderNotFound, FolderAmbiguous, ShareUnreadable, MountStalled, VolumeUnmatched when no wanted root can
+        be told, and what EM raises.
         """
-        names = set(wanted)
-        needed = [root for root in mount.roots if root.name in names]
-        listings, unlisted = await self._root_listings(needed, generation)
-        unlisted = {root: cause for root, cause in unlisted.items() if _override(root, reach) is None}
-        found: list[Located] = []
-        problems: list[str] = []
-        for share, folder in await self._await_folders(before, vm, backup_server, reach):
-            located = await self._volumes(share, folder, vm, mount, listings, reach, generation)
-            problems.extend(located.unmatched.values())
-            if any(volume.root in names for volume in located.volumes):
-                located.unmatched.update(unlisted)
-                found.append(located)
+        matching = Matching(self._calls, self._source, self._browser, sought)
+        await matching.ask()
+        looked = await self._await_files(sought, matching)
+        found = [one for one in looked if _has_wanted(one, sought)]
         if not found:
-            raise VolumeUnmatched(vm=vm, what="; ".join([*problems, *unlisted.values()]) or "the mount has no roots")
-        best = min(len(located.unmatched) for located in found)
-        winners = [located for located in found if len(located.unmatched) == best]
+            problems = [problem for one in looked for problem in one.unmatched.values()]
+            what = "; ".join([*problems, *matching.unlisted.values()]) or "the mount has no roots"
+            raise VolumeUnmatched(vm=sought.vm, what=what)
+        for one in found:
+            one.unmatched.update(matching.unlisted)
+        best = min(len(one.unmatched) for one in found)
+        winners = [one for one in found if len(one.unmatched) == best]
         if len(winners) > 1:
-            raise FolderAmbiguous(vm=vm, folders=", ".join(join_share(one.share, one.folder) for one in winners))
-        bare = {root: unlisted.get(root, "") for root in names if reserved(root) and not listings.get(root)}
+            raise FolderAmbiguous(vm=sought.vm, folders=", ".join(join_share(one.share, one.folder) for one in winners))
+        bare = {
+            root: matching.unlisted.get(root, "")
+            for root in sought.wanted
+            if reserved(root) and not matching.shows(root)
+        }
         return replace(winners[0], bare=bare)
 
-    async def _root_listings(
-        self, roots: Iterable[MountRoot], generation: int
-    ) -> tuple[dict[str, Listing], dict[str, str]]:
-        """EM's listings of `roots`, and why the others could not be had. A reserved partition may not be listable."""
-        listings, unlisted = {}, {}
-        for root in roots:
-            try:
-                listings[root.name] = await self._browser.listing(root, generation)
-            except EmError as error:
-                if error.transient or error.blast is not Blast.MOUNT:
-                    raise
-                unlisted[root.name] = str(error)
-        return listings, unlisted
-
-    async def _await_folders(self, before: Seen, vm: str, backup_server: str, reach: Reach) -> list[tuple[str, str]]:
-        """The folder appears within seconds after EM has finished the task, so it is waited for."""
-        timeout = self._settings.folder_timeout
-        deadline = current_time() + timeout
-        pause = self._settings.poll_first
+    async def _await_files(self, sought: Sought, matching: Matching) -> list[Located]:
+        """Everything that may be the mount. The folder appears within seconds after EM has finished the task, so it is
+        waited for; folders that carry ids until what is wanted has been found in them."""
+        begun, pause = current_time(), self._settings.poll_first
         while True:
-            seen = await self.folders(backup_server, reach)
-            found = new_folders(before, seen, vm)
-            if found:
-                self._identities.update((share, seen[share].identity) for share, _ in found)
-                return found
-            if current_time() + pause > deadline:
-                raise FolderNotFound(
-                    vm=vm, seconds=timeout, shares=", ".join(reach.shares), backup_server=backup_server
-                )
+            over = current_time() + pause > begun + self._settings.folder_timeout
+            probed = await self._look(sought, alone=current_time() < begun + EXPECTED_ALONE and not over)
+            found = candidates(sought.before, probed.seen, sought.vm, sought.reach.by_id, overdue=over)
+            looked = await self._look_into(found, matching)
+            by_name = any(not one.by_id for one in found)
+            if looked and (over or by_name or any(_is_whole(one, sought) for one in looked)):
+                self._tell_of_doubles(found)
+                self._identities.update((one.share, probed.seen[one.share].identity) for one in found)
+                return looked
+            if over:
+                raise self._not_found(sought, probed)
             await sleep(pause)
             pause = min(pause * 2, 2.0)
 
-    async def _volumes(
-        self,
-        share: str,
-        folder: str,
-        vm: str,
-        mount: Mount,
-        wanted: Mapping[str, Listing],
-        reach: Reach,
-        generation: int,
-    ) -> Located:
-        inside = await self._listing(vm, join_share(share, folder))
-        names = [name for name, listed in inside.items() if listed.folder]
-        known = {root: _override(root, reach) for root in root_names(mount, reach)}
-        matched = {root: volume for root, volume in known.items() if volume is not None and volume in names}
-        where = join_share(share, folder)
-        every = {name: await self._listing(vm, join_share(where, name)) for name in names}
-        contents = {name: listing for name, listing in every.items() if name not in matched.values()}
-        missing = {root: listing for root, listing in wanted.items() if root not in matched and known[root] is None}
-        found = match_roots(missing, contents)
-        if missing.keys() - found.keys():
-            others = [root for root in mount.roots if root.name not in missing and root.name not in matched]
-            listings, _ = await self._root_listings(others, generation)
-            found = match_roots(missing | listings, contents)
-        unmatched = {
-            root: unmatched_text(root, where, listing, contents)
-            for root, listing in missing.items()
-            if root not in found
-        }
-        unmatched |= {
-            root: f"the config says that {root} is {volume}, but {where} holds {', '.join(names) or 'no folder'}; "
-            "correct [[backup_servers]] volumes"
-            for root, volume in known.items()
-            if volume is not None and volume not in names
-        }
-        volumes = [
-            Volume(root, *root_in_guest(root), SourcePath(join_share(share, folder, name), ""))
-            for root, name in (matched | found).items()
-        ]
-        return Located(share, folder, volumes, unmatched, _doubts(matched, wanted, every))
+    async def _look(self, sought: Sought, alone: bool) -> Probed:
+        """What the shares show now. For a while the expected ones are looked at `alone`; what they show is only
+        believed together with all the others, since a mount has one place."""
+        if sought.expected and alone:
+            first = await probe(self._calls, self._source, sought.expected, self._settings.probe)
+            if not candidates(sought.before, first.seen, sought.vm, sought.reach.by_id):
+                return first
+        return await self._probed(sought.backup_server, sought.reach)
 
-    async def _listing(self, vm: str, folder: str) -> Listing:
-        try:
-            return await self._calls.run(folder, partial(self._source.listing, SourcePath(folder, "")))
-        except TimeoutError as error:
-            raise MountStalled(vm=vm, cause=f"{folder}: {error.strerror}") from error
-        except OSError:
-            # A volume that cannot be listed matches nothing; the root it may be is then reported as unmatched.
-            return {}
+    async def _look_into(self, found: Sequence[Candidate], matching: Matching) -> list[Located]:
+        """What the candidates may be; one that hangs is an error only when there is no other."""
+        looked: list[Located] = []
+        stalled: MountStalled | None = None
+        for one in found:
+            try:
+                looked.extend(await matching.look_into(one))
+            except MountStalled as error:
+                stalled = error
+        if stalled is not None and not any(one.volumes for one in looked):
+            raise stalled
+        return looked
 
+    def _not_found(self, sought: Sought, probed: Probed) -> FolderNotFound:
+        shares = ", ".join(sought.reach.shares)
+        if probed.silent:
+            causes = "; ".join(f"{share}: {cause}" for share, cause in probed.silent.items())
+            shares += f" (not all could be listed: {causes})"
+        return FolderNotFound(
+            vm=sought.vm, seconds=self._settings.folder_timeout, shares=shares, backup_server=sought.backup_server
+        )
 
-def _doubts(
-    matched: Mapping[str, str], wanted: Mapping[str, Listing], contents: Mapping[str, Listing]
-) -> tuple[str, ...]:
-    """Where the config names a volume folder whose content says that it is another root's."""
-    believed = match_roots({root: wanted[root] for root in matched if root in wanted}, contents)
-    return tuple(
-        f"the config says that {root} is {matched[root]}, but {folder} looks like it; "
-        "check [[backup_servers]] volumes before you trust what is restored"
-        for root, folder in believed.items()
-        if folder != matched[root]
-    )
+    async def _probed(self, backup_server: str, reach: Reach) -> Probed:
+        probed = await probe(self._calls, self._source, reach.shares, self._settings.probe)
+        if not probed.seen:
+            raise none_readable(probed, backup_server, reach)
+        for share, cause in probed.silent.items():
+            if share not in self._silent:
+                self._silent.add(share)
+                self._say(f"the share {share} of {backup_server} is left out: {cause}; its other shares go on without")
+        for share in self._silent.intersection(probed.seen):
+            self._silent.remove(share)
+            self._say(f"the share {share} of {backup_server} answers again")
+        return probed
+
+    def _tell_of_doubles(self, found: Sequence[Candidate]) -> None:
+        for one in found:
+            if one.also and one.share not in self._told:
+                self._told.add(one.share)
+                self._say(f"{', '.join(one.also)} shows the same folder as {one.share}; keep one of them in the config")
+
+    def _say(self, text: str) -> None:
+        if self._tell is not None:
+            self._tell(text)
 
 
-async def list_shares(calls: Calls, source: Source, backup_server: str, reach: Reach) -> Seen:
-    """The folders of every share that can be listed; ShareUnreadable when none can."""
-    seen: dict[str, ShareListing] = {}
-    causes = []
-    for share in reach.shares:
-        try:
-            seen[share] = await calls.run(share, partial(source.folders, share))
-        except OSError as error:
-            causes.append(f"{share}: {error.strerror or error}")
-    if not seen:
-        raise ShareUnreadable(share=", ".join(reach.shares), backup_server=backup_server, cause="; ".join(causes))
-    return seen
+def _has_wanted(one: Located, sought: Sought) -> bool:
+    return any(volume.root in sought.wanted for volume in one.volumes)
 
 
-def root_names(mount: Mount, reach: Reach) -> list[str]:
-    """The roots that can be asked for: those that EM names, and those that only the config knows."""
-    named = [root.name for root in mount.roots]
-    return named + [name for name in reach.volumes if name.casefold() not in map(str.casefold, named)]
-
-
-def _override(root: str, reach: Reach) -> str | None:
-    return next((folder for name, folder in reach.volumes.items() if name.casefold() == root.casefold()), None)
+def _is_whole(one: Located, sought: Sought) -> bool:
+    return _has_wanted(one, sought) and not one.unmatched

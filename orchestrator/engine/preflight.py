@@ -14,8 +14,8 @@ from orchestrator.core.plan import Plan
 from orchestrator.core.preflight import Check, Finding, Grade, dressed, failed, passed, room, warned
 from orchestrator.engine.calls import Calls
 from orchestrator.engine.gathering import one_error
-from orchestrator.engine.locating import SHARES_AT_ONCE
 from orchestrator.engine.ports import Beat, Source, Target
+from orchestrator.engine.probing import SHARES_AT_ONCE, none_readable, probe
 from orchestrator.engine.rooms import EngineSettings
 
 OF_WINDOWS = (Property.STREAMS, Property.DESCRIPTOR)
@@ -93,20 +93,14 @@ async def _look_at_shares(
         checked.unknown_servers[server] = text
         findings.append(Finding(Check.SHARE, Grade.FAIL, text, "", (server,), ExitCode.WORDS))
         return
-    causes: dict[str, str] = {}
-    for share in reach.shares:
-        try:
-            await calls.run(share, partial(source.folders, share))
-        except OSError as error:
-            causes[share] = f"{share}: {error.strerror or error}"
-    if len(causes) == len(reach.shares):
-        listed, cause = ", ".join(reach.shares), "; ".join(causes.values())
-        unreadable = ShareUnreadable(share=listed, backup_server=server, cause=cause)
+    probed = await probe(calls, source, reach.shares, settings.probe)
+    causes = {share: f"{share}: {cause}" for share, cause in probed.silent.items()}
+    if not probed.seen:
+        unreadable = none_readable(probed, server, reach)
         checked.unreadable_servers[server] = unreadable
         findings.append(failed(Check.SHARE, unreadable, server))
         return
-    readable = [share for share in reach.shares if share not in causes]
-    findings.append(passed(Check.SHARE, f"{server}: {', '.join(readable)} can be listed", server, *readable))
+    findings.append(passed(Check.SHARE, f"{server}: {', '.join(probed.seen)} can be listed", server, *probed.seen))
     if causes:
         said = f"{server}: {'; '.join(causes.values())}"
         remedy = "Mounts that appear there are not found; mend it, or take it out of [[backup_servers]] shares"

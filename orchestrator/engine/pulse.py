@@ -40,6 +40,14 @@ class Progress:
 
 
 @dataclass(slots=True, eq=False)
+class Patience:
+    """How many seconds without a move are waited for, once it is `short`: when others wait who could go on."""
+
+    seconds: float
+    short: bool = False
+
+
+@dataclass(slots=True, eq=False)
 class Pulse(Progress):
     """The progress of a thread that the loop waits for. `scope` ends the wait."""
 
@@ -54,11 +62,13 @@ class Pulse(Progress):
         finally:
             self.over = True
 
-    async def watch(self, stall: float) -> None:
-        """Until it is cancelled: end the wait when the thread has not moved for `stall` seconds."""
+    async def watch(self, stall: float, patience: "Patience | None" = None) -> None:
+        """Until it is cancelled: end the wait when the thread has not moved for `stall` seconds, or for as long as
+        there is patience."""
+        patience = patience or Patience(stall)
         while True:
-            await sleep(stall / 4)
-            self.give_up_if_stalled(stall)
+            await sleep(min(stall, patience.seconds) / 4)
+            self.give_up_if_stalled(patience.seconds if patience.short else stall)
 
     def give_up_if_stalled(self, after: float) -> None:
         """End the wait when the thread has not moved for `after` seconds: a read on a dead share may never return."""

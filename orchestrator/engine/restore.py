@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from anyio import CancelScope, create_memory_object_stream, create_task_group, fail_after
 
 from orchestrator.core.errors import ExitCode, OrchestratorError, worst
-from orchestrator.core.events import FilesDone, LimitChanged, RunEnded, RunPaused, RunStarted
+from orchestrator.core.events import FilesDone, LimitChanged, Notice, RunEnded, RunPaused, RunStarted
 from orchestrator.core.ledger import GroupRow, GroupState, RunRow, RunState, Totals
 from orchestrator.core.lifecycle import OPEN_STATES, LeaseState
 from orchestrator.core.plan import MountGroup, Plan, Selection
@@ -54,7 +54,7 @@ async def run_job(
     `seats` are shared with the other runs of this process; of those that wait for one, higher `priority` goes first.
     Raises StateError when the journal fails, and MountLeft when a mount stays besides; the rest is in the Ending.
     """
-    locator = Locator(rooms.source, rooms.browser, rooms.settings)
+    locator = Locator(rooms.source, rooms.browser, rooms.settings, lambda text: rooms.emit(Notice(rooms.clock(), text)))
     groups, resumed = await _begin(plan, row, rooms, books)
     done = len(plan.groups) - len(groups)
     rooms.emit(RunStarted(rooms.clock(), row.id, row.job, len(plan.groups), resumed, done))

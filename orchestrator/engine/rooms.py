@@ -22,13 +22,26 @@ from orchestrator.engine.ports import (
 from orchestrator.engine.ports_metadata import FidelityLedger
 from orchestrator.engine.ports_standing import AsideLedger, Destination
 
+PROBE_TIMEOUT = 15.0
+"""Seconds for which a candidate share that does not answer is waited for when another has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How the mounts of one backup server are reached: candidate shares in order, and volumes that are known."""
+    """How the mounts of one backup server are reached: candidate shares in order, and volumes that are known.
+
+    `hosts` are the mount hosts behind the shares, by name. Shares in `by_id` are those of Linux mount hosts, on which
+    the names of folders say nothing.
+    """
 
     shares: tuple[str, ...]
     volumes: Mapping[str, str] = field(default_factory=dict)
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    by_id: frozenset[str] = frozenset()
+
+    def host(self, share: str) -> str:
+        """The mount host behind a share; nothing where the config does not say."""
+        return self.hosts.get(share, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +62,7 @@ class EngineSettings:
     poll_first: float = 1.0
     poll_most: float = 10.0
     stall: float = 300.0
+    probe: float = PROBE_TIMEOUT
     reserve: int = 256 << 20
     space_wait: float = 1800.0
     failure_rate: float = 0.5

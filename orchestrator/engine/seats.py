@@ -1,15 +1,17 @@
 """Places for mounts, how each backup server is doing, and the limits: what all runs of one process share."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Protocol
 
-from anyio import CapacityLimiter, Event, current_time, move_on_after
+from anyio import CapacityLimiter, Event, Lock, current_time, move_on_after
 
 from orchestrator.core.events import Notice
 from orchestrator.core.health import Circuit, Health, failed, mounted, next_change
 from orchestrator.core.limits import next_group
+from orchestrator.core.mount_hosts import folded
 from orchestrator.core.plan import MountGroup
 from orchestrator.engine.allowance import Bandwidth
 from orchestrator.engine.controls import Controls
@@ -48,6 +50,7 @@ class Seats:
         self.paused = False
         self.processes = threading.Semaphore(settings.processes)
         self.controls = Controls(settings, emit, clock, self.stir, bandwidth or Bandwidth())
+        self._making: dict[str, Lock] = {}
         self.walking = CapacityLimiter(min(max(settings.limits.mounts, WALKERS[0]), WALKERS[-1]))
 
     def enter(self, run: Waiting) -> None:
@@ -78,6 +81,15 @@ class Seats:
         """The place of `group` is free again."""
         self._taken.remove(group)
         self.stir()
+
+    @asynccontextmanager
+    async def alone_on(self, shares: Collection[str]) -> AsyncIterator[None]:
+        """While this is open nobody else of this process is here for one of `shares`: where folders carry ids, a new
+        one belongs to a mount only while no other is being made."""
+        async with AsyncExitStack() as held:
+            for share in sorted(map(folded, shares)):
+                await held.enter_async_context(self._making.setdefault(share, Lock()))
+            yield
 
     def pause(self, paused: bool) -> None:
         """While paused no group is given a place; those that have one go on to their end."""

@@ -13,6 +13,7 @@ from anyio import to_thread
 from orchestrator.simulator.background import Background, stopped_within
 from orchestrator.simulator.estate import Estate, Machine, Point
 from orchestrator.simulator.faults import FailedTaskButMounted, FailTask, SlowTask, StuckTask, TaskAction
+from orchestrator.simulator.mount_hosts import MountHost
 from orchestrator.simulator.sessions import Session
 from orchestrator.simulator.settings import Settings
 
@@ -30,12 +31,19 @@ class Mount:
     os_kind: str
     since: datetime
     uid: str
-    folder: Path | None = None
+    host: MountHost
+    shown: dict[str, Path] = field(default_factory=dict)
     listed: bool = True
     gone: bool = False
     ended: datetime | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def folder(self) -> Path | None:
+        """What is seen of it in the share, None while there is nothing: its folder, or that of its first volume."""
+        first = next(iter(self.shown.values()), None)
+        return first.parent if first is not None and first.parent != self.host.share else first
 
 
 @dataclass(eq=False)
@@ -144,9 +152,9 @@ class MountDesk:
     async def vanish(self, mount: Mount) -> None:
         """Take the folder out of the share, and nothing else."""
         async with mount.lock:
-            if mount.folder is not None:
-                folder, mount.folder = mount.folder, None
-                await to_thread.run_sync(self._estate.hide, mount.point, folder)
+            if mount.shown:
+                shown, mount.shown = mount.shown, {}
+                await to_thread.run_sync(self._estate.hide, mount.point, mount.host, shown)
 
     async def session_ended(self, session: Session) -> None:
         """What becomes of the tasks and mounts of a session that ended: no session sees them any more."""
@@ -220,7 +228,8 @@ class MountDesk:
 
     async def _mount(self, session: Session, machine: Machine, point: Point, os_kind: str) -> Mount:
         number = session.mount_numbers[point.uid] = session.mount_numbers.get(point.uid, 0) + 1
-        mount = Mount(number, session, machine, point, os_kind, datetime.now(UTC), str(uuid.uuid4()))
+        host = self._estate.host_of(machine)
+        mount = Mount(number, session, machine, point, os_kind, datetime.now(UTC), str(uuid.uuid4()), host)
         if self._settings.folder_delay:
             self._background.start(self._show_later(mount))
         else:
@@ -235,12 +244,12 @@ class MountDesk:
     async def _show(self, mount: Mount) -> None:
         async with mount.lock:
             if not mount.gone:
-                mount.folder = await to_thread.run_sync(self._put_in_share, mount)
+                mount.shown = await to_thread.run_sync(self._put_in_share, mount)
 
-    def _put_in_share(self, mount: Mount) -> Path:
+    def _put_in_share(self, mount: Mount) -> dict[str, Path]:
         suffix = uuid.uuid4().hex[:8] if self._settings.folder_suffix else None
         twin = self._estate.take_twin(mount.point)
-        return self._estate.show(twin, mount.machine.backup_server, mount.machine.name, suffix)
+        return self._estate.show(mount.point, twin, mount.host, mount.machine.name, suffix)
 
     def _sit(self, server: str) -> bool:
         limit = self._settings.max_mounts_per_server

@@ -195,8 +195,10 @@ def mount_href(pen: Pen, one: Mount) -> str:
 
 
 def shown_root(pen: Pen, one: Mount, root: str) -> str:
-    """A root as this mount shows it: a random id where drive letters cannot be determined (em-api 8.2)."""
-    return guid("root", one.uid, root) if pen.settings.random_volume_ids else root
+    """A root as this mount shows it: a random id where drive letters cannot be determined (em-api 8.2), which a Linux
+    mount host cannot."""
+    letters_lost = one.host.by_id and one.machine.os == "windows"
+    return guid("root", one.uid, root) if pen.settings.random_volume_ids or letters_lost else root
 
 
 def mount(pen: Pen, one: Mount) -> Node:

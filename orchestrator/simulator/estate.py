@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from orchestrator.simulator.mount_hosts import Kind, MountHost
 from orchestrator.simulator.trees import Item, link_tree, remove_tree, write_tree
 
 GuestOs = Literal["windows", "linux"]
@@ -67,6 +68,9 @@ class Estate:
         self.folder = folder
         self.shares: dict[str, Path] = {name: folder / "shares" / name for name in backup_servers}
         self.machines: list[Machine] = []
+        self.mount_hosts: dict[str, MountHost] = {}
+        self.mounted_on: dict[str, str] = {}
+        """The mount host that serves a machine, by name; without an entry it is the backup server itself."""
         self._twins: dict[str, list[Path]] = {}
         self._lock = threading.Lock()
 
@@ -125,6 +129,17 @@ class Estate:
         self.machines.append(machine)
         return machine
 
+    def add_mount_host(self, name: str, kind: Kind = "windows") -> MountHost:
+        """A mount host, which serves the machines that `mounted_on` says. Blocking."""
+        host = self.mount_hosts[name] = MountHost(self.folder / "hosts" / name, kind)
+        host.share.mkdir(parents=True)
+        return host
+
+    def host_of(self, machine: Machine) -> MountHost:
+        """The mount host that serves a machine."""
+        name = self.mounted_on.get(machine.name)
+        return MountHost(self.shares[machine.backup_server]) if name is None else self.mount_hosts[name]
+
     def find(self, uid: str) -> tuple[Machine, Point] | None:
         """The machine and point of a bare guid, in either case."""
         wanted = uid.lower()
@@ -145,21 +160,28 @@ class Estate:
         with self._lock:
             self._twins.setdefault(point.uid, []).append(twin)
 
-    def show(self, twin: Path, backup_server: str, machine: str, suffix: str | None) -> Path:
-        """Move the twin into the share as `<machine>_<suffix>`, or as `<machine>` without one if that is free."""
+    def show(self, point: Point, twin: Path, host: MountHost, machine: str, suffix: str | None) -> dict[str, Path]:
+        """Move the twin into the share of a mount host: as `<machine>_<suffix>`, as `<machine>` without one if that is
+        free, or under ids where the host has those. Where each volume folder lies now."""
+        folders = [volume.folder for volume in point.volumes]
+        os.utime(twin)  # a fresh mount has a fresh folder; what is inside keeps its times
+        if host.by_id:
+            return host.show(twin, folders)
         name = _NOT_IN_A_FOLDER_NAME.sub("_", machine)
-        shown = self.shares[backup_server] / (name if suffix is None else f"{name}_{suffix}")
+        shown = host.share / (name if suffix is None else f"{name}_{suffix}")
         if shown.exists():
             shown = shown.with_name(f"{name}_{uuid.uuid4().hex[:8]}")
-        os.utime(twin)  # a fresh mount has a fresh folder; what is inside keeps its times
         os.rename(twin, shown)
-        return shown
+        return {folder: shown / folder for folder in folders}
 
-    def hide(self, point: Point, shown: Path) -> None:
-        """Take a mount's folder out of the share, in one step; one that is gone already is fine."""
+    def hide(self, point: Point, host: MountHost, shown: dict[str, Path]) -> None:
+        """Take a mount's folders out of the share, in one step; what is gone already is fine."""
         twin = self._new_twin(point)
         try:
-            os.rename(shown, twin)
+            if host.by_id:
+                host.hide(shown, twin)
+            else:
+                os.rename(next(iter(shown.values())).parent, twin)
         except FileNotFoundError:
             return
         self.rest_twin(point, twin)
@@ -181,6 +203,8 @@ class Estate:
         """Empty the shares and forget the twins: for an estate whose last server was killed."""
         for share in (*self.shares.values(), self.folder / "twins"):
             remove_tree(share)
+        for host in self.mount_hosts.values():
+            host.clear()
         self._twins.clear()
         self.make_folders()
 

@@ -135,14 +135,14 @@ CASES = (
     Mutation(
         "a share that hangs is waited for",
         "engine/calls.py",
-        "                beside.start_soon(pulse.watch, self._stall)\n",
+        "                beside.start_soon(pulse.watch, self._stall, patience)\n",
         "",
         (HANGING, NOTHING_MOVES + "::test_a_walk_that_does_not_get_on_fails_what_was_asked_for_there_and_nothing_else"),
     ),
     Mutation(
         "a share that hangs is asked again and again",
         "engine/calls.py",
-        "        if hanging is not None and not hanging.over:\n            raise self._hangs(where)\n",
+        "            raise TimeoutError(errno.ETIMEDOUT, told, where)\n",
         "",
         (
             HANGING,
@@ -224,7 +224,7 @@ CASES = (
     Mutation(
         "no heartbeat of the mounts",
         "engine/groups.py",
-        "                    guarded.start_soon(self._beat, lease)\n",
+        "                guarded.start_soon(self._beat, lease)\n",
         "",
         (SESSIONS + "::test_the_heartbeat_asks_for_every_mount_that_is_open_because_an_idle_one_may_be_closed",),
     ),

@@ -74,7 +74,7 @@ def test_a_fingerprint_is_read_with_and_without_colons(load: Load) -> None:
         (EM + "fingerprint_sha256 = 'zz'\n" + REST, "must be 64 hex digits"),
         (EM + REST.replace("/restore", "restore"), "targets.allow: 'restore' must be an absolute folder"),
         (EM + REST.replace('"*"', '"VBR01"'), "'vbr01' is there more than once"),
-        (EM + REST.replace('["/mnt/any"]', "[]"), "backup_servers[2].shares: must not be empty"),
+        (EM + REST.replace('["/mnt/any"]', "[]"), "backup_servers[2]: say where its mounts are read: shares = ["),
         (EM + REST + "[limits]\nmounts = 0\n", "limits.mounts: "),
         (EM + REST + "[copy]\nchecksum = 'md5'\n", "copy.checksum: "),
         (EM + REST + "[tagrets]\n", "tagrets: unknown key; did you mean targets?"),
@@ -85,6 +85,33 @@ def test_each_bad_value_is_named_with_its_key_and_what_to_do(load: Load, text: s
         load(text)
     assert message in str(refused.value)
     assert "config.toml: " in str(refused.value)
+
+
+HOST = "[[backup_servers.mount_hosts]]\nname = 'm1'\nshares = ['/mnt/m1']\n"
+
+
+@pytest.mark.parametrize(
+    ("servers", "message"),
+    [
+        ("shares = ['/mnt/a', '/mnt//a/']\n", "shares: '/mnt//a/' is there twice; a share is named once"),
+        ("shares = ['\\\\h\\S', '//H/s']\n", "'//H/s' is there twice"),
+        ("shares = ['/mnt/m1']\n" + HOST, "'/mnt/m1' is a share of two entries; a share is named once"),
+        (HOST.replace("['/mnt/m1']", "[]"), "mount_hosts[1].shares: must not be empty"),
+        (HOST + "os = 'solaris'\n", "mount_hosts[1].os: "),
+        (
+            HOST + "[[backup_servers]]\nname = 'b'\n" + HOST + "os = 'linux'\n",
+            "the mount host 'm1' is said to be windows at a, but not at b",
+        ),
+        (
+            HOST + "[[backup_servers]]\nname = 'b'\n" + HOST.replace("'m1'", "'m2'"),
+            "'/mnt/m1' is a share of two mount hosts, 'm1' and 'm2'; give them one name",
+        ),
+    ],
+)
+def test_shares_and_mount_hosts_that_contradict_each_other_are_refused(load: Load, servers: str, message: str) -> None:
+    with pytest.raises(ConfigInvalid) as refused:
+        load(EM + "[[backup_servers]]\nname = 'a'\n" + servers + "[targets]\nallow = ['/restore']\n")
+    assert message in str(refused.value)
 
 
 def test_a_config_that_is_not_there_says_what_to_copy(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from pydantic import BaseModel
 from orchestrator.audit import Trail, this_process, trail_files
 from orchestrator.cli.schemas import SchemaOf
 from orchestrator.config import (
-    BackupServerSettings,
     CopySettings,
     DrillSettings,
     EnterpriseManagerSettings,
@@ -26,6 +25,7 @@ from orchestrator.config import (
     WatchSettings,
 )
 from orchestrator.config_limits import LimitSettings
+from orchestrator.config_mount_hosts import BackupServerSettings, MountHostSettings
 from orchestrator.config_notifications import NotificationSettings, PingSettings
 from orchestrator.config_shares import ShareSettings
 from orchestrator.config_web import WebSettings
@@ -60,6 +60,7 @@ from tests.views.samples import START
 MODELS: dict[str, type[BaseModel]] = {
     "[enterprise_manager]": EnterpriseManagerSettings,
     "[[backup_servers]]": BackupServerSettings,
+    "[[backup_servers.mount_hosts]]": MountHostSettings,
     "[[shares]]": ShareSettings,
     "[limits]": LimitSettings,
     "[targets]": TargetSettings,

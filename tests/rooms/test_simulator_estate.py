@@ -21,6 +21,7 @@ from orchestrator.simulator import (
     render_job,
     simulate,
 )
+from orchestrator.simulator.mount_hosts import Kind
 
 SPEC = EstateSpec(seed=7, backup_servers=2, machines=5, files=300, points=2)
 
@@ -98,24 +99,43 @@ def test_windows_guests_have_a_reserved_partition_and_swapped_volumes(tmp_path: 
 
 def test_content_does_not_move_when_the_point_is_shown(tmp_path: Path) -> None:
     estate = Estate.empty(tmp_path)
-    point = estate.add_machine("fs01", points=[{"C:": {"a/b.txt": b"x", "e/": None}}]).points[0]
-    shown = estate.show(estate.take_twin(point), "vbr01", "fs01", "0123abcd")
-    assert shown == estate.shares["vbr01"] / "fs01_0123abcd"
-    for folder in (estate.content(point, "C:"), shown / "Volume1"):
+    machine = estate.add_machine("fs01", points=[{"C:": {"a/b.txt": b"x", "e/": None}}])
+    point, host = machine.points[0], estate.host_of(machine)
+    shown = estate.show(point, estate.take_twin(point), host, "fs01", "0123abcd")
+    assert shown == {"Volume1": estate.shares["vbr01"] / "fs01_0123abcd" / "Volume1"}
+    for folder in (estate.content(point, "C:"), shown["Volume1"]):
         assert sorted(path.name for path in folder.rglob("*")) == ["a", "b.txt", "e"]
-    estate.hide(point, shown)
-    assert not shown.exists()
-    estate.hide(point, shown)
+    estate.hide(point, host, shown)
+    assert not shown["Volume1"].parent.exists()
+    estate.hide(point, host, shown)
     with pytest.raises(KeyError):
         estate.content(point, "D:")
+
+
+@pytest.mark.parametrize(("kind", "depth"), [("linux", 2), ("linux volumes", 1)])
+def test_a_linux_mount_host_shows_volumes_under_ids_and_gives_them_back(tmp_path: Path, kind: Kind, depth: int) -> None:
+    estate = Estate.empty(tmp_path)
+    machine = estate.add_machine("fs01", points=[{"C:": {"a.txt": b"c"}, "D:": {"a.txt": b"d"}}])
+    point, host = machine.points[0], estate.add_mount_host("lin01", kind)
+    estate.mounted_on["fs01"] = "lin01"
+    assert estate.host_of(machine) == host
+    for _ in range(2):
+        shown = estate.show(point, estate.take_twin(point), host, "fs01", "0123abcd")
+        assert [(path / "a.txt").read_bytes() for path in shown.values()] == [b"c", b"d"]
+        assert {len(path.relative_to(host.share).parts) for path in shown.values()} == {depth}
+        assert not any("fs01" in str(path) or "Volume" in str(path) for path in shown.values())
+        estate.hide(point, host, shown)
+        assert list(host.share.iterdir()) == []
+        estate.hide(point, host, shown)
 
 
 def test_two_estates_over_one_folder_do_not_meet(tmp_path: Path) -> None:
     spec = EstateSpec(machines=1, files=1, points=1)
     for _ in range(2):
         estate = build_estate(tmp_path, spec)
-        point = estate.machines[0].points[0]
-        estate.hide(point, estate.show(estate.take_twin(point), "vbr01", "fs01", None))
+        machine = estate.machines[0]
+        point, host = machine.points[0], estate.host_of(machine)
+        estate.hide(point, host, estate.show(point, estate.take_twin(point), host, "fs01", None))
     assert list(estate.shares["vbr01"].iterdir()) == []
 
 

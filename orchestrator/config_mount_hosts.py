@@ -1,0 +1,109 @@
+"""The slices of the config that say how the mounts of backup servers are reached: shares, and the mount hosts behind
+them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from orchestrator.config_limits import checked_rate
+from orchestrator.core.catalog import GuestOs
+from orchestrator.core.mount_hosts import ByMountHost, folded
+
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+def _each_once(shares: list[str]) -> list[str]:
+    if (double := _first_double(shares)) is not None:
+        raise ValueError(f"{double!r} is there twice; a share is named once")
+    return shares
+
+
+Shares = Annotated[list[str], AfterValidator(_each_once)]
+
+
+class MountHostSettings(BaseModel):
+    """A mount host: a machine on which backup servers mount."""
+
+    model_config = _STRICT
+    name: str = Field(min_length=1, description="What you call it; the same name is the same machine everywhere.")
+    shares: Shares = Field(
+        min_length=1,
+        description=r"Candidates, in order, that correspond to C:\VeeamFLR, or with os = linux to "
+        "/run/media/Veeam.Mount.FS.",
+    )
+    os: GuestOs = Field(
+        default=GuestOs.WINDOWS, description="Of the mount host: windows, or linux, where folders carry ids."
+    )
+
+
+class BackupServerSettings(BaseModel):
+    """How the mounts of one backup server are reached."""
+
+    model_config = _STRICT
+    name: str = Field(min_length=1, description='As EM names it; "*" is the default entry.')
+    shares: Shares = Field(default_factory=list, description=r"Candidates, in order, that correspond to C:\VeeamFLR.")
+    mount_hosts: list[MountHostSettings] = Field(
+        default_factory=list, description="Mount hosts with candidates of their own, after shares."
+    )
+    max_mounts: int = Field(default=4, ge=1, description="Mounts open at once on this backup server.")
+    bandwidth: str = Field(default="none", description="Most that is copied of this backup server: 20 MB/s, or none.")
+    volumes: dict[str, str] = Field(default_factory=dict, description='Overrides, such as "C:" = "Volume2".')
+
+    @field_validator("bandwidth")
+    @classmethod
+    def _is_bandwidth(cls, text: str) -> str:
+        return checked_rate(text)
+
+    @model_validator(mode="after")
+    def _has_shares(self) -> Self:
+        if not self.shares and not self.mount_hosts:
+            raise ValueError(
+                r"say where its mounts are read: shares = ['\\host\VeeamFLR'], or a table "
+                "[[backup_servers.mount_hosts]] for each mount host"
+            )
+        if (double := _first_double(self.every_share)) is not None:
+            raise ValueError(f"{double!r} is a share of two entries; a share is named once")
+        return self
+
+    @property
+    def every_share(self) -> tuple[str, ...]:
+        """All candidates, in order."""
+        return (*self.shares, *(share for host in self.mount_hosts for share in host.shares))
+
+
+def one_meaning(servers: Sequence[BackupServerSettings]) -> str | None:
+    """What is wrong when mount hosts of one name, or of one share, are said to be different; None when all is well."""
+    known: dict[str, tuple[str, MountHostSettings]] = {}
+    of_share: dict[str, str] = {}
+    for server in servers:
+        for host in server.mount_hosts:
+            first, one = known.setdefault(host.name.casefold(), (server.name, host))
+            if one.os is not host.os:
+                return f"the mount host {host.name!r} is said to be {one.os.value} at {first}, but not at {server.name}"
+            for share in host.shares:
+                other = of_share.setdefault(folded(share), host.name)
+                if other.casefold() != host.name.casefold():
+                    return f"{share!r} is a share of two mount hosts, {other!r} and {host.name!r}; give them one name"
+    return None
+
+
+def mount_hosts(servers: Sequence[BackupServerSettings]) -> ByMountHost:
+    """Which mount host is behind which share, over all backup servers."""
+    hosts, by_id = {}, set()
+    for server in servers:
+        for host in server.mount_hosts:
+            for share in host.shares:
+                hosts[folded(share)] = host.name
+                if host.os is GuestOs.LINUX:
+                    by_id.add(folded(share))
+    return ByMountHost(hosts, frozenset(by_id))
+
+
+def _first_double(shares: Iterable[str]) -> str | None:
+    seen: set[str] = set()
+    for share in shares:
+        if folded(share) in seen:
+            return share
+        seen.add(folded(share))
+    return None

@@ -1,0 +1,116 @@
+"""EM does not say where it mounts: several mount hosts, Windows and Linux ones, behind one backup server."""
+
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anyio import to_thread
+
+from orchestrator.simulator import Estate
+from orchestrator.simulator.mount_hosts import Kind
+from tests.support.flow import Flow, Tree, copies, flow
+
+pytestmark = pytest.mark.flow
+
+CLONES = ("web01", "web02", "web03", "web04")
+"""Machines whose roots hold the same."""
+
+
+def estate(folder: Path) -> Estate:
+    made = Estate.empty(folder)
+    files: dict[str, bytes | None] = {f"Shares/{number}.txt": b"%d" % number for number in range(20)}
+    made.add_machine("fs01", points=[{"C:": files, "D:": {"Data/list.csv": b"1;2;3"}}])
+    made.add_machine("fs02", points=[{"C:": {**files, "Users/ann.txt": b"ann"}}])
+    for name in CLONES:
+        made.add_machine(name, os="linux", points=[{"/": {"srv/who": name.encode(), "etc/hosts": b"1"}}])
+    return made
+
+
+async def hosts(em: Flow, **kinds: Kind) -> None:
+    """Mount hosts beside the backup server, in the estate and in the config."""
+    tables: list[dict[str, Any]] = []
+    for name, kind in kinds.items():
+        share = (await to_thread.run_sync(em.estate.add_mount_host, name, kind)).share
+        tables.append({"name": name, "os": kind.split(maxsplit=1)[0], "shares": [str(share)]})
+    shares = [str(em.estate.shares["vbr01"])]
+    em.configure(backup_servers=[{"name": "vbr01", "shares": shares, "mount_hosts": tables}])
+
+
+def lead(name: Path, to: Path) -> None:
+    """Make the folder `name` another name of `to`."""
+    name.rmdir()
+    name.symlink_to(to)
+
+
+def below_volumes(found: Tree) -> Tree:
+    """Files by what follows the folders of their machine and volume."""
+    return {"/".join(path.split("/")[2:]): file for path, file in found.items() if file is not None}
+
+
+async def test_machines_of_one_backup_server_are_found_on_whichever_of_its_mount_hosts_they_are(tmp_path: Path) -> None:
+    async with flow(tmp_path, estate, stale_folders=True) as em:
+        await hosts(em, mount02="windows", mount03="windows")
+        em.estate.mounted_on |= {"fs01": "mount02", "web01": "mount02", "web02": "mount03"}
+        done = await em.run("run", em.job())
+        assert done.code == 0, done.everything
+        assert em.restored() == em.expected()
+        em.assert_nothing_left()
+
+
+@pytest.mark.parametrize("kind", ["linux", "linux volumes"])
+async def test_on_a_linux_mount_host_machines_that_look_alike_get_their_own_files(tmp_path: Path, kind: Kind) -> None:
+    """All at once, and each folder appears late: only that one mount is made after the other tells whose it is."""
+    async with flow(tmp_path, estate, folder_delay=0.1) as em:
+        await hosts(em, lin01=kind)
+        em.estate.mounted_on |= dict.fromkeys(CLONES, "lin01")
+        done = await em.run("run", em.job(*({"vm": name, "os": "linux", "paths": ["/srv"]} for name in CLONES)))
+        assert done.code == 0, done.everything
+        for name in CLONES:
+            assert (em.target / name / "srv/who").read_bytes() == name.encode()
+        em.assert_nothing_left()
+
+
+@pytest.mark.parametrize("kind", ["linux", "linux volumes"])
+async def test_on_a_linux_mount_host_every_volume_of_a_windows_machine_is_restored(tmp_path: Path, kind: Kind) -> None:
+    async with flow(tmp_path, estate) as em:
+        await hosts(em, lin01=kind)
+        em.estate.mounted_on["fs01"] = "lin01"
+        done = await em.run("run", em.job({"vm": "fs01", "paths": ["*"]}))
+        assert done.code == 0, done.everything
+        restored = {Path(*Path(path).parts[2:]).as_posix(): what for path, what in em.restored().items() if what}
+        whole = {
+            Path(*Path(path).parts[2:]).as_posix(): what for path, what in copies(em.estate, em.machine("fs01")).items()
+        }
+        assert restored == {path: what for path, what in whole.items() if what}
+        em.assert_nothing_left()
+
+
+async def test_a_share_that_the_config_has_under_two_names_is_told_once_and_fails_nothing(tmp_path: Path) -> None:
+    async with flow(tmp_path, estate) as em:
+        await hosts(em, mount02="windows")
+        share, again = em.estate.shares["vbr01"], em.estate.mount_hosts["mount02"].share
+        await to_thread.run_sync(lead, again, share)
+        done = await em.run("run", em.job({"vm": "fs*", "paths": ["C:\\"]}))
+        assert done.code == 0, done.everything
+        assert done.err.count(f"{again} shows the same folder as {share}; keep one of them in the config") == 1
+
+
+async def test_a_mount_that_two_shares_show_restores_nothing_and_names_both(tmp_path: Path) -> None:
+    async with flow(tmp_path, estate, folder_delay=0.3) as em:
+        await hosts(em, mount02="windows")
+        share, other = em.estate.shares["vbr01"], em.estate.mount_hosts["mount02"].share
+        running = await em.start("run", em.job({"vm": "fs02", "paths": ["C:\\"]}))
+        await running.until(lambda: em.simulator.mounts_made)
+        running.signal(signal.SIGSTOP)  # so that it sees both at the same time
+        content = em.estate.content(em.machine("fs02").points[-1], "C:")
+        await to_thread.run_sync(shutil.copytree, content, other / "fs02_12345678" / "Volume1")
+        await running.until(lambda: em.simulator.open_mounts()[0].folder)
+        running.signal(signal.SIGCONT)
+        done = await running.done()
+        assert done.code == 4, done.everything
+        assert f"{share}/fs02_" in done.out
+        assert f"{other}/fs02_12345678" in done.out
+        assert em.restored() == {}
+        em.assert_nothing_left()
