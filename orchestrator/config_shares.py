@@ -32,7 +32,12 @@ class ShareSettings(BaseModel):
     encrypt: Literal["if-asked", "always"] = Field(
         default="if-asked", description="Encrypt when the server asks for it, or always (SMB 3). Always signed."
     )
-    connections: int = Field(default=2, ge=1, le=8, description="Connections to each share, shared by all copies.")
+    connections: int = Field(
+        default=2,
+        ge=1,
+        le=8,
+        description="Connections to each share, shared by all copies; a large file is read over all.",
+    )
 
     @field_validator("path")
     @classmethod

@@ -21,6 +21,7 @@ from orchestrator.files.smb.connection import Connection, ConnectionLost
 from orchestrator.files.smb.conversation import Conversation
 from orchestrator.files.smb.logon import log_on
 from orchestrator.files.smb.packets import BadAnswer, Command, close, data, open_file, read
+from orchestrator.files.smb.pieces import PIECES, Window
 from orchestrator.files.smb.share import Live, parse_unc
 from orchestrator.files.smb.walk import walk
 from orchestrator.files.walk import unheard
@@ -282,6 +283,83 @@ def test_a_connection_that_is_cut_while_a_file_is_read_is_made_anew_once(server:
             source.expect(root, entries)
             assert [content(source, root, entry) for entry in entries] == data
         assert (line.cuts, line.connections) == (0, 2)
+
+
+@pytest.fixture
+def spread_early(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Files of this size are read over several connections."""
+    monkeypatch.setattr("orchestrator.files.smb.pieces.SPREAD_FROM", 30 << 20)
+    return 30 << 20
+
+
+def test_a_large_file_comes_over_all_connections(server: Samba, share: Path, spread_early: int) -> None:
+    put(share / "file", data := os.urandom(spread_early + 5))
+    with wire(server.port) as line, closing(smb_source(server, port=line.port, connections=3)) as source:
+        assert content(source, server.unc("share", share.name), file_entry("file", len(data))) == data
+        assert line.connections == 3
+        assert min(line.carried) > len(data) // 5
+
+
+def test_what_a_cut_connection_was_to_bring_comes_over_another(server: Samba, share: Path, spread_early: int) -> None:
+    put(share / "file", data := os.urandom(spread_early))
+    with wire(server.port) as line, closing(smb_source(server, port=line.port, connections=2)) as source:
+        line.cut_after, line.cuts = 9 << 20, 1
+        assert content(source, server.unc("share", share.name), file_entry("file", len(data))) == data
+        assert (line.cuts, line.connections) == (0, 2)
+
+
+def test_a_large_file_whose_connections_all_break_is_gone_on_with(
+    server: Samba, share: Path, spread_early: int
+) -> None:
+    put(share / "file", data := os.urandom(spread_early))
+    with wire(server.port) as line, closing(smb_source(server, port=line.port, connections=2)) as source:
+        reader = source.open(SourcePath(server.unc("share", share.name), "file"), file_entry("file", len(data)))
+        read = bytes(reader.read(bytearray()))
+        line.cut()
+        while piece := reader.read(bytearray()):
+            read += piece
+        reader.close()
+        assert read == data
+        assert line.connections == 4
+
+
+def test_a_server_that_lets_no_more_connections_in_is_read_over_those_there_are(
+    server: Samba, share: Path, spread_early: int
+) -> None:
+    put(share / "file", data := os.urandom(spread_early))
+    with wire(server.port) as line, closing(smb_source(server, port=line.port, connections=4)) as source:
+        line.at_most = 2
+        assert content(source, server.unc("share", share.name), file_entry("file", len(data))) == data
+        assert line.connections == 3
+
+
+def test_another_file_that_has_the_name_meanwhile_is_not_mixed_in(
+    server: Samba, share: Path, spread_early: int
+) -> None:
+    put(share / "file", data := os.urandom(spread_early))
+    os.utime(share / "file", (1, 1))
+    with closing(smb_source(server, connections=2)) as source:
+        reader = source.open(SourcePath(server.unc("share", share.name), "file"), file_entry("file", len(data)))
+        put(share / "other", os.urandom(spread_early)).rename(share / "file")
+        read = b""
+        while piece := reader.read(bytearray()):
+            read += piece
+        reader.close()
+        assert read == data
+
+
+def test_the_window_grows_with_the_line_and_no_further_than_all_files_together_may() -> None:
+    spare = threading.Semaphore(20)
+    near, far, late = Window(spare), Window(spare), Window(spare)
+    for number in range(1000):
+        near.took(number / 1000, 0.0005)
+        far.took(number / 1000, 0.012)
+        late.took(number / 1000, 0.1)
+    assert (near.pieces, far.pieces, late.pieces) == (PIECES, 24, PIECES + 4)
+    far.close()
+    for number in range(1000, 2000):
+        late.took(number / 1000, 0.1)
+    assert late.pieces == PIECES + 20
 
 
 def test_a_connection_that_is_cut_while_a_folder_is_listed_is_made_anew_once(server: Samba, share: Path) -> None:

@@ -198,6 +198,10 @@ class Wire:
         self.cut_when: Callable[[bytes, bool], bool] | None = None
         self.cuts = 0
         self.connections = 0
+        self.at_most: int | None = None
+        """Connections that are let through; whoever comes later is hung up on."""
+        self.carried: list[int] = []
+        """Bytes towards the client so far, of each connection."""
         self.open = True
         self._sockets: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
@@ -223,16 +227,23 @@ class Wire:
             except OSError:
                 return
             self.connections += 1
+            if self.at_most is not None and self.connections > self.at_most:
+                near.close()
+                continue
+            self.carried.append(0)
             far = socket.create_connection(("127.0.0.1", self._to))
             self._sockets += [near, far]
-            threading.Thread(target=self._carry, args=(near, far, False), daemon=True).start()
-            threading.Thread(target=self._carry, args=(far, near, True), daemon=True).start()
+            threading.Thread(target=self._carry, args=(near, far, None), daemon=True).start()
+            threading.Thread(target=self._carry, args=(far, near, len(self.carried) - 1), daemon=True).start()
 
-    def _carry(self, source: socket.socket, sink: socket.socket, down: bool) -> None:
-        carried = 0
+    def _carry(self, source: socket.socket, sink: socket.socket, number: int | None) -> None:
+        """To the server, or to the client of the connection with that number."""
+        carried, down = 0, number is not None
         with suppress(OSError):
             while data := source.recv(65536):
                 carried += len(data)
+                if number is not None:
+                    self.carried[number] = carried
                 far_enough = down and self.cut_after is not None and carried > self.cut_after
                 if self.cuts and (far_enough or (self.cut_when is not None and self.cut_when(data, down))):
                     self.cuts -= 1

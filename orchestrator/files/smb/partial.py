@@ -41,7 +41,7 @@ from orchestrator.files.smb.packets import (
     write,
     written,
 )
-from orchestrator.files.smb.reading import PIECE, PIECES
+from orchestrator.files.smb.pieces import PIECE, PIECES
 from orchestrator.files.smb.share import Live
 from orchestrator.files.smb.status import ACCESS_DENIED, NAME_TAKEN, OK, SHARING_VIOLATION, StatusError
 

@@ -7,6 +7,7 @@ cannot be reached asked at once by every thread.
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import NamedTuple, TypeVar
@@ -20,6 +21,8 @@ REFUSED_FOR = 300.0
 """Seconds in which a logon that was refused is not tried again."""
 AWAY_FOR = 5.0
 """Seconds in which a server that could not be reached is not tried again."""
+SPARE = 64
+"""Pieces of large files that may be under way beyond what each file has for itself, for all files of a share."""
 
 Result = TypeVar("Result")
 
@@ -81,10 +84,28 @@ class Share:
         self._opening = threading.Lock()
         self._failure: tuple[float, OSError] | None = None
         self._namespace: bool | None = None
+        self.spare = threading.Semaphore(SPARE)
+        self.round_trip = 0.0
+        """Seconds of the shortest round trip so far; 0 as long as none has been timed."""
+
+    def took(self, seconds: float) -> None:
+        """A round trip has been timed."""
+        self.round_trip = min(self.round_trip or seconds, seconds)
 
     def live(self) -> Live:
         """The calling thread's connection, made if there is none or it is broken. OSError."""
-        slot = self._slot()
+        return self._at(self._slot())
+
+    def others(self) -> list[Live]:
+        """The connections that are not the calling thread's, made where there are none; fewer when the server lets no
+        more in."""
+        found: list[Live] = []
+        own = self._slot()
+        with suppress(OSError):
+            found.extend(self._at(slot) for slot in range(len(self._slots)) if slot != own)
+        return found
+
+    def _at(self, slot: int) -> Live:
         live = self._slots[slot]
         if live is not None and live.connection.broken is None:
             return live

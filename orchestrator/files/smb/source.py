@@ -19,8 +19,9 @@ from orchestrator.files.smb.connection import ConnectionLost
 from orchestrator.files.smb.folders import Listed, heard, listed
 from orchestrator.files.smb.listing import Child, is_folder, nanoseconds
 from orchestrator.files.smb.packets import close, created, open_any
+from orchestrator.files.smb.pieces import PiecesReader
 from orchestrator.files.smb.properties import Abilities, abilities_of, link_at, properties_at
-from orchestrator.files.smb.reading import WHOLE, Asked, PiecesReader, Tell, WholeReader
+from orchestrator.files.smb.reading import WHOLE, Asked, Tell, WholeReader
 from orchestrator.files.smb.share import Live, Reaching, Share, Unc, join
 from orchestrator.files.smb.shares import Shares
 from orchestrator.files.smb.walk import entry_of, walk
@@ -196,7 +197,7 @@ def _opened(
         asked = Asked(live, name, entry, abilities)
         live.connection.ask_all((asked.exchange,))
         return WholeReader(asked, tell)
-    return PiecesReader(share, name, entry, tell, abilities)
+    return PiecesReader(share, name, entry, tell, abilities, spread=True)
 
 
 def _stream(share: Share, live: Live, name: str, entry: Entry, tell: Tell) -> Reader:

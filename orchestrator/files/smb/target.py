@@ -29,8 +29,8 @@ from orchestrator.files.smb.fitting import SmbFitter
 from orchestrator.files.smb.holding import HeldFolder, file_found
 from orchestrator.files.smb.packets import FILE_ONLY, FOLDER_ONLY, ITSELF
 from orchestrator.files.smb.partial import remove_at
+from orchestrator.files.smb.pieces import PiecesReader
 from orchestrator.files.smb.places import split
-from orchestrator.files.smb.reading import PiecesReader
 from orchestrator.files.smb.removing import remove_tree
 from orchestrator.files.smb.share import Reaching, Unc, join
 from orchestrator.files.smb.shared import Shared, Unflushed, key_of

@@ -8,7 +8,7 @@ from orchestrator.core.entries import Entry, EntryKind, FoundKind
 from orchestrator.core.fidelity import NO_PROPERTIES
 from orchestrator.files.checksums import Algorithm, new_digest
 from orchestrator.files.smb.holding import look
-from orchestrator.files.smb.reading import PiecesReader
+from orchestrator.files.smb.pieces import PiecesReader
 from orchestrator.files.smb.share import Share
 from orchestrator.files.translate import Side, Translating
 
