@@ -90,6 +90,19 @@ def parse_point(data: bytes) -> ReparsePoint:
     return ReparsePoint(tag, kind)
 
 
+def symlink_point(text: str) -> bytes:
+    r"""The reparse point of a symbolic link, as Windows shows its text: `..\x` or `\x` (relative), `C:\x`,
+    `\\server\share\x`."""
+    relative, substitute = True, text
+    if text.startswith("\\\\"):
+        relative, substitute = False, f"\\??\\UNC\\{text[2:]}"
+    elif text[1:2] == ":":
+        relative, substitute = False, f"\\??\\{text}"
+    name, shown = (one.encode("utf-16-le", "surrogatepass") for one in (substitute, text))
+    names = _NAMES.pack(0, len(name), len(name), len(shown)) + (_RELATIVE if relative else 0).to_bytes(4, "little")
+    return _HEAD.pack(_SYMLINK, len(names) + len(name) + len(shown), 0) + names + name + shown
+
+
 def as_posix(point: ReparsePoint) -> str | None:
     """The text of a symbolic link on a POSIX system that leads to the same place below the same folder; None where
     only Windows knows such a place: another drive, a server, the root of the drive."""

@@ -10,6 +10,8 @@ import pytest
 
 from orchestrator.core.paths import HOLDING
 from tests.flow.test_flow_drills import drill_of
+from tests.flow.test_flow_fidelity import ENTRY as LINUX
+from tests.flow.test_flow_fidelity import linux
 from tests.flow.test_flow_shares import in_hundreds_of_ns
 from tests.support.flow import Done, Flow, flow, seeded, small
 from tests.support.samba import PASSWORD, Samba, samba, wire
@@ -180,3 +182,26 @@ async def test_what_was_changed_on_a_share_since_is_left_and_what_is_kept_there_
         discarded = await em.run("--json", "undo", name, "--discard", env=ENV)
         assert (discarded.code, discarded.json["discarded"]) == (0, 1), discarded.everything
         assert not (em.target / "fs01" / HOLDING).exists()
+
+
+async def test_a_file_of_many_names_keeps_them_on_a_share_and_its_links_wait_and_an_undo_takes_them_back(
+    tmp_path: Path,
+) -> None:
+    """The server makes no links of Windows; the names are undone at the same time, and are of one file."""
+    async with served(tmp_path, linux) as (em, server):
+        data = em.estate.content(em.machine("lx01").points[-1], "/") / "srv" / "data"
+        for number in range(30):
+            os.link(data / "3.txt", data / f"three-{number}.txt")
+        os.symlink("../data/4.txt", data / "four.txt")
+        em.job(LINUX, to=server.unc("restore$", "{vm}"), metadata="full", links="link")
+        done = await em.run("run", "job.toml", env=ENV)
+        assert done.code == 3, done.everything
+        report = em.report()
+        assert [(one["guest_path"], one["reason"]) for one in report["problems"]] == [("/srv/data/four.txt", "link")]
+        assert report["fidelity"]["hard-link"] == {"kept": 30, "sidecar": 0, "lost": 0}
+        assert report["fidelity"]["link"] == {"kept": 0, "sidecar": 1, "lost": 0}
+        copy = em.target / "lx01" / "srv" / "data"
+        assert (copy / "3.txt").stat().st_nlink == 31
+        undone = await em.run("--json", "undo", report["run"], env=ENV)
+        assert (undone.code, undone.json["left"]) == (0, 0), undone.everything
+        assert not (em.target / "lx01" / "srv").exists()

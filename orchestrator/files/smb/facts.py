@@ -14,7 +14,7 @@ _TAG = struct.Struct("<II")
 _ROOM = struct.Struct("<QQQII")
 
 _FILE, _FILE_SYSTEM = 1, 2
-_RENAME, _DISPOSITION, _ALL_INFORMATION, _END_OF_FILE, _ATTRIBUTE_TAG = 10, 13, 18, 20, 35
+_RENAME, _LINK, _DISPOSITION, _ALL_INFORMATION, _END_OF_FILE, _ATTRIBUTE_TAG = 10, 11, 13, 18, 20, 35
 _FULL_SIZE = 7
 _SURROGATE, _REPARSE_POINT = 0x20000000, 0x400
 _ALL_LENGTH = 4096
@@ -89,6 +89,12 @@ def rename(to: str, handle: bytes = SAME_FILE, *, replace: bool) -> Request:
     """Give a file the name `to`, a path below the share; refused when that is taken and not `replace`."""
     text = to.encode("utf-16-le")
     return set_info(_FILE, _RENAME, struct.pack("<B7xQI", replace, 0, len(text)) + text, handle)
+
+
+def link(to: str, handle: bytes = SAME_FILE) -> Request:
+    """Give a file the name `to`, a path below the share, besides the one that it has; refused when that is taken."""
+    text = to.encode("utf-16-le")
+    return set_info(_FILE, _LINK, struct.pack("<B7xQI", 0, 0, len(text)) + text, handle)
 
 
 def remove(handle: bytes = SAME_FILE) -> Request:

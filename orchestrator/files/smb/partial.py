@@ -199,7 +199,7 @@ class Partial:
             remove_at(self.live, self.folder.at(self.name))
         else:
             self.drop()
-        raise _not_renamed(self.live, path, answers[0].status)
+        raise not_renamed(self.live, path, answers[0].status)
 
     def _rename_over_read_only(self, final: str, flushed: bool) -> None:
         try:
@@ -281,7 +281,7 @@ def _check(answer: Answer, request: Request, name: str) -> None:
         raise OSError(errno.EIO, f"the server took {written(answer.message)} bytes of a write", name)
 
 
-def _not_renamed(live: Live, path: str, status: int) -> OSError:
+def not_renamed(live: Live, path: str, status: int) -> OSError:
     """Why a file did not get its final name, from what stands there."""
     if look(live, path).kind is FoundKind.FOLDER:
         return IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)

@@ -40,7 +40,7 @@ _FILE_SYSTEM = struct.Struct("<IiI")
 
 _FILE, _VOLUME, _SECURITY = 1, 2, 3
 _BASIC_INFORMATION, _STREAM_INFORMATION, _FILE_SYSTEM_ATTRIBUTES = 4, 22, 5
-_GET_REPARSE_POINT = 0x000900A8
+_GET_REPARSE_POINT, _SET_REPARSE_POINT = 0x000900A8, 0x000900A4
 _DATA = ":$DATA"
 
 
@@ -102,6 +102,11 @@ def set_security(parts: Parts, descriptor: bytes, handle: bytes = SAME_FILE) -> 
 
 def get_reparse_point(handle: bytes = SAME_FILE) -> Request:
     return ioctl(_GET_REPARSE_POINT, b"", LARGEST_REPARSE, handle)
+
+
+def set_reparse_point(point: bytes, handle: bytes = SAME_FILE) -> Request:
+    """Make an empty file or folder stand for another place."""
+    return ioctl(_SET_REPARSE_POINT, point, 0, handle)
 
 
 def controlled(message: memoryview) -> memoryview:

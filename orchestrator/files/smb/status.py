@@ -20,6 +20,7 @@ REFUSED = frozenset({ACCESS_DENIED, PRIVILEGE_MISSING})
 """The account lacks a right or a privilege."""
 NO_SUCH_SHARE = 0xC00000CC
 CANNOT_DELETE = 0xC0000121
+NOT_A_LINK = 0xC0000275
 
 _ERRNO = {
     ACCESS_DENIED: (errno.EACCES, "access denied"),
@@ -56,7 +57,7 @@ _ERRNO = {
     0xC0000044: (errno.EDQUOT, "the account's quota is used up"),
     0xC0000904: (errno.EFBIG, "the file is larger than the server takes"),
     0xC0000906: (errno.EACCES, "an antivirus program at the server refuses the file"),
-    0xC0000275: (errno.EINVAL, "it is no link"),
+    NOT_A_LINK: (errno.EINVAL, "it is no link"),
     0xC0000279: (
         errno.EIO,
         "the server lacks what reads it: deduplication, or the storage of its content",

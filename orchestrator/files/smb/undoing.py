@@ -4,6 +4,8 @@ What is moved or removed is held from its checksum on, so that nobody changes it
 in a state that the next attempt understands, so an undo that was killed is begun again.
 """
 
+import errno
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from typing import TypeVar
@@ -38,13 +40,14 @@ class SmbUndo:
         self._target = target
         self._new_digest = new_digest(proving(checksum))
         self._dry = dry
+        self._turns = _Turns()
 
     def give_back(self, aside: Aside, check: Check) -> Undone:
         """As `LocalUndo.give_back`."""
         name = full_target(aside.target)
         try:
             with Translating(Side.TARGET, name):
-                why = _twice(lambda: self._given_back(aside, check))
+                why = self._turns.take(lambda: self._given_back(aside, check))
         except FileError as error:
             return left(name, said(error))
         return left(name, why) if why else Undone(name, Fate.RETURNED, aside.size)
@@ -57,7 +60,7 @@ class SmbUndo:
             return left(name, NO_CHECKSUM)
         try:
             with Translating(Side.TARGET, name):
-                return _twice(lambda: self._taken_away(outcome, TargetPath(root, relative), check))
+                return self._turns.take(lambda: self._taken_away(outcome, TargetPath(root, relative), check))
         except FileError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 return Undone(name, Fate.GONE)
@@ -81,7 +84,7 @@ class SmbUndo:
         name = full_target(aside.held)
         try:
             with Translating(Side.TARGET, name):
-                return _twice(lambda: self._discarded(aside, name))
+                return self._turns.take(lambda: self._discarded(aside, name))
         except FileError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 return Undone(name, Fate.GONE)
@@ -170,6 +173,44 @@ class SmbUndo:
     def _at(self, path: TargetPath, *, make: bool = False) -> tuple[HeldFolder, str]:
         above, _, name = path.relative.rpartition("/")
         return self._target.entered(path.root, above, make=make), checked(name)
+
+
+class _Turns:
+    """Many threads at once, or one alone: two names of one file cannot be held at the same time, not even by one
+    program, and which names are of one file nobody knows before."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._together = 0
+        self._alone = False
+
+    def take(self, work: Callable[[], Result]) -> Result:
+        """What `work` returns; done once more while no other thread holds anything, when a file was held."""
+        self._enter(alone=False)
+        try:
+            return _twice(work)
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+        finally:
+            self._leave(alone=False)
+        self._enter(alone=True)
+        try:
+            return _twice(work)
+        finally:
+            self._leave(alone=True)
+
+    def _enter(self, *, alone: bool) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._alone and not (alone and self._together))
+            self._alone = alone
+            self._together += not alone
+
+    def _leave(self, *, alone: bool) -> None:
+        with self._changed:
+            self._alone = False
+            self._together -= not alone
+            self._changed.notify_all()
 
 
 def _restored(held: TargetPath) -> TargetPath:

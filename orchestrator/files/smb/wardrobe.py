@@ -1,16 +1,22 @@
 """What a destination at a server does with files besides their bytes: the part Wardrobe of the port."""
 
-from orchestrator.core.entries import Entry, EntryKind, Placed
-from orchestrator.core.errors import FileError
-from orchestrator.core.fidelity import Fidelity, Properties, Property, Wishes
+import errno
+import os
+from dataclasses import replace
+
+from orchestrator.core.entries import Entry, EntryKind, Found, FoundKind, Placed
+from orchestrator.core.fidelity import Fidelity, Properties, Property, Stream, Wishes
 from orchestrator.core.paths import SourcePath, TargetPath
-from orchestrator.core.reasons import Reason
 from orchestrator.core.sidecar import Left
 from orchestrator.files.fitting import unchecked
 from orchestrator.files.putting_back import PUT_BACK, refuse_changed
-from orchestrator.files.readers import StreamReader
-from orchestrator.files.smb.fitting import SmbFitter
-from orchestrator.files.smb.places import SmbPlaces
+from orchestrator.files.readers import Reader, StreamReader
+from orchestrator.files.smb.fitting import SmbFitter, foreign
+from orchestrator.files.smb.holding import HeldFolder
+from orchestrator.files.smb.linking import begin_link, end_link, name_again, one_file, text_at
+from orchestrator.files.smb.places import SmbPlaces, split
+from orchestrator.files.smb.putting import Put, present
+from orchestrator.files.smb.share import Live
 from orchestrator.files.translate import Side, Translating
 
 
@@ -27,21 +33,56 @@ class SmbWardrobe(SmbPlaces):
     def link(
         self, source: SourcePath, entry: Entry, target: TargetPath, has: Properties, replace: bool, wishes: Wishes
     ) -> Placed:
-        """No link is made on a share: its text is left over for the sidecar."""
-        put_on = frozenset[Property](), frozenset({Property.LINK})
+        """Make a symbolic link with the text of the backup's. Where the server makes none, it is left over."""
+        with Translating(Side.TARGET, target.relative):
+            above, name = split(target)
+            folder = self._folder(target.root, above, make=True)
+            try:
+                put_on = folder.share.again(lambda live: self._linked(live, folder, name, has, replace, wishes))
+            except FileExistsError:
+                folder.forget()
+                raise
         return Placed(0, "", self._fitter.settle(source, entry, target, has, put_on, wishes))
 
+    def _linked(self, live: Live, folder: HeldFolder, name: str, has: Properties, over: bool, wishes: Wishes) -> Put:
+        """(put on, left over) of a link, which is left over itself where it cannot be made."""
+        path = begin_link(live, folder, name, has)
+        if path is None:
+            return frozenset(), frozenset({Property.LINK, *filter(wishes.wants, present(has) | foreign(has))})
+        done, left = self._put_on_link(live, path, has, wishes)
+        end_link(live, folder, path, name, replace=over)
+        folder.note(name, Found(FoundKind.OTHER))
+        return done | {Property.LINK}, left
+
     def link_text(self, target: TargetPath) -> str | None:
-        """None: what a link on a share says is not read."""
+        """What the symbolic link at `target` says; None when there is none."""
+        with Translating(Side.TARGET, target.relative):
+            above, name = split(target)
+            folder = self._folder(target.root, above, make=False)
+            return folder.share.again(lambda live: text_at(live, folder.at(name)))
 
     def name_again(self, first: TargetPath, target: TargetPath, replace: bool) -> None:
-        """FileError: no file of a share is given a second name."""
-        what = "files on a share are not given further names"
-        raise FileError(reason=Reason.WRITE_ERROR, guest_path=target.relative, what=what)
+        """Give the file at `first` one more name. FileError; what a server says that gives no file two, too."""
+        with Translating(Side.TARGET, target.relative):
+            (other, found, first_name), (above, name) = self._standing(first), split(target)
+            folder = self._folder(target.root, above, make=True)
+            if folder.share is not other.share:
+                raise OSError(errno.EXDEV, "the two names would be on different shares", name)
+            try:
+                path = other.at(first_name)
+                folder.share.again(lambda live: name_again(live, path, folder, name, replace=replace))
+            except FileExistsError:
+                folder.forget()
+                raise
+            folder.note(name, found)
 
     def one_file(self, first: TargetPath, target: TargetPath) -> bool:
-        """Whether two names are those of one file; on a share none is given two."""
-        return False
+        """Whether two names are those of one file; never where a server tells no identities."""
+        with Translating(Side.TARGET, target.relative):
+            (one, _, one_name), (other, _, other_name) = self._standing(first), self._standing(target)
+            if one.share is not other.share:
+                return False
+            return one.share.again(lambda live: one_file(live, one.at(one_name), other.at(other_name)))
 
     def put_back(
         self, left: Left, target: TargetPath, streams: StreamReader, *, dry: bool = False
@@ -49,7 +90,7 @@ class SmbWardrobe(SmbPlaces):
         """Put on what waited in a sidecar, as `LocalTarget.put_back`; its streams too."""
         entry = Entry(target.relative, left.kind, left.size, left.mtime_ns)
         if left.kind is EntryKind.LINK:
-            return frozenset({Property.LINK})
+            return frozenset() if dry else self._link_again(left, target)
         with Translating(Side.TARGET, target.relative):
             found = self._stands_now(target)
         refuse_changed(left.kind, entry, found, target.relative)
@@ -68,3 +109,24 @@ class SmbWardrobe(SmbPlaces):
                 folder, _, name = self._standing(target)
                 path = folder.at(name)
             return folder.share.again(lambda live: self._fitter.put(live, path, has, wishes, streams, unchecked))
+
+    def _link_again(self, left: Left, target: TargetPath) -> frozenset[Property]:
+        """Make a link that could not be made, or give one that is there what it is besides; what is left over."""
+        has = left.properties
+        with Translating(Side.TARGET, target.relative):
+            above, name = split(target)
+            folder = self._folder(target.root, above, make=False)
+            if self._stands_now(target).kind is FoundKind.NOTHING:
+                return folder.share.again(lambda live: self._linked(live, folder, name, has, False, PUT_BACK))[1]
+            text = folder.share.again(lambda live: text_at(live, folder.at(name)))
+            if text is None or has.link_to not in (None, text):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
+            return folder.share.again(lambda live: self._put_on_link(live, folder.at(name), has, PUT_BACK))[1]
+
+    def _put_on_link(self, live: Live, path: str, has: Properties, wishes: Wishes) -> Put:
+        return self._fitter.put(live, path, replace(has, streams=()), wishes, _no_streams, unchecked)
+
+
+def _no_streams(one: Stream) -> Reader:
+    """None is asked for."""
+    raise AssertionError(one.name)
