@@ -1,7 +1,7 @@
 """The story of `bag`: what a run restored is proved once more, and packed so that others can prove it."""
 
-import os
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import anyio
@@ -9,6 +9,7 @@ import anyio
 import orchestrator
 from orchestrator.artefacts import checksum_of, read_report, run_folder
 from orchestrator.config import Config
+from orchestrator.config_shares import BY_SYSTEM
 from orchestrator.core.entries import has_content
 from orchestrator.core.errors import WordsError
 from orchestrator.core.ledger import RunRow
@@ -17,6 +18,7 @@ from orchestrator.engine.verifying import Verified, verify
 from orchestrator.files import free_space, making_bag
 from orchestrator.journal import Journal
 from orchestrator.opening import now
+from orchestrator.reaching import make_source
 from orchestrator.views import size
 
 
@@ -28,17 +30,21 @@ def bag_run(
     destinations = plan_from_json(run.plan).destinations
     if not any(one.restored for one in journal.totals(run.id).values()):
         raise WordsError(what=f"run {run.id} has restored nothing that could be packed")
-    away = [one for one in destinations if one.startswith("\\\\")]
-    if away and os.name != "nt":
-        raise WordsError(
-            what=f"{away[0]} cannot be packed from here; a bag is made of files in folders of this machine"
-        )
+    away = [one for one in destinations if one.startswith("\\\\") and not BY_SYSTEM]
+    if away and link:
+        raise WordsError(what=f"{away[0]} is on another machine, where a bag has no links to; leave out --link")
+    if away and not config.shares:
+        raise WordsError(what=f"{away[0]} cannot be read: the config has no table [[shares]] for it")
     report = read_report(journal, config, run.id)
     if not link and report.totals.bytes > (free := free_space(str(folder))):
         raise WordsError(
             what=f"{folder}: {size(report.totals.bytes)} are to be packed, and {size(free)} are free there"
         )
-    with making_bag(folder, config.targets.allow, destinations, checksum_of(config, run), link=link) as bag:
+    algorithm = checksum_of(config, run)
+    with (
+        closing(make_source(config)) as source,
+        making_bag(folder, config.targets.allow, destinations, algorithm, link=link, away=source) as bag,
+    ):
         found = anyio.run(verify, filter(has_content, journal.restored(run.id)), bag.take, config.limits.copies, tell)
         for one in found.differences:
             bag.leave_out(one.target_path)

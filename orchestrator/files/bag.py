@@ -3,14 +3,18 @@
 A bag is made under a hidden name beside its own, and takes its name when it is complete.
 """
 
+import errno
 import hashlib
 import os
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from orchestrator.core.entries import Entry, EntryKind
 from orchestrator.core.errors import FileError, WordsError
@@ -31,12 +35,27 @@ _ENCODED = {"%": "%25", "\n": "%0A", "\r": "%0D"}
 """RFC 8493, 2.1.3: what a name in a manifest is not written with."""
 
 
+class Away(Protocol):
+    """Reads what lies where the system opens nothing."""
+
+    def look(self, path: SourcePath) -> Entry | None:
+        """What is there, None for nothing. OSError."""
+        ...
+
+    def open(self, path: SourcePath, entry: Entry) -> Reader:
+        """A file to be read. FileError."""
+        ...
+
+
 class Bag:
     """A bag in the making. `take` may be called in many threads at once."""
 
-    def __init__(self, folder: Path, common: str, algorithm: Algorithm, link: bool, lines: BinaryIO) -> None:
+    def __init__(
+        self, folder: Path, common: Sequence[str], algorithm: Algorithm, link: bool, lines: BinaryIO, away: Away | None
+    ) -> None:
         self._folder = folder
-        self._common = common
+        self._common = len(common)
+        self._away = away
         self._algorithm = algorithm
         self._link = link
         self._lines = lines
@@ -59,12 +78,11 @@ class Bag:
                 reason=Reason.NAME_UNUSABLE, guest_path=path, what="a bag cannot hold a name that is no UTF-8"
             ) from error
         with Translating(Side.SOURCE, path):
-            status = os.lstat(path)
-        entry = Entry(path, EntryKind.FILE, status.st_size, status.st_mtime_ns, status.st_mode & 0o777)
+            source, entry = self._found(path)
         if self._link:
             size, checksum, digest = self._linked(path, relative, entry, check)
         else:
-            size, checksum, digest = self._copied(path, relative, entry, check)
+            size, checksum, digest = self._copied(source, relative, entry, check)
         with self._lock:
             self._lines.write(f"{checksum} {size} {relative.translate(_TABLE)}\n".encode())
         return size, digest.hexdigest()
@@ -76,7 +94,23 @@ class Bag:
         self._left_out.add(relative.translate(_TABLE))
 
     def _relative(self, path: str) -> str:
-        return str(PurePosixPath(PAYLOAD, os.path.relpath(path, self._common)))
+        return "/".join((PAYLOAD, *_names(path)[self._common :]))
+
+    def _found(self, path: str) -> tuple[SourcePath, Entry]:
+        """Where a restored file is read, and what is there. OSError."""
+        if self._away is None or not path.startswith("\\\\"):
+            status = os.lstat(path)
+            return SourcePath(path, ""), Entry(
+                path, EntryKind.FILE, status.st_size, status.st_mtime_ns, status.st_mode & 0o777
+            )
+        above, _, name = path.rpartition("\\")
+        source = SourcePath(above, name)
+        found = self._away.look(source)
+        if found is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        if found.kind is not EntryKind.FILE:
+            raise IsADirectoryError(errno.EISDIR, found.message or "not a file any more", path)
+        return source, replace(found, relative=path)
 
     def finish(self, folder: Path, info: Mapping[str, str], tags: Mapping[str, Path]) -> int:
         """Write the bag's own files, `info` and copies of `tags` by name among them, and give it its name. The number
@@ -111,10 +145,12 @@ class Bag:
         """Let go of the folders that are held open."""
         self._target.close()
 
-    def _copied(self, path: str, relative: str, entry: Entry, check: Callable[[int], None]) -> tuple[int, str, Digest]:
+    def _copied(
+        self, source: SourcePath, relative: str, entry: Entry, check: Callable[[int], None]
+    ) -> tuple[int, str, Digest]:
         target = TargetPath(str(self._folder), relative)
         try:
-            placed = self._target.place(SourcePath(path, ""), entry, target, False, check)
+            placed = self._target.place(source, entry, target, False, check)
         except FileError as error:
             if error.reason is Reason.NO_SPACE:
                 raise WordsError(what=f"{self._folder.parent} is full; the bag was not made") from error
@@ -122,7 +158,8 @@ class Bag:
         return placed.size, placed.checksum, self._own.digest
 
     def _open(self, source: SourcePath, entry: Entry) -> Reader:
-        reader = _Hashing(open_local(source, entry), new_digest(self._algorithm)())
+        opening = self._away.open if self._away is not None and source.relative else open_local
+        reader = _Hashing(opening(source, entry), new_digest(self._algorithm)())
         self._own.digest = reader.digest
         return reader
 
@@ -150,10 +187,17 @@ _TABLE = str.maketrans(_ENCODED)
 
 @contextmanager
 def making_bag(
-    folder: Path, allow: Sequence[str], destinations: Sequence[str], algorithm: Algorithm, *, link: bool
+    folder: Path,
+    allow: Sequence[str],
+    destinations: Sequence[str],
+    algorithm: Algorithm,
+    *,
+    link: bool,
+    away: Away | None = None,
 ) -> Iterator[Bag]:
     """A bag that will stand at `folder`, with what lies below `destinations`, whose checksums are of the kind
-    `algorithm`. Nothing is left of one that is not `finish`ed. WordsError when it cannot stand there."""
+    `algorithm`. `away` reads what lies at servers by UNC path. Nothing is left of one that is not `finish`ed.
+    WordsError when it cannot stand there."""
     with Translating(Side.TARGET, str(folder)):
         LocalTarget(allow).check_root(str(folder))
     if folder.exists():
@@ -164,7 +208,7 @@ def making_bag(
         shutil.rmtree(hidden, ignore_errors=True)
         hidden.mkdir(mode=0o750)
         with (hidden / _SPOOL).open("w+b") as lines:
-            bag = Bag(hidden, _common(destinations), algorithm, link, lines)
+            bag = Bag(hidden, _common(destinations), algorithm, link, lines, away)
             try:
                 yield bag
             finally:
@@ -175,9 +219,19 @@ def making_bag(
         shutil.rmtree(hidden, ignore_errors=True)
 
 
-def _common(destinations: Sequence[str]) -> str:
-    """The folder that all destinations lie in; of a single one the folder above, so that its name is in the bag."""
-    return os.path.commonpath(destinations) if len(set(destinations)) > 1 else os.path.dirname(destinations[0])
+def _common(destinations: Sequence[str]) -> list[str]:
+    """The names of the folder that all destinations lie in; of a single one the folder above, so that its name is in
+    the bag."""
+    first, *others = (_names(one) for one in dict.fromkeys(destinations))
+    if not others:
+        return first[:-1]
+    alike = takewhile(lambda names: len(set(names)) == 1, zip(first, *others, strict=False))
+    return [names[0] for names in alike]
+
+
+def _names(path: str) -> list[str]:
+    """The names of a whole path; of a UNC path the server's is the first."""
+    return [name for name in re.split(r"[\\/]" if path.startswith("\\\\") else "/", path) if name not in ("", ".")]
 
 
 def _sha256(file: Path) -> str:

@@ -82,13 +82,22 @@ async def test_a_bag_goes_nowhere_but_below_the_allowed_folders_and_leaves_nothi
         assert [one.name for one in em.target.iterdir() if one.name.startswith(".") or one.name == "bag"] == []
 
 
-def test_what_lies_at_a_share_cannot_be_packed_and_is_told_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("shares", "link", "said"),
+    [
+        ([], False, "no table \\[\\[shares\\]\\]"),
+        ([{"path": r"\\fs02\restore$", "username": "x", "password_env": "NOT_READ"}], True, "leave out --link"),
+    ],
+)
+def test_what_lies_at_a_share_and_cannot_be_packed_is_told_so(
+    tmp_path: Path, shares: list[dict[str, str]], link: bool, said: str
+) -> None:
     config = Config.model_validate(
         {
             "enterprise_manager": {"url": "https://em:9398", "username": "x", "password_env": "NOT_READ"},
             "backup_servers": [{"name": "*", "shares": [str(tmp_path)]}],
-            "targets": {"allow": [r"\\fs02\restore$", str(tmp_path)]},
-            "shares": [{"path": r"\\fs02\restore$", "username": "x", "password_env": "NOT_READ"}],
+            "targets": {"allow": [*(one["path"] for one in shares), str(tmp_path)]},
+            "shares": shares,
             "state": {"folder": tmp_path / "state"},
         }
     )
@@ -96,8 +105,8 @@ def test_what_lies_at_a_share_cannot_be_packed_and_is_told_so(tmp_path: Path) ->
     with closing(open_journal(config.state.folder)) as journal:
         journal.begin(row)
         journal.record("run-1", [Outcome("g0001", r"C:\a", r"\\fs02\restore$\fs01/C/a", Verdict.RESTORED, 1)])
-        with pytest.raises(WordsError, match="cannot be packed from here"):
-            bag_run(config, journal, row, tmp_path / "bag", False, lambda files, count: None)
+        with pytest.raises(WordsError, match=said):
+            bag_run(config, journal, row, tmp_path / "bag", link, lambda files, count: None)
     assert not (tmp_path / "bag").exists()
 
 

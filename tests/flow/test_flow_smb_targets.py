@@ -1,7 +1,7 @@
 """Destinations that are named by UNC path and served by a real Samba."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.core.paths import HOLDING
+from tests.flow.test_flow_bag import files_below, validated
 from tests.flow.test_flow_drills import drill_of
 from tests.flow.test_flow_fidelity import ENTRY as LINUX
 from tests.flow.test_flow_fidelity import linux
@@ -30,13 +31,17 @@ async def served(folder: Path, *build: Any, sources: bool = False, **options: st
             yield em, server
 
 
-def configure(em: Flow, server: Samba, *, sources: bool = False, port: int = 0, **sections: Any) -> None:
+def configure(
+    em: Flow, server: Samba, *, sources: bool = False, port: int = 0, allow: Sequence[str] = (), **sections: Any
+) -> None:
     share = {
         "path": "\\\\127.0.0.1", "username": server.user, "password_env": "SHARE_PASSWORD",
         "port": port or server.port,
     }  # fmt: skip
     served = {"backup_servers": [{"name": name, "shares": [server.unc(name)]} for name in em.estate.shares]}
-    em.configure(shares=[share], targets={"allow": [server.unc("Restore$")]}, **(served if sources else {}), **sections)
+    em.configure(
+        shares=[share], targets={"allow": [server.unc("Restore$"), *allow]}, **(served if sources else {}), **sections
+    )
 
 
 async def run(em: Flow, server: Samba, *, password: str = PASSWORD, **defaults: Any) -> Done:
@@ -205,3 +210,26 @@ async def test_a_file_of_many_names_keeps_them_on_a_share_and_its_links_wait_and
         undone = await em.run("--json", "undo", report["run"], env=ENV)
         assert (undone.code, undone.json["left"]) == (0, 0), undone.everything
         assert not (em.target / "lx01" / "srv").exists()
+
+
+async def test_what_was_restored_to_a_share_is_packed_from_there_and_anothers_tool_proves_it(tmp_path: Path) -> None:
+    async with served(tmp_path, small) as (em, server):
+        handover = tmp_path / "handover"
+        handover.mkdir()
+        configure(em, server, allow=[str(handover)])
+        done = await run(em, server)
+        assert done.code == 0, done.everything
+        report, before = em.report(), files_below(em.target)
+        packed = await em.run("bag", report["run"], str(handover / "bag"), env=ENV)
+        assert packed.code == 0, packed.everything
+        assert files_below(handover / "bag" / "data") == before
+        assert (await validated(handover / "bag"))[0] == 0
+
+        (em.target / "fs01" / "C" / "Shares" / "plan.txt").write_bytes(b"newest plan?")
+        (em.target / "fs01" / "C" / "top.txt").unlink()
+        again = await em.run("--json", "bag", report["run"], str(handover / "again"), env=ENV)
+        assert again.code == 3, again.everything
+        kept = files_below(handover / "again" / "data")
+        assert before.keys() - kept.keys() == {"fs01/C/Shares/plan.txt", "fs01/C/top.txt"}
+        assert (await validated(handover / "again"))[0] == 0
+        assert PASSWORD not in packed.everything + again.everything
