@@ -7,6 +7,7 @@ from orchestrator.core.entry import Restore
 from orchestrator.core.errors import JobInvalid
 from orchestrator.core.job import Job
 from orchestrator.core.lists import texts_in
+from orchestrator.core.path_list import paths_in
 
 SIZE_LIMIT = 64 << 20
 """A list larger than this is something else."""
@@ -25,15 +26,20 @@ class NamedJob:
 
 
 def with_lists(named: NamedJob) -> Job:
-    """The job with the names of its lists in place of these. Blocks; JobInvalid for a list that cannot be used."""
+    """The job with the names and paths of its lists in place of these. Blocks; JobInvalid for a list that cannot be
+    used."""
     entries = [_filled(named, entry) for entry in named.job.restore]
     return named.job.model_copy(update={"restore": entries})
 
 
 def _filled(named: NamedJob, entry: Restore) -> Restore:
-    if entry.vms_from is None:
-        return entry
-    return entry.model_copy(update={"vms": list(texts_in(read_list(named, entry.vms_from), entry.vms_from))})
+    filled: dict[str, object] = {}
+    if entry.vms_from is not None:
+        filled["vms"] = list(texts_in(read_list(named, entry.vms_from), entry.vms_from))
+    if entry.paths_from is not None:
+        paths = paths_in(read_list(named, entry.paths_from), entry.paths_from)
+        filled |= {"paths": [*entry.paths, *paths], "paths_from": None}
+    return entry.model_copy(update=filled) if filled else entry
 
 
 def read_list(named: NamedJob, name: str) -> bytes:

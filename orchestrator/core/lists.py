@@ -15,17 +15,22 @@ def texts_in(content: bytes, place: str) -> tuple[str, ...]:
     the space around it; empty lines and those that begin with `#` are none. JobInvalid, which names `place`, when it
     is neither encoding, or holds nothing.
     """
+    return tuple(dict.fromkeys(text for _, text in numbered_texts(content, place)))
+
+
+def numbered_texts(content: bytes, place: str) -> list[tuple[int, str]]:
+    """The texts as in `texts_in`, each with the number of its line, or of its place between the NULs."""
     texts = _split(_decoded(content, place))
     if not texts:
         raise JobInvalid(place=place, problems="the list is empty; put one name on each line")
-    return tuple(dict.fromkeys(texts))
+    return texts
 
 
-def _split(text: str) -> list[str]:
+def _split(text: str) -> list[tuple[int, str]]:
     if "\x00" in text:
-        return [part for part in text.split("\x00") if part and part != "\n"]
-    lines = (line.strip() for line in re.split(r"\r\n|\n|\r", text))
-    return [line for line in lines if line and not line.startswith("#")]
+        return [(number, part) for number, part in enumerate(text.split("\x00"), 1) if part and part != "\n"]
+    lines = ((number, line.strip()) for number, line in enumerate(re.split(r"\r\n|\n|\r", text), 1))
+    return [(number, line) for number, line in lines if line and not line.startswith("#")]
 
 
 def _decoded(content: bytes, place: str) -> str:

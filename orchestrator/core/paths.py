@@ -66,7 +66,7 @@ class GuestPath:
         if self.volume == "*":
             return ()
         names = (self.volume, *self.parts)
-        return names if self.linux else tuple(map(fold, names))
+        return names if self.volume == "/" else tuple(map(fold, names))
 
     def holds(self, other: "GuestPath") -> bool:
         """Whether `other` is this path or lies below it."""

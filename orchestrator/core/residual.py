@@ -67,9 +67,11 @@ class _Wanted:
         if group not in self._keys:
             selections = self._groups[group].selections
             self._keys[group] = [frozenset(one.key for one in selection.paths) for selection in selections]
+        key = path.key
+        above = [key[:length] for length in range(len(key) + 1)]
         for number, keys in enumerate(self._keys[group]):
-            if any(path.key[:length] in keys for length in range(len(path.key) + 1)):
-                return number, path.key in keys
+            if not keys.isdisjoint(above):
+                return number, key in keys
         return None
 
 

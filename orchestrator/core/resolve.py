@@ -14,7 +14,7 @@ from orchestrator.core.claims import Claim, claims, rivals, touching
 from orchestrator.core.inventory import Inventory
 from orchestrator.core.job import Job
 from orchestrator.core.landings import doubled
-from orchestrator.core.paths import GuestPath, components
+from orchestrator.core.paths import GuestPath, components, fold
 from orchestrator.core.plan import MountGroup, Plan, PlanProblem, Selection, dropping
 from orchestrator.core.rates import rate_of
 from orchestrator.core.selecting import selections
@@ -65,8 +65,29 @@ def _unit(
 
 def _torn(one: Selection, other: Selection) -> bool:
     """Whether two selections may send the same guest file to two places."""
-    apart = components(one.destination) != components(other.destination) or one.layout != other.layout
-    return apart and touching((path.key for path in one.paths), (path.key for path in other.paths))
+    if components(one.destination) == components(other.destination) and one.layout == other.layout:
+        return False
+    return _lands_elsewhere(one, other) or _lands_elsewhere(other, one)
+
+
+def _lands_elsewhere(one: Selection, other: Selection) -> bool:
+    """Whether a path of `other` that a path of `one` holds lands elsewhere than below that one."""
+    above = {path.key: path for path in one.paths}
+    for path, claim in zip(other.paths, _claims(other), strict=False):
+        key = path.key
+        for length in range(len(key) + 1):
+            holding = above.get(key[:length])
+            if holding is not None and claim != _image(one, holding, path):
+                return True
+    return False
+
+
+def _image(selection: Selection, holding: GuestPath, path: GuestPath) -> Claim:
+    """Where `path` lands as a part of `holding`, which is a path of the selection."""
+    if holding.volume == "*":
+        return claims(selection.destination, [path], selection.layout)[0]
+    [claim] = claims(selection.destination, [holding], selection.layout)
+    return (*claim, *map(fold, path.parts[len(holding.parts) :]))
 
 
 def _group(found: Sequence[tuple[Choice, Selection]], unit: _Unit, history: Mapping[str, float]) -> MountGroup:

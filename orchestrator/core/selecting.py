@@ -1,6 +1,6 @@
 """What an entry of a job takes out of one restore point, and where each of its paths goes."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.core.catalog import RestorePoint
@@ -9,6 +9,9 @@ from orchestrator.core.job import Job
 from orchestrator.core.layout import PLAIN, VOLUME, Layout, drives_of
 from orchestrator.core.paths import GuestPath, PathRefused, expand_destination, lies_below, parse_guest_path
 from orchestrator.core.plan import PlanProblem, Selection
+
+MOST_PATHS = 2_000_000
+"""Paths of one entry in all its restore points; the journal holds each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ def selections(
     job: Job,
     number: int,
     entry: Restore,
-    points: Iterable[RestorePoint],
+    points: Collection[RestorePoint],
     run: str,
     allow: Sequence[str],
     problems: list[PlanProblem],
@@ -32,6 +35,10 @@ def selections(
     """The selections of an entry in each of `points`; what cannot be becomes a problem. `allow` are the roots that
     destinations must lie below."""
     places = list(_by_volume(_placed(job, number, entry, problems)))
+    if (paths := sum(len(one.paths) for one in places)) * len(points) > MOST_PATHS:
+        text = f"{paths:,} paths of each of {len(points):,} restore points are more than a plan holds ({MOST_PATHS:,})"
+        problems.append(PlanProblem(number, "paths", f"{text}; name their folders, or fewer machines"))
+        return
     for point in points:
         for place in places:
             try:
@@ -140,11 +147,7 @@ def _by_volume(places: Iterable[_Place]) -> Iterator[_Place]:
 
 def without_nested(paths: Iterable[GuestPath]) -> tuple[GuestPath, ...]:
     """The paths without those that lie inside another one of them: nothing is walked twice."""
-    paths = tuple(paths)
-    keys = {path.key for path in paths}
-    kept: dict[tuple[str, ...], GuestPath] = {}
+    by_key: dict[tuple[str, ...], GuestPath] = {}
     for path in paths:
-        above = (path.key[:length] for length in range(len(path.key)))
-        if not any(key in keys for key in above):
-            kept.setdefault(path.key, path)
-    return tuple(kept.values())
+        by_key.setdefault(path.key, path)
+    return tuple(path for key, path in by_key.items() if not any(key[:length] in by_key for length in range(len(key))))

@@ -85,6 +85,9 @@ class WhichFiles(BaseModel):
         min_length=1,
         description=r"Guest paths: C:\Shares, D:\, /srv/data, or * for every volume.",
     )
+    paths_from: str | None = Field(
+        default=None, min_length=1, description="File with one guest path a line, relative to the job file."
+    )
     include: list[str] = Field(default_factory=list, description="gitignore-style patterns; only matching files.")
     exclude: list[str] = Field(
         default_factory=list, description="gitignore-style patterns; matching files are left out."
@@ -134,8 +137,8 @@ class WhichFiles(BaseModel):
 
     @model_validator(mode="after")
     def _wants_something(self) -> Self:
-        if not self.paths and not isinstance(self.to, dict):
-            raise ValueError("say which files: paths, or to as a table of guest path and folder")
+        if not self.paths and self.paths_from is None and not isinstance(self.to, dict):
+            raise ValueError("say which files: paths, paths_from, or to as a table of guest path and folder")
         if isinstance(self.to, dict) and (self.strip or self.drives or self.prefix):
             raise ValueError("to as a table says where each path lands; leave strip, prefix and drives out")
         if self.larger_than is not None and self.smaller_than is not None:

@@ -29,6 +29,15 @@ def test_a_list_beside_the_job_or_anywhere_fills_its_entry_and_no_other(tmp_path
         assert [entry.names for entry in entries] == [("fs01", "fs*"), ("db01",)]
 
 
+def test_the_paths_of_a_list_come_after_those_of_the_entry(tmp_path: Path) -> None:
+    (tmp_path / "found.txt").write_bytes("C:\\b\r\nD:\\c\r\n".encode("utf-16"))
+    one = NamedJob(job({"vm": "fs01", "paths_from": "found.txt"}), "job.toml", b"", tmp_path)
+    entry = with_lists(one).restore[0]
+    assert (entry.paths, entry.paths_from) == (["C:\\a", "C:\\b", "D:\\c"], None)
+    (tmp_path / "found.txt").write_text("C:\\b\nShares\n")
+    assert refused(one).startswith("found.txt: line 2: 'Shares' is not an absolute guest path")
+
+
 @pytest.mark.parametrize("name", ["../secret", "{tmp}/secret", "link", "sub/../../secret"])
 def test_a_dropped_job_reads_no_list_outside_its_folder(tmp_path: Path, name: str) -> None:
     lists = tmp_path / "lists"
