@@ -12,6 +12,7 @@ from orchestrator.config import Config
 from orchestrator.core.causes import plain_cause
 from orchestrator.core.errors import StateError, StateUnusable
 from orchestrator.core.events import LimitChanged, ReportWritten, RunPaused
+from orchestrator.core.falling_back import plan_as_taken
 from orchestrator.core.ledger import RunRow
 from orchestrator.core.plan import plan_from_json
 from orchestrator.core.replaced import Stood
@@ -111,7 +112,8 @@ def write_artefacts(journal: Journal, config: Config, run: str) -> Report:
         write_text_atomically(Path(files["report"]), report_json(report) + "\n")
         write_text_atomically(Path(files["html"]), report_html(report))
         if "residual" in files:
-            text = residual_job(plan_from_json(journal.run(run).plan), journal.problems(run))
+            planned = plan_as_taken(plan_from_json(journal.run(run).plan), journal.leases(run))
+            text = residual_job(planned, journal.problems(run))
             write_text_atomically(Path(files["residual"]), text or "")
     except OSError as cause:
         raise StateUnusable(folder=config.state.folder, cause=plain_cause(cause)) from cause
@@ -130,7 +132,7 @@ def read_report(journal: Journal, config: Config, run: str) -> Report:
     checksum = checksum_of(config, row)
     if checksum != "none":
         files["manifest"] = str(folder / f"manifest.{checksum}")
-    planned, problems = plan_from_json(row.plan), journal.problems(run)
+    planned, problems = plan_as_taken(plan_from_json(row.plan), journal.leases(run)), journal.problems(run)
     if residual_job(planned, problems) is not None:
         files["residual"] = str(folder / "residual.toml")
     if (folder / SIDECAR).exists():

@@ -106,6 +106,7 @@ UNAUDITED: frozenset[type] = frozenset(
     {
         events.GroupStarted,
         events.GroupPutOff,
+        events.OtherPointTaken,
         events.FilesLocated,
         events.FilesScanned,
         events.FilesDone,

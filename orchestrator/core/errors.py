@@ -14,7 +14,7 @@ which exit code does it ask for (`exit_code`). The docstring is the message: wha
         EmUnreachable, CertificateUntrusted, LogonRefused, SessionEnded, Forbidden, NotFound, EmBusy,
         EmFault, AnswerUnreadable, OutcomeUnknown, RenewalRefused
         MountError            4   one mount, the others go on
-          MountNotOffered, MountFailed, MountTimedOut, MountLost, FolderNotFound, FolderAmbiguous,
+          MountNotOffered, PointGone, MountFailed, MountTimedOut, MountLost, FolderNotFound, FolderAmbiguous,
           VolumeUnmatched, ShareUnreadable, MountStalled
           MountLeft           7
       FileError               3   one file, the others go on
@@ -231,6 +231,11 @@ class MountError(EmError):
 class MountNotOffered(MountError):
     """Enterprise Manager offers no mount for the restore point of {vm}: the account lacks the right to mount
     (role File Restore Operator), or the product edition has no file restore."""
+
+
+class PointGone(MountError):
+    """Enterprise Manager has the restore point of {vm} no more: {cause}. It was removed by retention since the plan
+    was made; run the job again, or say fall_back in it."""
 
 
 class MountFailed(MountError):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.core.entries import Verdict
+from orchestrator.core.group_events import GroupPutOff, OtherPointTaken
 from orchestrator.core.ledger import Totals
 from orchestrator.core.watch_events import (
     DeadlineInDanger,
@@ -47,6 +48,7 @@ __all__ = [
     "MountOpened",
     "Notice",
     "OperatorActed",
+    "OtherPointTaken",
     "QueuePaused",
     "ReportWritten",
     "RequestAnswered",
@@ -76,17 +78,6 @@ class RunStarted:
     resumed: bool = False
     done: int = 0
     owner: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class GroupPutOff:
-    """A group whose restore point could not be mounted gave its seat back, and waits for its second turn."""
-
-    at: datetime
-    run: str
-    group: str
-    vm: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +350,7 @@ Event = (
     RunStarted
     | GroupStarted
     | GroupPutOff
+    | OtherPointTaken
     | MountOpened
     | FilesLocated
     | FilesScanned

@@ -45,6 +45,10 @@ class GroupReport:
     totals: Totals
     fidelity: Card = field(default_factory=Card)
     """What became of what its files and folders are beside their bytes."""
+    kind: str = "vm"
+    """Whose restore point it is: of a machine's backup, of its replica, of an agent."""
+    instead_of: tuple[str, ...] = ()
+    """The restore points before it in the fall-back order, which could not be mounted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +173,7 @@ def make_report(
     fidelity: Mapping[str, Card] | None = None,
 ) -> Report:
     """The report of `run` from what the journal holds. `problems` are all there are; not all of them are shown.
-    `totals` and `fidelity` are by group."""
+    `totals` and `fidelity` are by group. `plan` has the restore points that were taken (`plan_as_taken`)."""
     found, cards = replacements or Replacements(), fidelity or {}
     rows = {row.group: row for row in groups}
     vms = {group.id: group.vm for group in plan.groups}
@@ -254,6 +258,8 @@ def _group(
         mounts=tuple(MountReport(one.mount_href, one.state.value) for one in leases if one.group == group.id),
         totals=totals,
         fidelity=card,
+        kind=group.point.kind.value,
+        instead_of=tuple(point.uid for point in group.instead_of),
     )
 
 

@@ -16,6 +16,7 @@ from orchestrator.core.events import (
     MountDeleted,
     MountGone,
     MountOpened,
+    OtherPointTaken,
     RunEnded,
     RunStarted,
     Stopping,
@@ -67,7 +68,7 @@ class Running:
             case GroupStarted(group=group):
                 self._active[group] = None
                 self._undone.pop(group, None)
-            case GroupPutOff(group=group):
+            case GroupPutOff(group=group) | OtherPointTaken(group=group):
                 self._active.pop(group, None)
             case GroupEnded():
                 self._end(event)

@@ -17,6 +17,7 @@ from orchestrator.core.events import (
     MountGone,
     MountLeft,
     MountOpened,
+    OtherPointTaken,
     RunEnded,
     RunPaused,
     RunStarted,
@@ -84,7 +85,7 @@ class Tally:
                 self.mounts_open += 1
                 self.mounts_opened += 1
                 self._in(group, "copying")
-            case GroupPutOff(group=group):
+            case GroupPutOff(group=group) | OtherPointTaken(group=group):
                 self._in(group, "waiting")
             case MountDeleted():
                 self.mounts_open -= 1

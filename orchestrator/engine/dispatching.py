@@ -20,8 +20,8 @@ class Turn(Enum):
     GIVEN_UP = "given up"
 
 
-Work = Callable[[MountGroup, Turn], Awaitable[bool]]
-"""Works on a group; True asks for another turn."""
+Work = Callable[[MountGroup, Turn], Awaitable[MountGroup | None]]
+"""Works on a group. What it returns wants a turn: the same group once more, or with another restore point anew."""
 
 
 class EmbeddedDispatcher:
@@ -71,9 +71,10 @@ class EmbeddedDispatcher:
         given_up = self._seats.given_up(group.point.backup_server)
         turn = Turn.GIVEN_UP if given_up else Turn.LAST if group.id in self._again else Turn.FIRST
         try:
-            if await work(group, turn):
-                self._again.add(group.id)
-                self._waiting.append(group)
+            again = await work(group, turn)
+            if again is not None:
+                (self._again.add if again == group else self._again.discard)(group.id)
+                self._waiting.append(again)
         finally:
             self._running -= 1
             self._seats.give_back(group)

@@ -17,10 +17,12 @@ from orchestrator.core.errors import (
     MountNotOffered,
     NotFound,
     OrchestratorError,
+    PointGone,
     SessionEnded,
     ShareUnreadable,
 )
 from orchestrator.core.events import FilesLocated, GroupEnded, GroupPutOff, GroupStarted, Notice
+from orchestrator.core.falling_back import turned_to_next, turning
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, Totals
 from orchestrator.core.lifecycle import LeaseState
 from orchestrator.core.locate import Seen, Volume, join_share, roots_for
@@ -65,7 +67,8 @@ class Course:
     unfinished: list[Outcome] = field(default_factory=list)
     complete: bool = False
     mounted: bool = False
-    again: bool = False
+    again: MountGroup | None = None
+    """What wants another turn: the group, or the group with the next of its restore points."""
 
     @property
     def undone(self) -> str:
@@ -117,9 +120,9 @@ class GroupRunner:
 
     async def restore(
         self, group: MountGroup, turn: Turn, outbox: Outbox, choose: Callable[[Selection], Selector]
-    ) -> bool:
-        """Bring one group to an end and record it; True when it failed to mount and wants another turn. Raises only
-        what ends the whole process."""
+    ) -> MountGroup | None:
+        """Bring one group to an end and record it. When its restore point could not be mounted: the group that wants
+        another turn, the same or with its next restore point. Raises only what ends the whole process."""
         point = group.point
         started = current_time()
         await self._mark(group, GroupState.RUNNING)
@@ -138,7 +141,7 @@ class GroupRunner:
             async with outbox:
                 message = await self._until_done(course, outbox)
                 await all_written(outbox)  # a group that is done is not looked at again
-            if course.again:
+            if course.again is not None:
                 state = GroupState.WAITING
             elif message:
                 state = GroupState.FAILED
@@ -151,8 +154,10 @@ class GroupRunner:
             seconds = current_time() - started
             if not journal_fails:
                 await self._mark(group, state, message, seconds)
-            if course.again:
-                self._rooms.emit(GroupPutOff(self._rooms.clock(), self._run, group.id, group.vm, message))
+            if course.again is not None:
+                now, put_off = self._rooms.clock(), course.again == group
+                told = GroupPutOff(now, self._run, group.id, group.vm, message) if put_off else None
+                self._rooms.emit(told or turning(now, self._run, group, course.again, message))
             else:
                 self._emit_ended(course, state, seconds, message)
         return course.again
@@ -203,10 +208,10 @@ class GroupRunner:
             except OrchestratorError as error:
                 if error.blast is Blast.PROCESS or isinstance(error, MountLeft):
                     raise
-                if not course.mounted and self._may_pass(course, error):
-                    course.again = course.turn is Turn.FIRST and not self._stop.draining
-                    if course.again:
-                        return str(error)
+                may_pass = not course.mounted and self._may_pass(course, error)
+                if may_pass and course.turn is Turn.FIRST and not self._stop.draining:
+                    course.again = group
+                    return str(error)
                 reason = error.reason if isinstance(error, MountError) else Reason.MOUNT_FAILED
                 return await self._failed(course, outbox, str(error), reason)
 
@@ -216,13 +221,21 @@ class GroupRunner:
 
     def _may_pass(self, course: Course, error: OrchestratorError) -> bool:
         """Whether a failure to mount speaks of the backup server rather than of our rights or of one point."""
-        if isinstance(error, Forbidden | NotFound | MountNotOffered | ShareUnreadable):
+        if isinstance(error, Forbidden | NotFound | MountNotOffered | PointGone | ShareUnreadable):
             return False
-        self._seats.failed(course.group.point.backup_server, str(error))
-        return True
+        if not course.group.instead_of:  # one machine whose points are all damaged says nothing of its server
+            self._seats.failed(course.group.point.backup_server, str(error))
+        return not course.group.instead_of
 
     async def _failed(self, course: Course, outbox: Outbox, message: str, reason: Reason = Reason.MOUNT_FAILED) -> str:
-        """Everything the group was asked for becomes an outcome, so that nothing is missing from the report."""
+        """The group turns to its next restore point, if it has one and nothing was restored yet. Else everything that
+        it was asked for becomes an outcome, so that nothing is missing from the report."""
+        await all_written(outbox)
+        if course.group.others and not self._files(course.group) and not self._stop.draining:
+            course.again = turned_to_next(course.group)
+            return message
+        if course.group.instead_of:
+            message += f" {len(course.group.instead_of)} other restore points could not be mounted before."
         if course.group.os is None and any(path.linux for one in course.group.selections for path in one.paths):
             message += ' For a Linux guest say os = "linux": EM assumes Windows.'
         paths = dict.fromkeys(str(path) for one in course.group.selections for path in one.paths)

@@ -24,6 +24,7 @@ from orchestrator.core.errors import (
     MountTimedOut,
     NotFound,
     OutcomeUnknown,
+    PointGone,
     SessionEnded,
     StateError,
 )
@@ -139,6 +140,8 @@ class Leases:
                 if isinstance(error, EmUnreachable):
                     # Nothing was sent. The next try begins with questions that wait until EM is back, or end the run.
                     raise MountLost(vm=group.vm, cause=str(error)) from error
+                if isinstance(error, NotFound):
+                    raise PointGone(vm=group.vm, cause=error.facts["cause"]) from error
                 raise
             self._tasks.add(task.href)
             await self._record(lease, LeaseStep.REQUESTED, task_href=task.href)

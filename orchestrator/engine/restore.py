@@ -7,6 +7,7 @@ from anyio import CancelScope, create_memory_object_stream, create_task_group, f
 
 from orchestrator.core.errors import ExitCode, OrchestratorError, worst
 from orchestrator.core.events import FilesDone, LimitChanged, Notice, RunEnded, RunPaused, RunStarted
+from orchestrator.core.falling_back import plan_as_taken
 from orchestrator.core.ledger import GroupRow, GroupState, RunRow, RunState, Totals
 from orchestrator.core.lifecycle import OPEN_STATES, LeaseState
 from orchestrator.core.plan import MountGroup, Plan, Selection
@@ -83,12 +84,24 @@ async def _begin(plan: Plan, row: RunRow, rooms: Rooms, books: Books) -> tuple[l
     """The groups still to be done, and whether an earlier process has begun this run."""
     known = {one.group: one for one in await books.ask(rooms.runs.groups, row.id)}
     await books.ask(rooms.runs.begin, row)
+    if known:
+        plan = await _as_begun(plan, row, rooms, books)
     todo = [
         group for group in plan.groups if known.get(group.id) is None or known[group.id].state is not GroupState.DONE
     ]
     for group in todo:
         await books.ask(rooms.runs.write_group, GroupRow(row.id, group.id, group.vm, GroupState.WAITING))
     return todo, bool(known)
+
+
+async def _as_begun(plan: Plan, row: RunRow, rooms: Rooms, books: Books) -> Plan:
+    """The plan with the restore points that earlier processes have turned to. A group that has restored from one stays
+    with it: files of two restore points in one place would be worth nothing."""
+    taken = plan_as_taken(plan, await books.ask(rooms.leases.leases, row.id))
+    totals = await books.ask(rooms.outcomes.totals, row.id)
+    kept = {name for name, one in totals.items() if one.files}
+    groups = (replace(group, others=()) if group.id in kept else group for group in taken.groups)
+    return replace(plan, groups=tuple(groups))
 
 
 async def _announce_earlier(row: RunRow, rooms: Rooms, books: Books) -> None:
@@ -133,7 +146,7 @@ async def _let_go_on_stop(stop: Stop, controls: Controls, control: RunControl) -
     controls.let_go(control)
 
 
-async def _restore(group: MountGroup, turn: Turn, runner: GroupRunner, outbox: Outbox) -> bool:
+async def _restore(group: MountGroup, turn: Turn, runner: GroupRunner, outbox: Outbox) -> MountGroup | None:
     return await runner.restore(group, turn, outbox.clone(), _chooser(group))
 
 

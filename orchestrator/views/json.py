@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
+from orchestrator.core.catalog import RestorePoint
 from orchestrator.core.drills import drill_trends
 from orchestrator.core.drops import DrillRow
 from orchestrator.core.events import Event
@@ -211,6 +212,8 @@ def _group(group: GroupReport) -> dict[str, Any]:
         "restore_point": group.restore_point,
         "created": _second(group.created),
         "backup_server": group.backup_server,
+        "kind": group.kind,
+        "instead_of": list(group.instead_of),
         "state": group.state,
         "message": group.message,
         "seconds": group.seconds,
@@ -238,8 +241,18 @@ def _planned(group: MountGroup) -> dict[str, Any]:
         "created": _second(group.point.created),
         "backup_server": group.point.backup_server,
         "kind": group.point.kind.value,
+        "others": [_other(point) for point in group.others],
         "os": group.os.value if group.os else None,
         "selections": [_selection(selection) for selection in group.selections],
+    }
+
+
+def _other(point: RestorePoint) -> dict[str, Any]:
+    return {
+        "restore_point": point.uid,
+        "created": _second(point.created),
+        "backup_server": point.backup_server,
+        "kind": point.kind.value,
     }
 
 

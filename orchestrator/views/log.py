@@ -29,6 +29,7 @@ from orchestrator.core.events import (
     MountOpened,
     Notice,
     OperatorActed,
+    OtherPointTaken,
     QueuePaused,
     ReportWritten,
     RequestAnswered,
@@ -105,6 +106,8 @@ def _headline(event: Event) -> tuple[Level, str]:
             return _group_headline(event)
         case GroupPutOff():
             return "warning", "group put off"
+        case OtherPointTaken():
+            return "warning", "other restore point taken"
         case FilesScanned():
             return "debug", "files listed"
         case FilesDone():

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from orchestrator.core.catalog import RestorePoint
 from orchestrator.core.drills import DrillTrend, drill_trends
 from orchestrator.core.drops import DrillRow
 from orchestrator.core.entry import Compare, Conflict
@@ -17,7 +18,7 @@ from orchestrator.core.retention import Pruned
 from orchestrator.core.waiting import QueueLine
 from orchestrator.views.fidelity import HEADS, asked, card_notes, card_rows, wished
 from orchestrator.views.selected import bound_lines, path_lines
-from orchestrator.views.units import count, duration, instant, rate, size, verdict, visible
+from orchestrator.views.units import count, duration, instant, point_words, rate, size, verdict, visible
 
 MOUNTS_SHOWN = 10
 
@@ -46,9 +47,16 @@ def _planned(group: MountGroup) -> list[str]:
     lines = [
         f"{group.id}  {visible(group.vm)}  as of {instant(point.created)}  on {visible(point.backup_server)}{system}"
     ]
+    if group.others:
+        told = (f"{point_words(one.kind.value, one.created)}{_elsewhere(one, point)}" for one in group.others)
+        lines.append(f"       when it cannot be mounted: {', '.join(told)}")
     for selection in group.selections:
         lines += _selected(selection)
     return lines
+
+
+def _elsewhere(other: RestorePoint, point: RestorePoint) -> str:
+    return "" if other.backup_server == point.backup_server else f" on {visible(other.backup_server)}"
 
 
 def _selected(selection: Selection) -> list[str]:
@@ -73,6 +81,7 @@ def report_text(report: Report) -> str:
     lines += _replaced(report)
     lines += [f"  metadata  {one}" for one in asked(report)]
     lines += _fidelity(report)
+    lines += _other_points(report)
     lines += _failed_groups(report)
     lines += _problems(report)
     lines += _changes(report)
@@ -163,6 +172,15 @@ def _failed_groups(report: Report) -> list[str]:
         why = f": {visible(group.message)}" if group.message else ""
         lines.append(f"  {visible(group.vm)} as of {instant(group.created)}, {group.state}{why}")
     return lines
+
+
+def _other_points(report: Report) -> list[str]:
+    fallen = [group for group in report.groups if group.instead_of]
+    lines = [
+        f"  {visible(one.vm)}: {point_words(one.kind, one.created)}, after {len(one.instead_of)} that could not be"
+        for one in fallen
+    ]
+    return ["", "Mounted instead of the first choice:", *lines] if lines else []
 
 
 def _changes(report: Report) -> list[str]:

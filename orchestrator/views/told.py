@@ -13,6 +13,7 @@ from orchestrator.core.events import (
     MountLeft,
     Notice,
     OperatorActed,
+    OtherPointTaken,
     QueuePaused,
     RunEnded,
     RunPaused,
@@ -25,7 +26,7 @@ from orchestrator.core.events import (
 )
 from orchestrator.core.ledger import GroupState
 from orchestrator.views.limits import change_line
-from orchestrator.views.units import count, duration, instant, short_verdict
+from orchestrator.views.units import count, duration, instant, point_words, short_verdict
 
 _ASKED = {
     "pause": "pause everything",
@@ -47,6 +48,8 @@ def told(event: Event) -> str:
             return f"{vm} {state}" + (f": {message}" if message else "")
         case GroupPutOff(vm=vm, message=message):
             return f"{vm} waits for its second turn: {message}"
+        case OtherPointTaken(vm=vm):
+            return f"{vm}: {point_words(event.source, event.created)} is tried instead: {event.message}"
         case MountLeft(vm=vm, backup_server=server, cause=cause):
             return f"mount of {vm} on {server} left behind: {cause}"
         case MountGone(vm=vm, cause=cause):

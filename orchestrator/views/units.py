@@ -3,6 +3,7 @@
 import unicodedata
 from datetime import UTC, datetime
 
+from orchestrator.core.catalog import PointKind
 from orchestrator.core.errors import ExitCode
 
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
@@ -97,6 +98,14 @@ def about(seconds: float) -> str:
 def instant(at: datetime | None) -> str:
     """`2026-11-20 06:00:00 UTC`; `-` when there is none."""
     return "-" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+_SOURCES = {PointKind.VM: "the restore point", PointKind.REPLICA: "the replica", PointKind.AGENT: "the agent's point"}
+
+
+def point_words(source: str, created: datetime) -> str:
+    """`the replica of 2026-11-20 06:00:00 UTC`; `source` is the value of a kind of restore points."""
+    return f"{_SOURCES[PointKind(source)]} of {instant(created)}"
 
 
 def clock(at: datetime, now: datetime) -> str:

@@ -30,6 +30,7 @@ from orchestrator.core.events import (
     MountOpened,
     Notice,
     OperatorActed,
+    OtherPointTaken,
     QueuePaused,
     ReportWritten,
     RequestAnswered,
@@ -48,6 +49,7 @@ from orchestrator.core.tally import Tally
 from orchestrator.views import log_line, progress_line
 from tests.views.samples import START
 
+TURNED = OtherPointTaken(START, "r", "g", "fs01", "vbr01", "u2", START, "replica", "u1", "EM made no mount")
 END = GroupEnded(START, "r", "g", "fs01", "done", Totals(2, 0, 0, 1, 4096), 61.0)
 
 
@@ -58,6 +60,7 @@ END = GroupEnded(START, "r", "g", "fs01", "done", Totals(2, 0, 0, 1, 4096), 61.0
         (RunStarted(START, "r", "j", 2, resumed=True), "info", "run resumed"),
         (GroupStarted(START, "r", "g", "fs01", "vbr01", "uid", START), "info", "group started"),
         (GroupPutOff(START, "r", "g", "fs01", "EM made no mount"), "warning", "group put off"),
+        (TURNED, "warning", "other restore point taken"),
         (MountOpened(START, "r", "g", "fs01", "vbr01", "/m/1", 9.5), "info", "mount opened"),
         (FilesLocated(START, "r", "g", "fs01", "fs01", (("C:", "Volume1"),)), "info", "files located"),
         (FilesScanned(START, "r", "g", 3, 9), "debug", "files listed"),
