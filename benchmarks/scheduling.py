@@ -128,12 +128,11 @@ def _ratio(shape: Shape, seed: int, error: float | None) -> float:
 async def _run(groups: Sequence[MountGroup], lengths: dict[str, Length], limits: Limits) -> float:
     seats = Seats(EngineSettings(limits, lambda server: None), lambda event: None, now)
 
-    async def work(group: MountGroup, turn: Turn) -> bool:
+    async def work(group: MountGroup, turn: Turn) -> None:
         length = lengths[group.id]
         await anyio.sleep(length.mount)
         seats.mounted(group.point.backup_server, length.mount)
         await anyio.sleep(length.copy)
-        return False
 
     plan, stop = Plan("run", "bench", tuple(groups)), Stop(lambda event: None, now)
     begun = anyio.current_time()
