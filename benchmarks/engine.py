@@ -208,8 +208,13 @@ def books_of(rooms: Rooms) -> Books:
     return Books(rooms.leases, rooms.session, rooms.em_url, rooms.new_id, rooms.clock)
 
 
+def row_of(plan: Plan) -> RunRow:
+    """What the journal says of a run that is going on."""
+    return RunRow(plan.run, plan.job, RunState.RUNNING, now(), plan_to_json(plan))
+
+
 async def _run(rooms: Rooms, plan: Plan) -> None:
-    row = RunRow(plan.run, plan.job, RunState.RUNNING, now(), plan_to_json(plan))
+    row = row_of(plan)
     books = books_of(rooms)
     stop = Stop(rooms.emit, rooms.clock)
     ending = await run_job(plan, row, rooms, books, stop, SessionWatch(rooms.emit, rooms.clock))

@@ -12,7 +12,18 @@ import anyio
 from anyio import Event, create_memory_object_stream, create_task_group
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from benchmarks.engine import Durable, Share, books_of, config_of, forget, opened, plan_for, real_share, run_engine
+from benchmarks.engine import (
+    Durable,
+    Share,
+    books_of,
+    config_of,
+    forget,
+    opened,
+    plan_for,
+    real_share,
+    row_of,
+    run_engine,
+)
 from benchmarks.measuring import Contestant, Rounds, mib, print_table, side_by_side
 from benchmarks.places import Places, available_memory, find_rclone
 from benchmarks.trees import large_files, small_files
@@ -136,10 +147,11 @@ def whole_engine(share: Share, to: Path, copies: int, durable: Durable = "none")
 
 
 def copy_path(share: Share, to: Path, copies: int) -> None:
-    """Walk, decide, copy, checksum, in threads as the engine does it, without a mount and a journal."""
+    """Walk, decide, copy, checksum, in threads as the engine does it, without a mount and without rows for files."""
     config = config_of(share.folder, to / "target", to / "state", copies, "none")
     with opened(config, share) as rooms:
         share.show()
+        rooms.runs.begin(row_of(plan_for(to / "target")))
         try:
             anyio.run(_stages, rooms, plan_for(to / "target"), share)
         finally:
