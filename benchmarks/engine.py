@@ -75,7 +75,7 @@ class QuickManager:
     async def request(self, point: RestorePoint, os: GuestOs | None, generation: int) -> Task:
         href = f"/mounts/{next(self._numbers)}"
         self._mounts.add(href)
-        self.show()
+        await anyio.to_thread.run_sync(self.show)
         return Task(f"/tasks{href}", TaskPhase.FINISHED, True, "", (href,))
 
     async def task(self, href: str, generation: int) -> Task:
@@ -89,7 +89,7 @@ class QuickManager:
 
     async def delete(self, href: str, generation: int) -> Task | None:
         self._mounts.discard(href)
-        self.hide()
+        await anyio.to_thread.run_sync(self.hide)
         return None
 
     async def listing(self, root: MountRoot, generation: int) -> Listing:

@@ -97,7 +97,7 @@ def scheduling(found: Places, quick: bool) -> None:
     seeds = SEEDS[:3] if quick else SEEDS
     rows = []
     for shape in SHAPES:
-        ratios = {name: [_ratio(shape, seed, error) for seed in seeds] for name, error in KNOWN.items()}
+        ratios = {name: [over_bound(shape, seed, error) for seed in seeds] for name, error in KNOWN.items()}
         rows.append([shape.name, *(f"{statistics.median(one):.3f} ({max(one):.3f})" for one in ratios.values())])
     print_table(
         f"Scheduling: {POINTS} restore points, {SERVERS} backup servers, {len(seeds)} seeds, length / lower bound:"
@@ -107,7 +107,7 @@ def scheduling(found: Places, quick: bool) -> None:
     )
 
 
-def _ratio(shape: Shape, seed: int, error: float | None) -> float:
+def over_bound(shape: Shape, seed: int, error: float | None) -> float:
     rng = random.Random(seed)
     weights = [shape.share(server) for server in range(SERVERS)]
     groups, lengths = [], {}
