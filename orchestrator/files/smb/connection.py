@@ -146,6 +146,8 @@ class Connection:
         except OSError as error:
             with self._lock:
                 self._break(error)
+                if not exchange.done:  # it was never sent
+                    exchange.settle(self.broken)
         finally:
             with self._lock:
                 self._receiving = False

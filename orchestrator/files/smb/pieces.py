@@ -85,12 +85,24 @@ class _Leg(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class _Piece:
-    """A part of the file, in bytes, that `leg` has been asked for."""
+    """A part of the file, in bytes, that `leg` has been asked for with `exchange`."""
 
     offset: int
     length: int
-    leg: _Leg
-    exchange: Exchange
+    leg: _Leg | None = None
+    exchange: Exchange | None = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether it is on its way, as far as is known."""
+        return self.leg is not None and not self.leg.broken
+
+    def answer(self) -> tuple[_Leg, Answer]:
+        """Who has brought it, and the answer, waited for. ConnectionLost."""
+        if self.leg is None or self.exchange is None:
+            raise ConnectionLost("it was not asked for")
+        self.leg.live.connection.wait(self.exchange)
+        return self.leg, self.exchange.answer(0)
 
 
 class PiecesReader:
@@ -114,7 +126,7 @@ class PiecesReader:
         self._spreads = self._to_spread = spread and entry.size >= SPREAD_FROM
         self._under_way: deque[_Piece] = deque()
         self._at = self._ahead = 0
-        self._last: tuple[Live, memoryview] | None = None
+        self._last: tuple[_Leg, memoryview] | None = None
         self._window = Window(share.spare)
         self._legs: list[_Leg] = []
         self._opened = self._open_first()
@@ -198,55 +210,70 @@ class PiecesReader:
         if not legs:
             raise ConnectionLost("none is left")
         self._legs = legs
-        for piece in self._under_way:
-            if piece.leg.broken:
-                self._ask(piece)
+        self._ask([piece for piece in self._under_way if not piece.asked])
 
     def _next(self) -> memoryview:
         if self._last is not None:
-            live, message = self._last
-            live.connection.take_back(message)
+            leg, message = self._last
+            leg.live.connection.take_back(message)
             self._last = None
         self._fill()
         if not self._under_way:
             return memoryview(b"")
         piece = self._under_way[0]
-        live = piece.leg.live
-        live.connection.wait(piece.exchange)
-        answer = piece.exchange.answer(0)
+        leg, answer = piece.answer()
         self._under_way.popleft()
         if answer.status == END_OF_FILE:
             return memoryview(b"")
         content = data(granted(answer, self._name).message, piece.length)
-        self._last = live, answer.message
+        self._last = leg, answer.message
         self._at = piece.offset + len(content)
         if content and len(content) < piece.length:
             piece.offset, piece.length = self._at, piece.length - len(content)
             self._under_way.appendleft(piece)
             with suppress(ConnectionLost):  # met again by the next call: what has come is not to be lost
-                self._ask(piece)
+                self._ask([piece])
         self._window.took(time.monotonic(), self._share.round_trip)
         return content
 
     def _fill(self) -> None:
+        """Once half of what may be under way has come, ask for as much again in one go: asking for each piece by itself
+        costs a call, and a turn of the server's."""
+        if len(self._under_way) > self._window.pieces // 2:
+            return
         size, largest = self._entry.size, self._legs[0].live.largest_read
+        new: list[_Piece] = []
         while self._ahead < size and len(self._under_way) < self._window.pieces:
-            length = min(PIECE, size - self._ahead, largest)
-            piece = _Piece(self._ahead, length, self._legs[0], _NOT_ASKED)
-            self._under_way.append(piece)
-            self._ahead += length
-            self._ask(piece)
+            new.append(_Piece(self._ahead, min(PIECE, size - self._ahead, largest)))
+            self._under_way.append(new[-1])
+            self._ahead += new[-1].length
+        self._ask(new)
         if self._to_spread:
             self._to_spread = False
             self._open_everywhere()
 
-    def _ask(self, piece: _Piece) -> None:
-        """Ask for a piece on the connection that has the least to bring."""
-        piece.leg = min(self._legs, key=lambda leg: sum(one.leg is leg for one in self._under_way if one is not piece))
-        piece.exchange = piece.leg.live.connection.ask([read(piece.length, piece.offset, piece.leg.handle)])
-
-
-_NOT_ASKED = Exchange(())
+    def _ask(self, pieces: Sequence[_Piece]) -> None:
+        """Ask for pieces, each on the connection that has the least to bring. ConnectionLost when one broke, after the
+        others have been asked; what it was to bring is known by its leg."""
+        for piece in pieces:
+            piece.leg = None
+        busy = [sum(one.leg is leg for one in self._under_way) for leg in self._legs]
+        asked: list[list[Exchange]] = [[] for _ in self._legs]
+        for piece in pieces:
+            place = busy.index(min(busy))
+            busy[place] += 1
+            piece.leg = self._legs[place]
+            piece.exchange = Exchange([read(piece.length, piece.offset, piece.leg.handle)])
+            asked[place].append(piece.exchange)
+        lost: ConnectionLost | None = None
+        for leg, exchanges in zip(self._legs, asked, strict=True):
+            try:
+                if exchanges:
+                    leg.live.connection.ask_all(exchanges)
+            except ConnectionLost as error:
+                lost = error
+        if lost is not None:
+            raise lost
 
 
 def _same(one: Created, other: Created) -> bool:
