@@ -272,7 +272,7 @@ class Copier:
         return self._restored(work, placed, Stood.ASIDE, time.monotonic() - begun)
 
     def _restored(self, work: Work, placed: Placed, stood: Stood, seconds: float) -> Outcome:
-        return replace(self._outcome(work, Verdict.RESTORED, None, "", placed, seconds), stood=stood)
+        return self._outcome(work, Verdict.RESTORED, None, "", placed, seconds, stood)
 
     def _beside(self, work: Work, wanted: Selection, toll: Toll) -> Outcome:
         """Copy under the first free name beside the existing file, unless an earlier run has already done so."""
@@ -308,6 +308,7 @@ class Copier:
         message: str,
         placed: Placed | None = None,
         seconds: float = 0.0,
+        stood: Stood = Stood.UNKNOWN,
     ) -> Outcome:
         return Outcome(
             group=self._group,
@@ -320,5 +321,6 @@ class Copier:
             reason=reason,
             message=message,
             seconds=seconds,
+            stood=stood,
             fidelity=placed.fidelity if placed else {},
         )
