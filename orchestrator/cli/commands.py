@@ -18,6 +18,7 @@ from orchestrator.cli.applying import put_metadata_on
 from orchestrator.cli.auditing import audit
 from orchestrator.cli.checking import check
 from orchestrator.cli.demo import demonstrate
+from orchestrator.cli.drafting import new
 from orchestrator.cli.keeping import prune_state, show_drills
 from orchestrator.cli.limiting import in_force, limit
 from orchestrator.cli.listening import listening
@@ -190,6 +191,7 @@ def plan(context: typer.Context, jobs: Jobs) -> None:
         raise typer.Exit(ExitCode.WORDS)
 
 
+cli.command(name="new")(plainly(new))
 cli.command(name="check")(plainly(check))
 
 
