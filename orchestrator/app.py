@@ -39,6 +39,7 @@ from orchestrator.engine.stopping import Stop
 from orchestrator.engine.sweeping import sweep
 from orchestrator.engine.verifying import Verified, verify
 from orchestrator.files import Sidecar
+from orchestrator.freezing import FrozenPlan, thawed_plan
 from orchestrator.journal import Journal, is_locked
 from orchestrator.listing import NamedJob
 from orchestrator.opening import (
@@ -77,21 +78,28 @@ __all__ = [
 
 
 async def run_jobs(
-    app: App, jobs: Sequence[NamedJob], keep_going: bool, compare: Compare | None = None
+    app: App, jobs: Sequence[NamedJob | FrozenPlan], keep_going: bool, compare: Compare | None = None
 ) -> list[Finished]:
-    """Run `jobs` one after the other. Every plan is made before the first run begins; after a stop the others are
-    only begun, so that `resume` knows of them. `compare` is instead of what the jobs say."""
+    """Run `jobs`, or plans that were frozen, one after the other. Every plan is made before the first run begins; after
+    a stop the others are only begun, so that `resume` knows of them. `compare` is instead of what the jobs say."""
     rooms = app.rooms()
     async with announced(app.services, app.listen, now, app.docket), _working(app, rooms) as (books, stop, seats):
         plans: list[Plan] = []
         with stop.forestalls():
             for named in jobs:
-                run = await books.ask(new_run, app.journal, named.job.name, [one.run for one in plans])
+                frozen = named.document.plan.run if isinstance(named, FrozenPlan) else ""
+                run = await books.ask(new_run, app.journal, named.name, [one.run for one in plans], frozen)
+                if isinstance(named, FrozenPlan):
+                    plans.append(await thawed_plan(app, rooms, named, run))
+                    continue
                 one = await checked_plan(app, rooms, books, named, run, keep_going)
                 plans.append(comparing(one, compare) if compare else one)
         finished = []
         for named, one in zip(jobs, plans, strict=True):
-            finished.append(await run_plan(app, rooms, books, stop, named.content, one, seats))
+            content, document = named.content, b""
+            if isinstance(named, FrozenPlan):
+                content, document = named.document.job_text.encode(), named.content
+            finished.append(await run_plan(app, rooms, books, stop, content, one, seats, document=document))
         return finished
 
 
@@ -104,10 +112,11 @@ async def run_plan(
     one: Plan,
     seats: Seats | None = None,
     priority: int = 0,
+    document: bytes = b"",
 ) -> Finished:
-    """Run a plan whose job file was `content`."""
+    """Run a plan whose job file was `content`, and which came from `document` if it was frozen."""
     row = _new_row(app.config, one)
-    kept = await books.ask(keep_job, app.config, row.id, content)
+    kept = await books.ask(keep_job, app.config, row.id, content, document)
     await _tell_written(app, books, row.id, kept)
     return await _run(app, rooms, books, stop, one, row, seats, priority)
 
@@ -240,10 +249,11 @@ def _swept(cleared: Sequence[LeaseRow], left: Sequence[LeaseRow]) -> SweepEnded:
     return SweepEnded(now(), names(cleared), names(left))
 
 
-def new_run(journal: Journal, job: str, planned: Sequence[str] = ()) -> str:
-    """A run id that a person can read, that the journal does not have yet and that no other job of this command has."""
+def new_run(journal: Journal, job: str, planned: Sequence[str] = (), wanted: str = "") -> str:
+    """A run id that a person can read, that the journal does not have yet and that no other job of this command has;
+    `wanted`, if that is one."""
     stem = f"{job}-{now():%Y%m%dT%H%M%SZ}"
-    names = (stem, *(f"{stem}-{number}" for number in range(2, 1000)))
+    names = (wanted or stem, stem, *(f"{stem}-{number}" for number in range(2, 1000)))
     return next(name for name in names if name not in planned and not _knows(journal, name))
 
 

@@ -42,15 +42,22 @@ def checksum_of(config: Config, run: RunRow) -> Algorithm:
     return known
 
 
-def keep_job(config: Config, run: str, content: bytes) -> dict[str, str]:
-    """Keep the job file beside the report: an auditor asks for it. Kind and path of what was written."""
+PLAN = "plan.json"
+"""The plan document of a run that was of one."""
+
+
+def keep_job(config: Config, run: str, content: bytes, plan: bytes = b"") -> dict[str, str]:
+    """Keep the job file beside the report, and the plan if it was one that was run: an auditor asks for them. Kind and
+    path of what was written."""
+    folder = run_folder(config, run)
+    kept = {"job": (folder / "job.toml", content)} | ({"plan": (folder / PLAN, plan)} if plan else {})
     try:
-        folder = run_folder(config, run)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "job.toml").write_bytes(content)
+        for file, what in kept.values():
+            file.write_bytes(what)
     except OSError as cause:
         raise StateUnusable(folder=config.state.folder, cause=plain_cause(cause)) from cause
-    return {"job": str(folder / "job.toml")}
+    return {kind: str(file) for kind, (file, _) in kept.items()}
 
 
 def keep_changes(config: Config, run: str, events: Sequence[LimitChanged | RunPaused]) -> None:
@@ -96,8 +103,8 @@ def written(run: str, files: Mapping[str, str], clock: Callable[[], datetime]) -
 
 
 def files_anew(report: Report) -> dict[str, str]:
-    """Kind and path of what `write_artefacts` writes: all but the job, which is kept when its run begins."""
-    return {kind: path for kind, path in report.files.items() if kind != "job"}
+    """Kind and path of what `write_artefacts` writes: all but what is kept when a run begins."""
+    return {kind: path for kind, path in report.files.items() if kind not in ("job", "plan")}
 
 
 def write_artefacts(journal: Journal, config: Config, run: str) -> Report:
@@ -129,6 +136,8 @@ def read_report(journal: Journal, config: Config, run: str) -> Report:
         "html": str(folder / "report.html"),
         "job": str(folder / "job.toml"),
     }
+    if (folder / PLAN).exists():
+        files["plan"] = str(folder / PLAN)
     checksum = checksum_of(config, row)
     if checksum != "none":
         files["manifest"] = str(folder / f"manifest.{checksum}")

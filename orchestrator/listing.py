@@ -24,6 +24,10 @@ class NamedJob:
     lists: Path = Path()
     confined: bool = False
 
+    @property
+    def name(self) -> str:
+        return self.job.name
+
 
 def with_lists(named: NamedJob) -> Job:
     """The job with the names and paths of its lists in place of these. Blocks; JobInvalid for a list that cannot be

@@ -46,12 +46,18 @@ async def checked_plan(app: App, rooms: Rooms, books: Books, named: NamedJob, ru
     """A plan that can be run. JobInvalid or ShareUnreadable unless `keep_going`, which leaves out what cannot be."""
     history = await books.ask(app.journal.vm_seconds)
     found = await find_plan(app.client, app.config, named, run, history)
+    return await check_before(app, rooms, found, named.place, keep_going)
+
+
+async def check_before(app: App, rooms: Rooms, found: Plan, place: str, keep_going: bool) -> Plan:
+    """What of a plan can be run, after everything that can be known before a mount was looked at. JobInvalid,
+    ShareUnreadable or MountNotOffered unless `keep_going`, which leaves out what cannot be."""
     checked = await preflight(wanted_by([found]), rooms.target, rooms.source, rooms.settings, takes)
     await _tell_findings(app, [*checked.findings, *machines(found, now())])
     usable = without(found, checked.destinations, checked.unknown_servers)
     if usable.problems and not keep_going:
         hint = "nothing was mounted; --keep-going runs the other entries"
-        raise JobInvalid(place=named.place, problems=listed([*map(str, usable.problems), hint]))
+        raise JobInvalid(place=place, problems=listed([*map(str, usable.problems), hint]))
     if checked.unreadable_servers and not keep_going:
         raise next(iter(checked.unreadable_servers.values()))
     if not keep_going and offered([group.point for group in usable.groups]).grade is Grade.FAIL:
@@ -78,8 +84,9 @@ async def em_findings(client: Client, config: Config) -> list[Finding]:
     return greeted(greeting, url=settings.url, pinned=settings.fingerprint_sha256 is not None, now=now())
 
 
-async def show_plans(config: Config, jobs: Sequence[NamedJob]) -> list[Plan]:
-    """The plans of `jobs`, problems and all; nothing is mounted or written, and no lock is taken."""
+async def show_plans(config: Config, jobs: Sequence[NamedJob], run: str = "") -> list[Plan]:
+    """The plans of `jobs`, problems and all; nothing is mounted or written, and no lock is taken. `run` is what `{run}`
+    stands for; the name of each job when it is empty."""
     history = _past_seconds(config)
     client = make_client(config)
     with closing(make_source(config)) as source, closing(make_target(config, source)) as target:
@@ -87,16 +94,22 @@ async def show_plans(config: Config, jobs: Sequence[NamedJob]) -> list[Plan]:
             try:
                 with stop.forestalls():
                     await client.open()
-                    return [await _shown_plan(client, config, named, history, source, target) for named in jobs]
+                    return [await _shown_plan(client, config, named, run, history, source, target) for named in jobs]
             finally:
                 await close(client)
     raise AssertionError("a forestalled block returns or raises")
 
 
 async def _shown_plan(
-    client: Client, config: Config, named: NamedJob, history: Mapping[str, float], source: Source, target: Target
+    client: Client,
+    config: Config,
+    named: NamedJob,
+    run: str,
+    history: Mapping[str, float],
+    source: Source,
+    target: Target,
 ) -> Plan:
-    found = await find_plan(client, config, named, named.job.name, history)
+    found = await find_plan(client, config, named, run or named.job.name, history)
     checked = await preflight(wanted_by([found]), target, source, engine_settings(config))
     unreadable = {server: str(error) for server, error in checked.unreadable_servers.items()}
     return without(found, checked.destinations, checked.unknown_servers | unreadable)

@@ -24,11 +24,12 @@ from orchestrator.cli.limiting import in_force, limit
 from orchestrator.cli.listening import listening
 from orchestrator.cli.measuring import measuring
 from orchestrator.cli.notifying import notify_test
+from orchestrator.cli.planning import plan
 from orchestrator.cli.proving import bag, verify
 from orchestrator.cli.recording import Recording
 from orchestrator.cli.schemas import schema
 from orchestrator.cli.simulating import serve_simulator
-from orchestrator.cli.speaking import Globals, complain, plainly, read_jobs, say, tell
+from orchestrator.cli.speaking import Globals, complain, plainly, read_jobs, read_tasks, say, tell
 from orchestrator.cli.standing import standing
 from orchestrator.cli.undoing import undo
 from orchestrator.cli.watching import NobodyListens, ask_to_sweep, pause, queue, stop, unpause, watch
@@ -38,11 +39,11 @@ from orchestrator.core.errors import ExitCode, WordsError, worst
 from orchestrator.core.ledger import RunRow, RunState
 from orchestrator.core.limiting import LimitsNow
 from orchestrator.core.report import Report
+from orchestrator.freezing import FrozenPlan
 from orchestrator.journal import Journal
 from orchestrator.listing import with_lists
 from orchestrator.views import (
-    plan_json_view,
-    plan_text,
+    listed_json,
     report_json,
     report_text,
     run_limits,
@@ -144,14 +145,18 @@ def run(
     orchestrator run jobs/incident-4711.toml
     orchestrator --config /etc/orchestrator/config.toml run --keep-going a.toml b.toml
     orchestrator --json run job.toml > report.json
+    orchestrator run plan.json
 
+    A plan that `plan --out` has written is run as it stands, or refused with what has changed since.
     Ctrl-C once finishes the files in flight, twice gives them up; either way the mounts are deleted and
     `orchestrator resume` continues.
     """
     options: Globals = context.obj
-    named, config = read_jobs(jobs), options.config()
+    named, config = read_tasks(jobs), options.config()
+    if (keep_going or compare) and any(isinstance(one, FrozenPlan) for one in named):
+        raise WordsError(what="a plan is run as it stands: leave out --keep-going and --compare, or run its job")
     record = Recording(options, config, "run")
-    with _opened(options, config, record, events, [one.job.name for one in named]) as app:
+    with _opened(options, config, record, events, [one.name for one in named]) as app:
         finished = anyio.run(roof.run_jobs, app, named, keep_going, compare)
     _show_finished(options, finished, record)
 
@@ -175,22 +180,7 @@ def resume(context: typer.Context, run: OptionalRun = None, compare: CompareBy =
     _show_finished(options, [finished], record)
 
 
-@cli.command()
-@plainly
-def plan(context: typer.Context, jobs: Jobs) -> None:
-    """Show what a job would do: machines, restore points, destinations. Nothing is mounted or written.
-
-    \b
-    orchestrator plan jobs/incident-4711.toml
-    """
-    options: Globals = context.obj
-    named = read_jobs(jobs)
-    plans = anyio.run(roof.show_plans, options.config(), named)
-    say(_listed([plan_json_view(one) for one in plans]) if options.json else "\n".join(map(plan_text, plans)))
-    if any(one.problems for one in plans):
-        raise typer.Exit(ExitCode.WORDS)
-
-
+cli.command(name="plan")(plainly(plan))
 cli.command(name="new")(plainly(new))
 cli.command(name="check")(plainly(check))
 
@@ -348,11 +338,6 @@ def _written_anew(options: Globals, journal: Journal, config: Config, run: str) 
     return found
 
 
-def _listed(texts: Sequence[str]) -> str:
-    """One JSON document alone, several as a list of them."""
-    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
-
-
 def _run_values(row: RunRow, limits: LimitsNow | None) -> dict[str, Any]:
     ended = row.ended.isoformat() if row.ended else None
     now = {} if limits is None else run_limits(limits, row.id)
@@ -371,7 +356,9 @@ def _show_finished(options: Globals, finished: list[roof.Finished], record: Reco
     reports = [one.report for one in finished]
     code = record.settle(roof.exit_code(finished))
     try:
-        say(_listed([report_json(one) for one in reports]) if options.json else "\n".join(map(report_text, reports)))
+        say(
+            listed_json([report_json(one) for one in reports]) if options.json else "\n".join(map(report_text, reports))
+        )
     except WordsError as error:
         complain(error)
         code = worst(code, error.exit_code)

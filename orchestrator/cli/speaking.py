@@ -16,6 +16,8 @@ import typer
 from orchestrator.config import Config, load_config
 from orchestrator.core.errors import ExitCode, JobInvalid, OrchestratorError, WordsError
 from orchestrator.core.job import read_job
+from orchestrator.core.plan_document import is_document
+from orchestrator.freezing import FrozenPlan, read_frozen
 from orchestrator.listing import NamedJob
 from orchestrator.views import visible
 from orchestrator.views.log import Level
@@ -119,13 +121,32 @@ def complain(error: BaseException) -> None:
 
 
 def read_jobs(files: Sequence[Path]) -> list[NamedJob]:
-    """Every job file; JobInvalid with the problems of all of them."""
-    jobs, problems = [], []
+    """Every job file; WordsError with the problems of all of them."""
+    return _each(files, _job)
+
+
+def read_tasks(files: Sequence[Path]) -> list[NamedJob | FrozenPlan]:
+    """Every job file, or plan that was frozen; WordsError with the problems of all of them."""
+    return _each(files, _task)
+
+
+def _job(content: bytes, file: Path) -> NamedJob:
+    if is_document(content):
+        raise JobInvalid(place=str(file), problems="is no job but JSON, such as a plan; only `run` takes a plan")
+    return NamedJob(read_job(content, str(file)), str(file), content, file.parent)
+
+
+def _task(content: bytes, file: Path) -> NamedJob | FrozenPlan:
+    return read_frozen(content, str(file)) if is_document(content) else _job(content, file)
+
+
+def _each(files: Sequence[Path], read: Callable[[bytes, Path], Result]) -> list[Result]:
+    jobs: list[Result] = []
+    problems: list[WordsError] = []
     for file in files:
         try:
-            content = _content(file)
-            jobs.append(NamedJob(read_job(content, str(file)), str(file), content, file.parent))
-        except JobInvalid as error:
+            jobs.append(read(_content(file), file))
+        except WordsError as error:
             problems.append(error)
     if len(problems) == 1:
         raise problems[0]

@@ -6,7 +6,7 @@ which exit code does it ask for (`exit_code`). The docstring is the message: wha
 
     OrchestratorError
       WordsError              2   command line, config or job
-        ConfigInvalid, JobInvalid, JobUnreadable, DropFolderUnusable
+        ConfigInvalid, JobInvalid, JobUnreadable, PlanUnreadable, PlanUnusable, PlanDiffers, DropFolderUnusable
       StoppedEarly            6   asked to stop while planning
         DrillStopped          6   asked to stop while verifying a drill
       DrillDiffers, DrillLeft 3   a drill that did not prove what it should
@@ -99,6 +99,19 @@ class JobInvalid(WordsError):
 
 class JobUnreadable(JobInvalid):
     """{place}: {problems}"""
+
+
+class PlanUnreadable(WordsError):
+    """{place} {problem}"""
+
+
+class PlanUnusable(WordsError):
+    """The plan cannot be frozen or compared: {what}. Nothing was mounted or written."""
+
+
+class PlanDiffers(WordsError):
+    """{place}: the plan no longer fits what is there, so nothing was done. Plan the job anew, look at it, and run that:
+    {differences}"""
 
 
 class DropFolderUnusable(WordsError):

@@ -13,6 +13,7 @@ from orchestrator.views.json import (
     drills_json,
     event_json,
     event_name,
+    listed_json,
     plan_json_view,
     pruned_json,
     queue_json,
@@ -29,9 +30,9 @@ from orchestrator.views.limits import (
     run_limits,
 )
 from orchestrator.views.log import LogLines, log_line, progress_line
+from orchestrator.views.plan import plan_text
 from orchestrator.views.text import (
     drills_text,
-    plan_text,
     pruned_text,
     queue_text,
     report_text,
@@ -63,6 +64,7 @@ __all__ = [
     "limits_of",
     "limits_text",
     "limits_values",
+    "listed_json",
     "log_line",
     "plan_json_view",
     "plan_text",

@@ -83,6 +83,11 @@ def plan_json_view(plan: Plan) -> str:
     )
 
 
+def listed_json(texts: Sequence[str]) -> str:
+    """One JSON document alone, several as a list of them."""
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+
+
 def queue_json(lines: Sequence[QueueLine], paused: bool) -> str:
     """The queue of the watcher."""
     jobs = [

@@ -3,73 +3,23 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from orchestrator.core.catalog import RestorePoint
 from orchestrator.core.drills import DrillTrend, drill_trends
 from orchestrator.core.drops import DrillRow
-from orchestrator.core.entry import Compare, Conflict
 from orchestrator.core.errors import ExitCode
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, RunState, Totals
 from orchestrator.core.lifecycle import OPEN_STATES
 from orchestrator.core.paths import HOLDING, TargetPath, full_target
-from orchestrator.core.plan import MountGroup, Plan, Selection
 from orchestrator.core.reasons import Reason
 from orchestrator.core.report import LeftMount, Problem, Report
 from orchestrator.core.retention import Pruned
 from orchestrator.core.waiting import QueueLine
-from orchestrator.views.fidelity import HEADS, asked, card_notes, card_rows, wished
-from orchestrator.views.selected import bound_lines, path_lines
+from orchestrator.views.fidelity import HEADS, asked, card_notes, card_rows
 from orchestrator.views.units import count, duration, instant, point_words, rate, size, verdict, visible
 
 MOUNTS_SHOWN = 10
 
 EXAMPLES = 5
 """A closing report shows this many files for each reason; report.json has them all."""
-
-
-def plan_text(plan: Plan) -> str:
-    """What a run would do, machine by machine in the order of their mounts, and what it would not do."""
-    machines = len({group.vm for group in plan.groups})
-    lines = [
-        f"Plan of job {plan.job}: {count(len(plan.groups), 'restore point')} of {count(machines, 'machine')}"
-        f" to mount, {count(len(plan.problems), 'problem')}"
-    ]
-    for group in plan.groups:
-        lines += ["", *_planned(group)]
-    if plan.problems:
-        lines += ["", "Not planned:"]
-        lines += [f"  {visible(str(problem))}" for problem in plan.problems]
-    return _joined(lines)
-
-
-def _planned(group: MountGroup) -> list[str]:
-    point = group.point
-    system = f", {group.os.value}" if group.os else ""
-    lines = [
-        f"{group.id}  {visible(group.vm)}  as of {instant(point.created)}  on {visible(point.backup_server)}{system}"
-    ]
-    if group.others:
-        told = (f"{point_words(one.kind.value, one.created)}{_elsewhere(one, point)}" for one in group.others)
-        lines.append(f"       when it cannot be mounted: {', '.join(told)}")
-    for selection in group.selections:
-        lines += _selected(selection)
-    return lines
-
-
-def _elsewhere(other: RestorePoint, point: RestorePoint) -> str:
-    return "" if other.backup_server == point.backup_server else f" on {visible(other.backup_server)}"
-
-
-def _selected(selection: Selection) -> list[str]:
-    lines = [f"       {visible(path)}" for path in path_lines(selection)]
-    lines += [f"         only {visible(pattern)}" for pattern in selection.include]
-    lines += [f"         without {visible(pattern)}" for pattern in selection.exclude]
-    lines += [f"         only files {bound}" for bound in bound_lines(selection.bounds)]
-    how = selection.on_conflict.value
-    how += f", keeps what it replaces in {HOLDING}" if selection.on_conflict is Conflict.ASIDE else ""
-    how += ", by content" if selection.compare is Compare.CONTENT else ""
-    how += "".join(f", {one}" for one in wished(selection.wishes))
-    how += f", in step {selection.stage + 1}" if selection.stage else ""
-    return [*lines, f"         -> {visible(selection.destination)}  (conflict: {how})"]
 
 
 def report_text(report: Report) -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from orchestrator.core.layout import Layout
+from orchestrator.core.limits import Limits
 from orchestrator.core.paths import parse_guest_path
 from orchestrator.core.plan import Plan
 from orchestrator.core.select import Bounds
@@ -23,7 +24,7 @@ def shown() -> Plan:
 
 
 def test_the_text_of_a_plan_has_the_landing_of_each_of_the_first_paths() -> None:
-    lines = [line.strip() for line in plan_text(shown()).splitlines()]
+    lines = [line.strip() for line in plan_text(shown(), datetime(2026, 11, 25, tzinfo=UTC), Limits(20)).splitlines()]
     assert "C:\\Shares\\f19  to /restore/fs01/f19" in lines
     assert "C:\\Shares\\f20  to /restore/fs01/f20" not in lines
     assert "and 10 more" in lines

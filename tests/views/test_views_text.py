@@ -7,6 +7,7 @@ import pytest
 
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, RunState, Totals
 from orchestrator.core.lifecycle import LeaseState
+from orchestrator.core.limits import Limits
 from orchestrator.core.report import Report
 from orchestrator.core.retention import Pruned
 from orchestrator.views import drills_text, plan_text, pruned_text, report_text, runs_text, standing_text, status_text
@@ -26,7 +27,7 @@ RUN = RunRow("r1", "incident-4711", RunState.RUNNING, START, "{}")
 
 
 def test_a_plan_reads_as_it_will_be_done() -> None:
-    assert_golden("plan.txt", plan_text(sample_plan()))
+    assert_golden("plan.txt", plan_text(sample_plan(), START + timedelta(hours=30), Limits(20, {"vbr01": 2})))
 
 
 def test_a_bad_run_ends_with_reasons_remedies_and_the_closing_line() -> None:

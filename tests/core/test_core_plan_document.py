@@ -1,0 +1,105 @@
+"""The document of a plan: one way to write it, read back as it was, and every other file refused."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.core.census import Census, Tree
+from orchestrator.core.errors import PlanUnreadable
+from orchestrator.core.paths import parse_guest_path
+from orchestrator.core.plan import Plan
+from orchestrator.core.plan_document import (
+    DIFFERENCES_SHOWN,
+    PlanDocument,
+    Site,
+    canonical,
+    hash_of,
+    landings,
+    points_differ,
+    read_document,
+    shortened,
+    sites_differ,
+    written,
+)
+from tests.views.samples import sample_plan
+
+MADE = datetime(2026, 11, 25, 20, 0, tzinfo=UTC)
+
+
+def document(plan: Plan, *sites: Site) -> PlanDocument:
+    return PlanDocument(plan, MADE, "https://em:9398", "jöb.toml", "name = 'ä'\n", sites)
+
+
+def test_a_document_is_read_back_as_it_was_written() -> None:
+    one = document(sample_plan(), Site("/restore/fs01", Tree(3)))
+    content, digest = written(one)
+    assert read_document(content, "plan.json") == (one, digest)
+    assert read_document(b"\xef\xbb\xbf" + content, "plan.json") == (one, digest)
+
+
+def test_the_hash_belongs_to_what_a_document_says_and_not_to_its_white_space() -> None:
+    content, digest = written(document(sample_plan()))
+    spread = json.dumps(json.loads(content), indent=4).encode()
+    assert read_document(spread, "plan.json")[1] == digest
+
+
+def test_the_canonical_form_is_that_of_rfc_8785() -> None:
+    assert canonical({"b": [1.0, 2.5, True, None], "a": 'é\u20ac\n"', "": {}}) == (
+        '{"":{},"a":"é€\\n\\"","b":[1,2.5,true,null]}'.encode()
+    )
+
+
+@given(st.binary(max_size=40))
+def test_whatever_a_file_holds_it_is_refused_in_plain_words(content: bytes) -> None:
+    with pytest.raises(PlanUnreadable, match=r"^plan\.json"):
+        read_document(b"{" + content, "plan.json")
+
+
+@pytest.mark.parametrize("version", [0, "1", None, True, 2.5, -1])
+def test_a_version_that_is_none_is_refused(version: object) -> None:
+    record = json.loads(written(document(sample_plan()))[0]) | {"version": version}
+    record["hash"] = hash_of(record)
+    with pytest.raises(PlanUnreadable, match="another version"):
+        read_document(canonical(record), "plan.json")
+
+
+def test_a_document_that_lacks_something_is_refused_although_its_hash_fits() -> None:
+    record = json.loads(written(document(sample_plan()))[0])
+    del record["sites"]
+    record["hash"] = hash_of(record)
+    with pytest.raises(PlanUnreadable, match="cannot read"):
+        read_document(canonical(record), "plan.json")
+
+
+def test_copies_land_in_places_of_which_none_lies_below_another() -> None:
+    plan = sample_plan()
+    assert landings(plan) == {"/restore/fs01": ["C/Shares/Finance", "D"], "/restore/web01": ["srv/data"]}
+    [first, *_] = plan.groups
+    within = replace(first.selections[0], paths=(parse_guest_path("C:\\Shares"), parse_guest_path("C:\\Sharesmith")))
+    plan = replace(plan, groups=(replace(first, selections=(*first.selections, within)),))
+    assert landings(plan) == {"/restore/fs01": ["C/Shares", "C/Sharesmith", "D"]}
+
+
+def test_a_restore_point_that_is_not_the_same_is_told_with_what_it_is() -> None:
+    plan = sample_plan()
+    points = {group.point.uid: group.point for group in plan.groups}
+    assert points_differ(plan, points) == []
+    one, other = points.values()
+    changed = {one.uid: replace(one, created=MADE), other.uid: replace(other, backup_server="vbr09")}
+    told = points_differ(plan, changed)
+    assert len(told) == 2
+    assert "is now of 2026-11-25 20:00:00 UTC" in told[0]
+    assert "on vbr09, not on vbr02" in told[1]
+    assert all("is gone" in line for line in points_differ(plan, {}))
+
+
+def test_a_destination_that_was_not_looked_at_again_counts_as_empty_and_many_differences_are_counted() -> None:
+    census = Census()
+    assert sites_differ([Site("/restore", census.tree())], []) == []
+    told = shortened([f"difference {one}" for one in range(DIFFERENCES_SHOWN + 5)])
+    assert told[-1] == "and 5 more differences"
+    assert len(told) == DIFFERENCES_SHOWN + 1
