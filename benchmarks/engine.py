@@ -187,7 +187,7 @@ def opened(config: Config, share: Share, target: LocalTarget | Targets | None = 
         yield Rooms(
             catalogue=em, mounts=em, browser=em, session=em, reviver=em,
             source=share.source, target=place, runs=journal, leases=journal, outcomes=journal, fidelity=journal,
-            asides=journal,
+            asides=journal, answers=journal,
             emit=Tally().add, clock=now, new_id=lambda: f"id-{next(numbers)}",
             em_url=config.enterprise_manager.url, settings=engine_settings(config),
             flush=place.flush if durable == "batch" else None,

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from orchestrator.config_limits import checked_rate
 from orchestrator.core.catalog import GuestOs
-from orchestrator.core.mount_hosts import ByMountHost, folded
+from orchestrator.core.mount_hosts import OWN_GIB, ByMountHost, Sizes, folded
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,6 +35,23 @@ class MountHostSettings(BaseModel):
     os: GuestOs = Field(
         default=GuestOs.WINDOWS, description="Of the mount host: windows, or linux, where folders carry ids."
     )
+    max_mounts: int | None = Field(default=None, ge=1, description="Mounts open at once on it, of all backup servers.")
+    memory_gib: float | None = Field(
+        default=None, description="Its memory in GiB: 4 are its own, and each mount takes 400 MB."
+    )
+    cores: int | None = Field(default=None, ge=2, description="Its cores: 2 carry two mounts, each more two further.")
+
+    @field_validator("memory_gib")
+    @classmethod
+    def _more_than_its_own(cls, memory: float | None) -> float | None:
+        if memory is not None and not memory > OWN_GIB:
+            raise ValueError(f"must be more than {OWN_GIB:g}, which a mount host needs for itself")
+        return memory
+
+    @property
+    def sizes(self) -> Sizes:
+        """What limits its mounts."""
+        return Sizes(self.max_mounts, self.memory_gib, self.cores)
 
 
 class BackupServerSettings(BaseModel):
@@ -47,6 +64,9 @@ class BackupServerSettings(BaseModel):
         default_factory=list, description="Mount hosts with candidates of their own, after shares."
     )
     max_mounts: int = Field(default=4, ge=1, description="Mounts open at once on this backup server.")
+    max_mounts_per_chain: int | None = Field(
+        default=None, ge=1, description="Mounts open at once of one chain of backup files; no limit when not set."
+    )
     bandwidth: str = Field(default="none", description="Most that is copied of this backup server: 20 MB/s, or none.")
     volumes: dict[str, str] = Field(default_factory=dict, description='Overrides, such as "C:" = "Volume2".')
 
@@ -81,6 +101,11 @@ def one_meaning(servers: Sequence[BackupServerSettings]) -> str | None:
             first, one = known.setdefault(host.name.casefold(), (server.name, host))
             if one.os is not host.os:
                 return f"the mount host {host.name!r} is said to be {one.os.value} at {first}, but not at {server.name}"
+            if Sizes() not in (one.sizes, host.sizes) and one.sizes != host.sizes:
+                return (
+                    f"the mount host {host.name!r} has other sizes at {first} than at {server.name}; it is one "
+                    "machine, so say its max_mounts, memory_gib and cores once"
+                )
             for share in host.shares:
                 other = of_share.setdefault(folded(share), host.name)
                 if other.casefold() != host.name.casefold():
@@ -89,15 +114,17 @@ def one_meaning(servers: Sequence[BackupServerSettings]) -> str | None:
 
 
 def mount_hosts(servers: Sequence[BackupServerSettings]) -> ByMountHost:
-    """Which mount host is behind which share, over all backup servers."""
-    hosts, by_id = {}, set()
+    """Which mount host is behind which share, over all backup servers, and what each can carry."""
+    hosts, by_id, budgets = {}, set(), {}
     for server in servers:
         for host in server.mount_hosts:
             for share in host.shares:
                 hosts[folded(share)] = host.name
                 if host.os is GuestOs.LINUX:
                     by_id.add(folded(share))
-    return ByMountHost(hosts, frozenset(by_id))
+            if (most := host.sizes.mounts) is not None:
+                budgets[host.name.casefold()] = most
+    return ByMountHost(hosts, frozenset(by_id), budgets)
 
 
 def _first_double(shares: Iterable[str]) -> str | None:

@@ -87,6 +87,7 @@ class App:
             runs=self.journal,
             leases=self.journal,
             outcomes=self.journal,
+            answers=self.journal,
             asides=self.journal,
             fidelity=self.journal,
             emit=self.listen,
@@ -130,8 +131,11 @@ def engine_settings(config: Config) -> EngineSettings:
     return EngineSettings(
         limits=Limits(
             limits.mounts,
-            {server.name: server.max_mounts for server in config.backup_servers},
+            {server.name.casefold(): server.max_mounts for server in config.backup_servers},
             default.max_mounts if default else BackupServerSettings.model_fields["max_mounts"].default,
+            hosts.budgets,
+            {server.name.casefold(): server.max_mounts_per_chain for server in config.backup_servers},
+            default.max_mounts_per_chain if default else None,
         ),
         reach=lambda name: _reach(config.backup_server(name), hosts),
         copies=limits.copies,

@@ -72,6 +72,8 @@ class RestorePoint:
     create_href: str
     """Where a mount is made (`Rel="Create"`); empty when EM does not offer it."""
     kind: PointKind = PointKind.VM
+    backup_file: str = ""
+    """The name of its backup file; empty where EM names none, as of a replica."""
     algorithm: str = ""
     """How its backup is made, in EM's word: Full, Incremental, ReversedIncremental, SyntheticFull; empty if unknown."""
     hierarchy: str = ""

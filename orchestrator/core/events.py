@@ -108,7 +108,7 @@ class MountOpened:
 
 @dataclass(frozen=True, slots=True)
 class FilesLocated:
-    """The mount's files were found on a share; `volumes` pairs each root with its folder."""
+    """The mount's files were found on a share; `volumes` pairs each root with its folder, `host` is the mount host."""
 
     at: datetime
     run: str
@@ -116,6 +116,7 @@ class FilesLocated:
     vm: str
     folder: str
     volumes: tuple[tuple[str, str], ...]
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,8 @@ class LeaseRow:
     """Our hold on one mount, from before the POST until after the DELETE.
 
     `before` are the mounts of the point that were there before our POST: what is new since is ours. `session` is
-    the id of the `SessionRow` that made it. `share` and `folder` say where its files were seen.
+    the id of the `SessionRow` that made it. `share` and `folder` say where its files were seen, `host` on which mount
+    host that is.
     """
 
     id: str
@@ -75,6 +76,7 @@ class LeaseRow:
     folder: str = ""
     ended: datetime | None = None
     note: str = ""
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,11 @@ PROBLEMS_SHOWN = 10_000
 
 @dataclass(frozen=True, slots=True)
 class MountReport:
-    """One mount: its path at EM and where its lease ended."""
+    """One mount: its path at EM, where its lease ended, and the mount host on which it was seen."""
 
     href: str
     state: str
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,11 @@ class GroupReport:
     """Whose restore point it is: of a machine's backup, of its replica, of an agent."""
     instead_of: tuple[str, ...] = ()
     """The restore points before it in the fall-back order, which could not be mounted."""
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The mount hosts on which its mounts were seen."""
+        return tuple(dict.fromkeys(mount.host for mount in self.mounts if mount.host))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,7 @@ class LeftMount:
     share: str
     folder: str
     cause: str
+    host: str = ""
 
     @property
     def remedy(self) -> str:
@@ -136,6 +143,12 @@ class Report:
     """What was changed while it went on, the oldest first."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Where the run's artefacts are: report, manifest and so on, by kind."""
+
+    @property
+    def hosts(self) -> Mapping[str, int]:
+        """On which mount hosts how many mounts were seen, by name."""
+        found = Counter(mount.host for group in self.groups for mount in group.mounts if mount.host)
+        return dict(sorted(found.items()))
 
     @property
     def fidelity(self) -> Card:
@@ -255,7 +268,7 @@ def _group(
         message=row.message if row else "",
         seconds=row.seconds if row else None,
         destinations=tuple(dict.fromkeys(selection.destination for selection in group.selections)),
-        mounts=tuple(MountReport(one.mount_href, one.state.value) for one in leases if one.group == group.id),
+        mounts=tuple(MountReport(one.mount_href, one.state.value, one.host) for one in leases if one.group == group.id),
         totals=totals,
         fidelity=card,
         kind=group.point.kind.value,
@@ -286,4 +299,5 @@ def left_mount(lease: LeaseRow) -> LeftMount:
         share=lease.share,
         folder=lease.folder,
         cause=lease.note or f"state {lease.state.value}",
+        host=lease.host,
     )

@@ -25,8 +25,7 @@ from orchestrator.core.events import FilesLocated, GroupEnded, GroupPutOff, Grou
 from orchestrator.core.falling_back import turned_to_next, turning
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, Totals
 from orchestrator.core.lifecycle import LeaseState
-from orchestrator.core.locate import Seen, Volume, join_share, roots_for
-from orchestrator.core.paths import GuestPath
+from orchestrator.core.locate import Seen, Volume, join_share
 from orchestrator.core.plan import MountGroup, Selection
 from orchestrator.core.reasons import Reason
 from orchestrator.core.select import Selector
@@ -35,9 +34,11 @@ from orchestrator.engine.calls import Calls
 from orchestrator.engine.controls import RunControl
 from orchestrator.engine.dispatching import Turn
 from orchestrator.engine.gathering import one_error
+from orchestrator.engine.learning import learn
 from orchestrator.engine.leases import Lease, Leases
 from orchestrator.engine.locating import Locator
 from orchestrator.engine.matching import Located, Sought, root_names
+from orchestrator.engine.requests import Request, requests_of
 from orchestrator.engine.rooms import Reach, Rooms
 from orchestrator.engine.scribe import Outbox, Written, all_written, hand_over
 from orchestrator.engine.seats import Seats
@@ -49,10 +50,6 @@ from orchestrator.engine.walking import Walk, in_walks, watching_crossings
 
 LOSSES_WITHOUT_PROGRESS = 5
 """A group that loses its mount this often in a row without settling one more file is given up."""
-
-
-Request = tuple[int, GuestPath, str, tuple[str, ...]]
-"""(selection, requested path, root that holds it or nothing, names below that root)."""
 
 
 @dataclass(slots=True)
@@ -272,20 +269,24 @@ class GroupRunner:
                 guarded.start_soon(self._session_ends, lease)
                 guarded.start_soon(self._beat, lease)
                 names = root_names(lease.held, reach)
-                walks, wanted = self._requests(course, names)
-                located = await self._locate(lease, before, reach, wanted) if wanted else Located("", "", [], {})
-                if located.folder:
+                walks, wanted = requests_of(course.group, names)
+                located = Located("", "", [], {})
+                if wanted:
+                    located = await self._locate(course.group, lease, before, reach, wanted)
                     await alone.aclose()
+                    await learn(self._rooms, self._books, self._seats, course.group, located.share)
                 await self._announce(lease, located)
                 await self._copy_out(course, outbox, walks, located, names)
                 guarded.cancel_scope.cancel()
 
-    async def _locate(self, lease: Lease, before: Seen, reach: Reach, wanted: Sequence[str]) -> Located:
+    async def _locate(
+        self, group: MountGroup, lease: Lease, before: Seen, reach: Reach, wanted: Sequence[str]
+    ) -> Located:
         """Where the mount's files are. That they are not there is believed only while EM still has the mount."""
-        point = lease.row.point
+        point, expected = lease.row.point, self._seats.expected(group)
         try:
             located = await self._locator.locate(
-                Sought(lease.held, lease.generation, point.vm, point.backup_server, reach, wanted, before)
+                Sought(lease.held, lease.generation, point.vm, point.backup_server, reach, wanted, before, expected)
             )
         except MountError:
             await self._ask_for(lease)
@@ -298,27 +299,18 @@ class GroupRunner:
         if await self._locator.gone(row.share, row.folder):
             await self._leases.confirm(row)
 
-    def _requests(self, course: Course, names: Sequence[str]) -> tuple[list[Request], list[str]]:
-        """Every request of the group, and the roots that they need."""
-        requests: list[Request] = []
-        for number, selection in enumerate(course.group.selections):
-            for path in selection.paths:
-                holding = roots_for(path, names)
-                requests.extend((number, path, root, below) for root, below in holding)
-                if not holding:
-                    requests.append((number, path, "", ()))
-        return requests, list(dict.fromkeys(root for _, _, root, _ in requests if root))
-
     async def _announce(self, lease: Lease, located: Located) -> None:
         if not located.folder:
             return
-        await self._leases.place(lease, located.share, located.folder)
+        await self._leases.place(lease, located.share, located.folder, located.host)
         row = lease.row
         for doubt in located.doubts:
             self._rooms.emit(Notice(self._rooms.clock(), f"{row.point.vm}: {doubt}"))
         volumes = tuple((volume.root, volume.folder.root) for volume in located.volumes)
         where = join_share(located.share, located.folder)
-        self._rooms.emit(FilesLocated(self._rooms.clock(), self._run, row.group, row.point.vm, where, volumes))
+        self._rooms.emit(
+            FilesLocated(self._rooms.clock(), self._run, row.group, row.point.vm, where, volumes, located.host)
+        )
 
     async def _copy_out(
         self,

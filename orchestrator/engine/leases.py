@@ -272,9 +272,9 @@ class Leases:
         if row.mount_href:
             self._rooms.emit(MountGone(self._rooms.clock(), row.run, row.group, row.point.vm, row.mount_href, cause))
 
-    async def place(self, lease: Lease, share: str, folder: str) -> None:
+    async def place(self, lease: Lease, share: str, folder: str, host: str = "") -> None:
         """Record where the mount's files were seen, so that its end can be proved from outside."""
-        lease.row = replace(lease.row, share=share, folder=folder)
+        lease.row = replace(lease.row, share=share, folder=folder, host=host)
         await self._books.write_lease(lease.row)
 
     async def confirm(self, row: LeaseRow) -> LeaseRow:

@@ -26,6 +26,7 @@ from orchestrator.core.events import Event
 from orchestrator.core.fidelity import BASIC, Properties, Wishes
 from orchestrator.core.ledger import GroupRow, LeaseRow, RunRow, SessionRow, Totals
 from orchestrator.core.paths import SourcePath, TargetPath
+from orchestrator.core.whereabouts import Answer
 
 Checkpoint = Callable[[int], None]
 """Called in a copying thread with the bytes done since the last call; raises to stop the copy."""
@@ -266,6 +267,18 @@ class LeaseLedger(Protocol):
 
     def erase_session(self, session: str) -> None:
         """Erase a sealed token for good."""
+        ...
+
+
+class AnswerLedger(Protocol):
+    """What the journal remembers of where mounts appear. Methods block."""
+
+    def answers(self) -> list[Answer]:
+        """Which share has last shown the mounts of each chain."""
+        ...
+
+    def write_answer(self, one: Answer) -> None:
+        """Insert or update what is known of a chain."""
         ...
 
 

@@ -18,6 +18,7 @@ from orchestrator.engine.controls import Controls, RunControl
 from orchestrator.engine.dispatching import EmbeddedDispatcher, Turn
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.groups import GroupRunner
+from orchestrator.engine.learning import recall
 from orchestrator.engine.locating import Locator
 from orchestrator.engine.proving import Prover
 from orchestrator.engine.rooms import Rooms
@@ -61,6 +62,7 @@ async def run_job(
     rooms.emit(RunStarted(rooms.clock(), row.id, row.job, len(plan.groups), resumed, done))
     await _announce_earlier(row, rooms, books)
     seats = seats or Seats(rooms.settings, rooms.emit, rooms.clock)
+    await recall(rooms, books, seats)
     written: Written = {}
     error: OrchestratorError | None = None
     with one_error(), seats.controls.of(plan) as control:

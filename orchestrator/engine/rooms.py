@@ -7,6 +7,7 @@ from orchestrator.core.limits import Limits
 from orchestrator.core.rates import Bandwidths
 from orchestrator.engine.hiring import Hiring
 from orchestrator.engine.ports import (
+    AnswerLedger,
     Browser,
     Catalogue,
     Clock,
@@ -83,6 +84,7 @@ class Rooms:
     runs: RunLedger
     leases: LeaseLedger
     outcomes: OutcomeLedger
+    answers: AnswerLedger
     asides: AsideLedger
     fidelity: FidelityLedger
     emit: Emit

@@ -1,18 +1,20 @@
 """Places for mounts, how each backup server is doing, and the limits: what all runs of one process share."""
 
 import threading
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import cache
 from typing import Protocol
 
 from anyio import CapacityLimiter, Event, Lock, current_time, move_on_after
 
 from orchestrator.core.events import Notice
 from orchestrator.core.health import Circuit, Health, failed, mounted, next_change
-from orchestrator.core.limits import next_group
+from orchestrator.core.limits import Limits, Resource, kept_for, next_group
 from orchestrator.core.mount_hosts import folded
 from orchestrator.core.plan import MountGroup
+from orchestrator.core.whereabouts import Answer, Whereabouts
 from orchestrator.engine.allowance import Bandwidth
 from orchestrator.engine.controls import Controls
 from orchestrator.engine.ports import Clock, Emit
@@ -51,7 +53,30 @@ class Seats:
         self.processes = threading.Semaphore(settings.processes)
         self.controls = Controls(settings, emit, clock, self.stir, bandwidth or Bandwidth())
         self._making: dict[str, Lock] = {}
+        self._reach = cache(settings.reach)
+        self._at: dict[int, frozenset[str]] = {}
+        self._hosts: dict[int, frozenset[str]] = {}
+        self.whereabouts = Whereabouts()
+        self.recalled = False
+        """Whether what earlier processes have learned is in `whereabouts`."""
         self.walking = CapacityLimiter(min(max(settings.limits.mounts, WALKERS[0]), WALKERS[-1]))
+
+    def learn(self, group: MountGroup, share: str) -> Answer | None:
+        """The mount of `group` was found on `share`: it counts on that mount host alone. What is to be kept of that."""
+        reach = self._reach(group.point.backup_server)
+        if reach is None or len(reach.shares) == 1:
+            return None
+        self._at[id(group)] = frozenset({reach.host(share).casefold()})
+        answer = self.whereabouts.learn(group, share)
+        if answer is not None:
+            self._hosts.clear()
+        self.stir()
+        return answer
+
+    def expected(self, group: MountGroup) -> tuple[str, ...]:
+        """The shares on which the mount of `group` is looked for first."""
+        reach = self._reach(group.point.backup_server)
+        return self.whereabouts.expected(group, reach.shares) if reach is not None else ()
 
     def enter(self, run: Waiting) -> None:
         """A run begins to wait. A server that was given up in an earlier run gets another chance in this one."""
@@ -65,6 +90,7 @@ class Seats:
     def leave(self, run: Waiting) -> None:
         """A run waits no more; what it would not let others have is theirs."""
         self._runs.remove(run)
+        self._hosts.clear()  # its groups are gone, and what comes may be given their identities
         self.stir()
 
     def take(self, run: Waiting) -> MountGroup | None:
@@ -74,12 +100,14 @@ class Seats:
             return None
         group = self._next(run)
         if group is not None:
+            self._at[id(group)] = self._hosts_of(group)
             self._taken.append(group)
         return group
 
     def give_back(self, group: MountGroup) -> None:
         """The place of `group` is free again."""
         self._taken.remove(group)
+        self._at.pop(id(group), None)
         self.stir()
 
     @asynccontextmanager
@@ -146,6 +174,29 @@ class Seats:
         if self.paused or not run.room:
             return None
         now = current_time()
-        allowed = {name: self._of(name).mounts(self._limits.of_server(name), now) for name in servers}
+        allowed = {name.casefold(): self._of(name).mounts(self._limits.of_server(name), now) for name in servers}
         limits = replace(self._limits, mounts=self.controls.mounts, per_server=allowed)
-        return next_group(waiting, self._taken, limits)
+        return next_group(waiting, self._taken, limits, self._hosts_of, self._kept_before(run, limits))
+
+    def _kept_before(self, run: Waiting, limits: Limits) -> Mapping[Resource, int]:
+        """What the first run that began to wait before `run`, and is not behind it, keeps of the mount hosts."""
+        if not limits.per_host:
+            return {}
+        for one in self._runs:
+            if one is run:
+                break
+            ahead = one.waiting if one.room and one.priority >= run.priority else ()
+            if kept := kept_for(ahead, self._taken, limits, self._hosts_of):
+                return kept
+        return {}
+
+    def _hosts_of(self, group: MountGroup) -> frozenset[str]:
+        """The mount hosts on which the mount of `group` is, or may appear."""
+        if not self._limits.per_host:
+            return frozenset()
+        found = self._at.get(id(group)) or self._hosts.get(id(group))
+        if found is None:
+            reach = self._reach(group.point.backup_server)
+            hosts = {share: reach.host(share) for share in reach.shares} if reach is not None else {}
+            found = self._hosts[id(group)] = self.whereabouts.hosts(group, hosts)
+        return found

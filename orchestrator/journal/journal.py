@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from orchestrator.journal.answers import Answers
 from orchestrator.journal.asides import Asides, Undos
 from orchestrator.journal.drills import Drills
 from orchestrator.journal.drops import Drops, Schedules
@@ -18,7 +19,7 @@ from orchestrator.journal.store import Store
 from orchestrator.journal.translate import Translating
 
 
-class Journal(Runs, Leases, Outcomes, Asides, Undos, Drops, Schedules, Drills, Pruning):
+class Journal(Runs, Leases, Answers, Outcomes, Asides, Undos, Drops, Schedules, Drills, Pruning):
     """Made by `open_journal`; a context manager. Any thread may call, but never two at once."""
 
     def __init__(self, store: Store, lock: StateLock | None) -> None:

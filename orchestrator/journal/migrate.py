@@ -11,9 +11,9 @@ from pathlib import Path
 from orchestrator.core.errors import SchemaOutdated, SchemaUnknown, StateUnusable
 from orchestrator.journal.queries import SCHEMA, resource
 
-KNOWN = 3
+KNOWN = 4
 
-STEPS: Mapping[int, str] = {2: resource("step_2.sql"), 3: resource("step_3.sql")}
+STEPS: Mapping[int, str] = {2: resource("step_2.sql"), 3: resource("step_3.sql"), 4: resource("step_4.sql")}
 """By the version it leads to: the statements that lead there from the one before."""
 
 EMPTY = "it holds no journal; no run has been started with it, or its disk is not mounted"

@@ -56,26 +56,26 @@ WHERE groups.state = 'done' AND seconds IS NOT NULL GROUP BY vm;
 -- name: write_lease
 -- A lease as it is now; its place in the order stays that of its first writing.
 INSERT INTO leases (id, run, group_id, session, point, state, opened, before, task_href, mount_href, share, folder,
-                    ended, note)
+                    ended, note, host)
 VALUES (:id, :run, :group, :session, :point, :state, :opened, :before, :task_href, :mount_href, :share, :folder,
-        :ended, :note)
+        :ended, :note, :host)
 ON CONFLICT (id) DO UPDATE SET
     run = excluded.run, group_id = excluded.group_id, session = excluded.session, point = excluded.point,
     state = excluded.state, opened = excluded.opened, before = excluded.before, task_href = excluded.task_href,
     mount_href = excluded.mount_href, share = excluded.share, folder = excluded.folder, ended = excluded.ended,
-    note = excluded.note;
+    note = excluded.note, host = excluded.host;
 
 -- name: leases
 -- The leases of a run, oldest first.
 SELECT leases.id, runs.id, group_id, session, point, leases.state, opened, before, task_href, mount_href, share,
-       folder, leases.ended, note
+       folder, leases.ended, note, host
 FROM leases JOIN runs ON runs.key = leases.run
 WHERE runs.id = :run ORDER BY opened, leases.key;
 
 -- name: open_leases
 -- The leases of any run in one of the states of a JSON list, oldest first.
 SELECT leases.id, runs.id, group_id, session, point, leases.state, opened, before, task_href, mount_href, share,
-       folder, leases.ended, note
+       folder, leases.ended, note, host
 FROM leases JOIN runs ON runs.key = leases.run
 WHERE leases.state IN (SELECT value FROM json_each(:states)) ORDER BY opened, leases.key;
 
@@ -326,3 +326,12 @@ ORDER BY taken, key;
 -- name: forget_drop
 -- A claim.
 DELETE FROM drops WHERE id = :id;
+
+-- name: answers
+-- Which share shows the mounts of which chain.
+SELECT backup_server, kind, os, chain, share FROM answers ORDER BY backup_server, kind, os, chain;
+
+-- name: write_answer
+-- The share that shows the mounts of a chain, as it is now.
+INSERT INTO answers (backup_server, kind, os, chain, share) VALUES (:backup_server, :kind, :os, :chain, :share)
+ON CONFLICT (backup_server, kind, os, chain) DO UPDATE SET share = excluded.share;

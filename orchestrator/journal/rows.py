@@ -114,11 +114,12 @@ def from_lease(key: int, lease: LeaseRow) -> Parameters:
         "folder": store_text(lease.folder),
         "ended": _store_moment(lease.ended),
         "note": store_text(lease.note),
+        "host": store_text(lease.host),
     }
 
 
 def to_lease(row: Row) -> LeaseRow:
-    name, run, group, session, point, state, opened, before, task, mount, share, folder, ended, note = row
+    name, run, group, session, point, state, opened, before, task, mount, share, folder, ended, note, host = row
     return LeaseRow(
         id=name,
         run=run,
@@ -134,6 +135,7 @@ def to_lease(row: Row) -> LeaseRow:
         folder=load_text(folder),
         ended=_load_moment(ended),
         note=load_text(note),
+        host=load_text(host),
     )
 
 

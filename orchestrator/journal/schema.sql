@@ -1,4 +1,4 @@
--- The journal, schema 3. Times are ISO 8601 UTC text, sizes bytes, durations seconds, lists and points JSON.
+-- The journal, schema 4. Times are ISO 8601 UTC text, sizes bytes, durations seconds, lists and points JSON.
 -- Names are TEXT, or BLOB when they hold what UTF-8 cannot (see rows.py).
 
 CREATE TABLE runs (
@@ -38,7 +38,8 @@ CREATE TABLE leases (
     share      NOT NULL,
     folder     NOT NULL,
     ended      TEXT,
-    note       NOT NULL
+    note       NOT NULL,
+    host       NOT NULL DEFAULT ''          -- the mount host behind the share; empty in runs of schema 1 to 3
 );
 CREATE INDEX leases_of_run ON leases (run);
 CREATE INDEX leases_by_state ON leases (state);
@@ -157,4 +158,13 @@ CREATE INDEX drills_of_job ON drills (job, ended);
 CREATE TABLE kept (                         -- single values that outlive the process
     name  TEXT PRIMARY KEY,
     value NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE answers (                      -- the share that last showed the mounts of a chain of backup files
+    backup_server NOT NULL,
+    kind          TEXT NOT NULL,
+    os            TEXT NOT NULL,
+    chain         NOT NULL,
+    share         NOT NULL,
+    PRIMARY KEY (backup_server, kind, os, chain)
 ) WITHOUT ROWID;

@@ -223,7 +223,7 @@ def _group(group: GroupReport) -> dict[str, Any]:
         "message": group.message,
         "seconds": group.seconds,
         "destinations": list(group.destinations),
-        "mounts": [{"href": mount.href, "state": mount.state} for mount in group.mounts],
+        "mounts": [{"href": one.href, "state": one.state, "host": one.host} for one in group.mounts],
         "totals": _totals(group.totals),
         "fidelity": card_table(group.fidelity),
     }

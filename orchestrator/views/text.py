@@ -28,6 +28,9 @@ def report_text(report: Report) -> str:
     lines += [f"  {line}" for line in _totals(report)]
     if report.remounts or report.sessions > 1:
         lines.append(f"  mounting  {count(report.sessions, 'logon session')}, {count(report.remounts, 'remount')}")
+    if len(report.hosts) > 1:
+        hosts = ", ".join(f"{visible(host)} {number:,}" for host, number in report.hosts.items())
+        lines.append(f"  hosts     {hosts} mounts")
     lines += _replaced(report)
     lines += [f"  metadata  {one}" for one in asked(report)]
     lines += _fidelity(report)
@@ -175,7 +178,8 @@ def _left(mounts: Sequence[LeftMount]) -> list[str]:
     for mount in mounts:
         lines.append(f"  {visible(mount.vm)} as of {instant(mount.created)} on {visible(mount.backup_server)}")
         lines.append(f"    {visible(mount.cause)}")
-        lines.append(f"    mount {visible(mount.href)}, folder {visible(mount.folder) or 'unknown'}")
+        where = f" on {visible(mount.host)}" if mount.host else ""
+        lines.append(f"    mount {visible(mount.href)}, folder {visible(mount.folder) or 'unknown'}{where}")
         lines.append(f"    {visible(mount.remedy)}")
     return lines
 
@@ -253,7 +257,8 @@ def status_text(
     lines += ["", f"mounts open: {len(held)}"]
     for lease in held:
         href = visible(lease.mount_href or lease.task_href or lease.point.mounts_href)
-        lines.append(f"  {visible(lease.point.vm)}  {lease.state.value} since {instant(lease.opened)}  {href}")
+        where = f"  on {visible(lease.host)}" if lease.host else ""
+        lines.append(f"  {visible(lease.point.vm)}  {lease.state.value} since {instant(lease.opened)}  {href}{where}")
     return _joined(lines)
 
 

@@ -567,8 +567,8 @@ CASES = (
     Mutation(
         "the health of a server is not asked for",
         "engine/seats.py",
-        "        allowed = {name: self._of(name).mounts(self._limits.of_server(name), now) for name in servers}\n",
-        "        allowed = {name: self._limits.of_server(name) for name in servers}\n",
+        "        allowed = {name.casefold(): self._of(name).mounts(self._limits.of_server(name), now) for name in servers}\n",
+        "        allowed = {name.casefold(): self._limits.of_server(name) for name in servers}\n",
         (MANNERS,),
     ),
     Mutation(

@@ -24,6 +24,7 @@ def test_a_lease_is_read_as_it_was_written(journal: Ledger) -> None:
         folder="fs\udcff_3c75de11",
         ended=later(9.5),
         note="left: \u2028 why",
+        host="mount02",
         point=make_point(vm="fs\ud800"),
     )
     journal.write_lease(lease)

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.config import Config, load_config, read_password
+from orchestrator.config_mount_hosts import mount_hosts
 from orchestrator.core.errors import ConfigInvalid
+from orchestrator.core.mount_hosts import Sizes
 
 Load = Callable[[str | bytes], Config]
 
@@ -99,6 +101,17 @@ HOST = "[[backup_servers.mount_hosts]]\nname = 'm1'\nshares = ['/mnt/m1']\n"
         (HOST.replace("['/mnt/m1']", "[]"), "mount_hosts[1].shares: must not be empty"),
         (HOST + "os = 'solaris'\n", "mount_hosts[1].os: "),
         (
+            HOST + "memory_gib = 4\n",
+            "mount_hosts[1].memory_gib: must be more than 4, which a mount",
+        ),
+        (HOST + "cores = 1\n", "mount_hosts[1].cores: "),
+        (HOST + "max_mounts = 0\n", "mount_hosts[1].max_mounts: "),
+        ("max_mounts_per_chain = 0\n" + HOST, "max_mounts_per_chain: "),
+        (
+            HOST + "cores = 4\n[[backup_servers]]\nname = 'b'\n" + HOST + "cores = 8\n",
+            "the mount host 'm1' has other sizes at a than at b; it is one machine",
+        ),
+        (
             HOST + "[[backup_servers]]\nname = 'b'\n" + HOST + "os = 'linux'\n",
             "the mount host 'm1' is said to be windows at a, but not at b",
         ),
@@ -112,6 +125,28 @@ def test_shares_and_mount_hosts_that_contradict_each_other_are_refused(load: Loa
     with pytest.raises(ConfigInvalid) as refused:
         load(EM + "[[backup_servers]]\nname = 'a'\n" + servers + "[targets]\nallow = ['/restore']\n")
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "mounts"),
+    [
+        (Sizes(), None),
+        (Sizes(max_mounts=3), 3),
+        (Sizes(memory_gib=16), 32),
+        (Sizes(memory_gib=4.1), 1),
+        (Sizes(cores=2), 2),
+        (Sizes(cores=8), 14),
+        (Sizes(40, 16, 8), 14),
+    ],
+)
+def test_the_smallest_of_what_limits_a_mount_host_counts(sizes: Sizes, mounts: int | None) -> None:
+    assert sizes.mounts == mounts
+
+
+def test_a_mount_host_below_two_backup_servers_is_sized_once(load: Load) -> None:
+    text = "[[backup_servers]]\nname = 'a'\n" + HOST + "cores = 4\n[[backup_servers]]\nname = 'b'\n"
+    loaded = load(EM + text + HOST.replace("m1", "M1") + "[targets]\nallow = ['/restore']\n")
+    assert mount_hosts(loaded.backup_servers).budgets == {"m1": 6}
 
 
 def test_a_config_that_is_not_there_says_what_to_copy(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from anyio import to_thread
 
+from orchestrator.core.whereabouts import Answer
+from orchestrator.journal import open_journal
 from orchestrator.simulator import Estate
 from orchestrator.simulator.mount_hosts import Kind
 from tests.support.flow import Flow, Tree, copies, flow
@@ -28,14 +30,20 @@ def estate(folder: Path) -> Estate:
     return made
 
 
-async def hosts(em: Flow, **kinds: Kind) -> None:
-    """Mount hosts beside the backup server, in the estate and in the config."""
+async def hosts(em: Flow, sizes: dict[str, Any] | None = None, **kinds: Kind) -> None:
+    """Mount hosts beside the backup server, in the estate and in the config, each of these sizes."""
     tables: list[dict[str, Any]] = []
     for name, kind in kinds.items():
         share = (await to_thread.run_sync(em.estate.add_mount_host, name, kind)).share
-        tables.append({"name": name, "os": kind.split(maxsplit=1)[0], "shares": [str(share)]})
+        tables.append({"name": name, "os": kind.split(maxsplit=1)[0], "shares": [str(share)], **(sizes or {})})
     shares = [str(em.estate.shares["vbr01"])]
     em.configure(backup_servers=[{"name": "vbr01", "shares": shares, "mount_hosts": tables}])
+
+
+def answers(em: Flow) -> list[Answer]:
+    """What the journal remembers."""
+    with open_journal(em.state, read_only=True) as journal:
+        return journal.answers()
 
 
 def lead(name: Path, to: Path) -> None:
@@ -57,6 +65,40 @@ async def test_machines_of_one_backup_server_are_found_on_whichever_of_its_mount
         assert done.code == 0, done.everything
         assert em.restored() == em.expected()
         em.assert_nothing_left()
+
+
+async def test_where_mounts_appeared_is_told_and_remembered_and_a_wrong_memory_fails_nothing(tmp_path: Path) -> None:
+    async with flow(tmp_path, estate) as em:
+        await hosts(em, mount02="windows", mount03="windows")
+        em.estate.mounted_on |= {"fs01": "mount02", "fs02": "mount02"}
+        job = em.job({"vm": "fs*", "paths": ["C:\\"]})
+        done = await em.run("run", job)
+        assert done.code == 0, done.everything
+        assert {mount["host"] for group in em.report()["groups"] for mount in group["mounts"]} == {"mount02"}
+        [answer] = await to_thread.run_sync(answers, em)
+        assert (answer.backup_server, answer.chain) == ("vbr01", "files")
+        assert answer.share == str(em.estate.mount_hosts["mount02"].share)
+        em.estate.mounted_on |= {"fs01": "mount03", "fs02": "mount03"}
+        again = await em.run("run", job, "--compare", "content")
+        assert again.code == 0, again.everything
+        assert {mount["host"] for group in em.report()["groups"] for mount in group["mounts"]} == {"mount03"}
+        [answer] = await to_thread.run_sync(answers, em)
+        assert answer.share == str(em.estate.mount_hosts["mount03"].share)
+
+
+async def test_a_mount_host_and_a_chain_get_no_more_mounts_than_they_may_have(tmp_path: Path) -> None:
+    async with flow(tmp_path, estate, task_seconds=0.1) as em:
+        await hosts(em, {"max_mounts": 2}, mount02="windows")
+        em.estate.mounted_on |= dict.fromkeys(("fs01", "fs02", *CLONES), "mount02")
+        done = await em.run("run", em.job())
+        assert done.code == 0, done.everything
+        assert em.simulator.peak_mounts() == 2
+    async with flow(tmp_path / "chain", estate, task_seconds=0.1) as em:
+        shares = [str(em.estate.shares["vbr01"])]
+        em.configure(backup_servers=[{"name": "VBR01", "shares": shares, "max_mounts_per_chain": 1}])
+        done = await em.run("run", em.job())
+        assert done.code == 0, done.everything
+        assert em.simulator.peak_mounts() == 1
 
 
 @pytest.mark.parametrize("kind", ["linux", "linux volumes"])

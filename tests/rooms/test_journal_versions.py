@@ -28,6 +28,7 @@ SCHEMAS = {
     1: "4440b64818c4de574db0ff4e87d50d495cc8fdc975be10ec68a8d5770d6e8fba",
     2: "846dac94c7eafebd27435af7982de5db3489bfbb80cbf60e979aa53cb06638cf",
     3: "0a75b92faf52e4128dd6ab5eff4accfbd966c8c4e668282269a503e8ba1f4e02",
+    4: "412057d5fdb7066b6d872550da251223eb88a7f7d296a923ba4b31f0fb427e56",
 }
 """The SHA-256 of each schema, see `digest`. That of a version that is in use never changes."""
 
@@ -153,6 +154,7 @@ def test_everything_in_an_earlier_journal_is_read_as_it_was_written(put: Callabl
         assert journal.asides("done", None, 10) == ([rows.ASIDE] if version > 2 else [])
         assert [*journal.made("done")] == ([rows.MADE] if version > 2 else [])
         assert journal.undos("done") == ([rows.UNDO] if version > 2 else [])
+        assert journal.answers() == ([rows.ANSWER] if version > 3 else [])
 
 
 @pytest.mark.parametrize("version", OLD)

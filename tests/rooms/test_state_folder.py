@@ -115,6 +115,7 @@ def test_old_runs_leave_the_journal_and_the_disk(
         "schedules": 0,
         "kept": 0,
         "folders": 0,
+        "answers": 0,
     }
     assert rows(state) == {**left, "sessions": 0}
     with open_journal(state) as again:

@@ -13,6 +13,7 @@ from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, Ses
 from orchestrator.core.lifecycle import OPEN_STATES
 from orchestrator.core.paths import TargetPath
 from orchestrator.core.replaced import Aside, AsideState, UndoRow
+from orchestrator.core.whereabouts import Answer
 
 
 @dataclass
@@ -33,6 +34,7 @@ class MemoryJournal:
     made_paths: set[tuple[str, str]] = field(default_factory=set)
     undo_rows: list[UndoRow] = field(default_factory=list)
     undone: set[tuple[str, str, str]] = field(default_factory=set)
+    answer_rows: dict[tuple[object, ...], Answer] = field(default_factory=dict)
 
     def begin(self, run: RunRow) -> None:
         self.runs_by_id[run.id] = run
@@ -82,6 +84,12 @@ class MemoryJournal:
 
     def erase_session(self, session: str) -> None:
         self.session_rows.pop(session, None)
+
+    def answers(self) -> list[Answer]:
+        return list(self.answer_rows.values())
+
+    def write_answer(self, one: Answer) -> None:
+        self.answer_rows[one.backup_server, one.kind, one.os, one.chain] = one
 
     def record(self, run: str, outcomes: Sequence[Outcome]) -> list[Before]:
         self.run(run)

@@ -17,6 +17,7 @@ from orchestrator.journal import Journal, open_journal
 from orchestrator.journal.migrate import KNOWN
 from tests.support.ledger_rows import (
     later,
+    make_answer,
     make_aside,
     make_drill,
     make_drop,
@@ -102,6 +103,7 @@ DRILL = make_drill("done", job="nightly")
 ASIDE = make_aside("C/b\udcff.txt")
 MADE = "/restore/fs01/C/b\udcff"
 UNDO = UndoRow("done", later(70), later(71), 1, 2, 3)
+ANSWER = make_answer("nightly caf\udce9")
 
 
 def fill(journal: Journal) -> None:
@@ -125,6 +127,7 @@ def fill(journal: Journal) -> None:
     journal.note_made("done", [MADE])
     journal.begin_undo("done", UNDO.started)
     journal.end_undo(UNDO)
+    journal.write_answer(ANSWER)
 
 
 def frozen() -> str:

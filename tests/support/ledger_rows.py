@@ -4,13 +4,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from orchestrator.core.catalog import PointKind, RestorePoint
+from orchestrator.core.catalog import GuestOs, PointKind, RestorePoint
 from orchestrator.core.drops import DrillRow, DropRow, ScheduleRow
 from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, RunState, SessionRow
 from orchestrator.core.lifecycle import LeaseState
 from orchestrator.core.paths import TargetPath
 from orchestrator.core.replaced import Aside, held_path
+from orchestrator.core.whereabouts import Answer
 
 START = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 
@@ -47,6 +48,10 @@ def make_session(name: str = "s1", **fields: Any) -> SessionRow:
 def make_outcome(path: str = "C:\\a.txt", verdict: Verdict = Verdict.RESTORED, **fields: Any) -> Outcome:
     row = Outcome("g1", path, "/restore/fs01/C/a.txt", verdict, size=7, mtime_ns=1_600_000_000_123_456_789)
     return replace(row, **fields)
+
+
+def make_answer(chain: str = "nightly", **fields: Any) -> Answer:
+    return replace(Answer("vbr01", PointKind.VM, GuestOs.WINDOWS, chain, "/mnt/mount02"), **fields)
 
 
 def make_drop(name: str = "d1", **fields: Any) -> DropRow:

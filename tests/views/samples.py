@@ -55,7 +55,7 @@ def _groups() -> tuple[GroupReport, ...]:
         "",
         1325.0,
         ("/restore/fs01",),
-        (MountReport("/api/mounts/1", "confirmed"),),
+        (MountReport("/api/mounts/1", "confirmed", "vbr01"),),
         Totals(18211, 40, 2, 7, 48_318_382_080),
         Card.of([("mode:kept owner:sidecar", 18200), ("mode:kept owner:kept xattrs:lost", 11)]),
     )
@@ -69,7 +69,7 @@ def _groups() -> tuple[GroupReport, ...]:
         "Mount of web01: the session ended",
         61.5,
         ("/restore/web01",),
-        (MountReport("/api/mounts/2", "left"),),
+        (MountReport("/api/mounts/2", "left", "mount02"),),
         Totals(),
     )
     return done, failed
@@ -86,7 +86,15 @@ def sample_report() -> Report:
         Problem("", "restore[4]", "", "refused", "plan", "restore[4].vm: there is no machine 'fs09'"),
     )
     left = LeftMount(
-        "web01", "uid-web01", START, "vbr02", "/api/mounts/2", "/mnt/vbr02", "web01_3c75de11", "no answer in 600 s"
+        "web01",
+        "uid-web01",
+        START,
+        "vbr02",
+        "/api/mounts/2",
+        "/mnt/vbr02",
+        "web01_3c75de11",
+        "no answer in 600 s",
+        "mount02",
     )
     return Report(
         run="20261120T220000Z-4711",

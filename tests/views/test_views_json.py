@@ -24,7 +24,7 @@ def test_the_report_has_every_promised_key() -> None:
     assert table.keys() >= PROMISED
     assert table["totals"].keys() == {"restored", "skipped", "refused", "failed", "bytes"}
     assert table["groups"][0].keys() >= {"vm", "restore_point", "backup_server", "state", "mounts", "totals"}
-    assert table["groups"][0]["mounts"] == [{"href": "/api/mounts/1", "state": "confirmed"}]
+    assert table["groups"][0]["mounts"] == [{"href": "/api/mounts/1", "state": "confirmed", "host": "vbr01"}]
     assert table["problems"][0].keys() >= {"guest_path", "reason", "message"}
     assert table["mounts_left"][0]["remedy"].startswith("Get-VBR")
 
@@ -50,9 +50,9 @@ def test_a_plan_is_shown_with_the_words_of_the_job_file() -> None:
     [
         (Notice(START, "hello"), '{"event": "notice", "at": "2026-11-20T22:00:00.000Z", "message": "hello"}'),
         (
-            FilesLocated(START, "r", "g", "fs01", "fs01_1", (("C:", "Volume2"),)),
+            FilesLocated(START, "r", "g", "fs01", "fs01_1", (("C:", "Volume2"),), "mount02"),
             '{"event": "files_located", "at": "2026-11-20T22:00:00.000Z", "run": "r", "group": "g", "vm": "fs01", '
-            '"folder": "fs01_1", "volumes": {"C:": "Volume2"}}',
+            '"folder": "fs01_1", "volumes": {"C:": "Volume2"}, "host": "mount02"}',
         ),
         (
             FilesDone(START, "r", "g", Totals(1, 0, 0, 0, 9), 9, 0.5),

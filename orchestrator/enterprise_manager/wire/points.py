@@ -94,6 +94,7 @@ def _point(entity: Element, base: Base, kind: PointKind) -> RestorePoint:
         raise Unreadable("a restore point in it has no CreationTimeUTC")
     server = pick(found, "Up", "BackupServerReference", "BackupServer")
     whole = pick(found, "Up", "RestorePointReference", "RestorePoint")
+    file = pick(found, "Up", "BackupFileReference", "BackupFile")
     return RestorePoint(
         uid=_uid(entity, found, base, kind),
         vm=_machine(entity),
@@ -102,6 +103,7 @@ def _point(entity: Element, base: Base, kind: PointKind) -> RestorePoint:
         mounts_href=_collection(found, "Down", shape.mount_list, base),
         create_href=_collection(found, "Create", shape.mount, base),
         kind=kind,
+        backup_file=file.name if file else "",
         algorithm=value(entity, "Algorithm"),
         hierarchy=value(entity, "HierarchyObjRef"),
         whole=_guid(base.path(whole.href)) if whole else "",
