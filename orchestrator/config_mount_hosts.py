@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from orchestrator.config_limits import checked_rate
 from orchestrator.core.catalog import GuestOs
 from orchestrator.core.mount_hosts import OWN_GIB, ByMountHost, Sizes, folded
+from orchestrator.core.roads import ServerRoad
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -63,6 +64,10 @@ class BackupServerSettings(BaseModel):
     mount_hosts: list[MountHostSettings] = Field(
         default_factory=list, description="Mount hosts with candidates of their own, after shares."
     )
+    road: ServerRoad = Field(
+        default=ServerRoad.SHARE,
+        description="How files are read: over a share; by download through EM; or by share-then-download.",
+    )
     max_mounts: int = Field(default=4, ge=1, description="Mounts open at once on this backup server.")
     max_mounts_per_chain: int | None = Field(
         default=None, ge=1, description="Mounts open at once of one chain of backup files; no limit when not set."
@@ -77,10 +82,10 @@ class BackupServerSettings(BaseModel):
 
     @model_validator(mode="after")
     def _has_shares(self) -> Self:
-        if not self.shares and not self.mount_hosts:
+        if not self.shares and not self.mount_hosts and self.road is not ServerRoad.DOWNLOAD:
             raise ValueError(
                 r"say where its mounts are read: shares = ['\\host\VeeamFLR'], or a table "
-                "[[backup_servers.mount_hosts]] for each mount host"
+                '[[backup_servers.mount_hosts]] for each mount host, or road = "download"'
             )
         if (double := _first_double(self.every_share)) is not None:
             raise ValueError(f"{double!r} is a share of two entries; a share is named once")

@@ -33,6 +33,7 @@ from orchestrator.engine.rooms import EngineSettings, Reach, Rooms
 from orchestrator.engine.seats import Seats
 from orchestrator.engine.sessions import SessionWatch
 from orchestrator.engine.stopping import Stop, obeying
+from orchestrator.engine.through_em import ThroughEm
 from orchestrator.enterprise_manager import Client, Observer, ssl_context
 from orchestrator.files import Algorithm, LocalTarget
 from orchestrator.journal import Journal, open_journal
@@ -168,7 +169,7 @@ def _reach(server: BackupServerSettings | None, hosts: ByMountHost) -> Reach | N
         return None
     shares = server.every_share
     by_id = frozenset(share for share in shares if folded(share) in hosts.by_id)
-    return Reach(shares, server.volumes, {share: hosts.host(share) for share in shares}, by_id)
+    return Reach(shares, server.volumes, {share: hosts.host(share) for share in shares}, by_id, server.road)
 
 
 @contextmanager
@@ -207,7 +208,8 @@ def _rooms(config: Config, listen: Listen, services: Sequence[Service], docket: 
         client = make_client(config, watch, listen)
         journal = stack.enter_context(closing(open_journal(config.state.folder)))
         _forget_old_stop_file(config.state.folder, listen)  # under the lock: it is not another process's
-        source = stack.enter_context(closing(make_source(config)))
+        through = ThroughEm(client, engine_settings(config).poll_most)
+        source = stack.enter_context(closing(make_source(config, through)))
         target = stack.enter_context(closing(make_target(config, source)))
         yield App(config, client, journal, source, target, listen, watch, services, docket)
 

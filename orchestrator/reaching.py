@@ -8,24 +8,29 @@ from typing import TYPE_CHECKING
 from orchestrator.config import Config, read_secret
 from orchestrator.config_shares import BY_SYSTEM, share_settings
 from orchestrator.core.fidelity import Property
+from orchestrator.core.roads import EM_ROOT
 from orchestrator.files import Algorithm, LocalSource, LocalTarget, LocalUndo, abilities
+from orchestrator.files.sources import Sources
 
 if TYPE_CHECKING:
     from orchestrator.files.smb import Reaching, Unc
-    from orchestrator.files.sources import Sources
+    from orchestrator.files.sources import Elsewhere
     from orchestrator.files.targets import Targets
     from orchestrator.files.undos import Undos
 
 
-def make_source(config: Config) -> "LocalSource | Sources":
-    """What reads the shares. ConfigInvalid for a password that is not there."""
-    if BY_SYSTEM or not config.shares:
-        return LocalSource()
-    # Only who has such shares pays for what it takes to speak to them.
-    from orchestrator.files.smb import SmbSource
-    from orchestrator.files.sources import Sources
+def make_source(config: Config, through_em: "Elsewhere | None" = None) -> "LocalSource | Sources":
+    """What reads the shares, and mounts through EM where something is given for that. ConfigInvalid for a password that
+    is not there."""
+    elsewhere: dict[str, Elsewhere] = {}
+    if through_em is not None:
+        elsewhere[EM_ROOT] = through_em
+    if config.shares and not BY_SYSTEM:
+        # Only who has such shares pays for what it takes to speak to them.
+        from orchestrator.files.smb import SmbSource
 
-    return Sources(LocalSource(), SmbSource(_reach(config)))
+        elsewhere["\\\\"] = SmbSource(_reach(config))
+    return Sources(LocalSource(), elsewhere) if elsewhere else LocalSource()
 
 
 def make_target(config: Config, source: "LocalSource | Sources") -> "LocalTarget | Targets":

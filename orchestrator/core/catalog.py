@@ -105,13 +105,15 @@ class TaskPhase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task of EM. `success` is None while it is not known; `mounts` are the hrefs of its Related links."""
+    """A task of EM. `success` is None while it is not known; `mounts` are the hrefs of its Related links, `download` is
+    where a file that it made ready can be had."""
 
     href: str
     phase: TaskPhase
     success: bool | None = None
     message: str = ""
     mounts: tuple[str, ...] = ()
+    download: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,24 @@ class Listed:
 
 Listing = Mapping[str, Listed]
 """The direct children of one folder, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Browsed:
+    """One name in a folder of a mount, as EM lists it. `href` leads to it: to the listing of a folder, to a file."""
+
+    name: str
+    href: str
+    listed: Listed
+
+
+@dataclass(frozen=True, slots=True)
+class BrowsedPage:
+    """One page of a listing. `following` leads to the next, empty at the end; `pages` is how many EM says there are."""
+
+    entries: tuple[Browsed, ...]
+    following: str = ""
+    pages: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pydantic import (
 from orchestrator.core.catalog import GuestOs
 from orchestrator.core.fidelity import LinkPolicy, Metadata, OwnerPolicy, ids_of
 from orchestrator.core.naming import RENAME_PATTERN, check_pattern
+from orchestrator.core.roads import Road
 from orchestrator.core.which import Which
 from orchestrator.core.which_files import STRICT, WhichFiles
 
@@ -83,4 +84,5 @@ class Restore(Which, WhichFiles):
     links: LinkPolicy | None = Field(default=None, description="Instead of defaults.links.")
     compare: Compare | None = Field(default=None, description="Instead of defaults.compare.")
     rename_pattern: Pattern | None = Field(default=None, description="Instead of defaults.rename_pattern.")
+    road: Road | None = Field(default=None, description="Instead of the backup server's road: share or download.")
     os: GuestOs | None = Field(default=None, description="Sent to EM as OsKind; EM assumes windows.")

@@ -287,6 +287,11 @@ class ShareUnreadable(MountError):
     may list it."""
 
 
+class DownloadsTooLittle(MountError):
+    """The files of {vm} can only be had by download through Enterprise Manager, which gives their content and times
+    and nothing else, but the job wants more. Make the share readable, or set metadata = "basic"."""
+
+
 class MountStalled(MountError):
     """The files of {vm} cannot be read: {cause}. Check the mount host and its share."""
 

@@ -9,6 +9,7 @@ from orchestrator.core.entry import Compare, Conflict, Defaults, Restore, Verify
 from orchestrator.core.errors import JobInvalid, JobUnreadable
 from orchestrator.core.fidelity import OwnerPolicy, Wishes, ids_of
 from orchestrator.core.rates import rate_of
+from orchestrator.core.roads import Road
 from orchestrator.core.schedule import Schedule
 from orchestrator.core.which import in_zone
 from orchestrator.core.which_files import STRICT
@@ -111,6 +112,16 @@ class Job(BaseModel):
             wishes = self.wishes(entry)
             if wishes.owner is OwnerPolicy.MAP and not (wishes.users or wishes.groups):
                 raise ValueError(f'entry {number} has owner = "map" and nobody in users or groups; name some')
+        return self
+
+    @model_validator(mode="after")
+    def _roads_lead_there(self) -> Self:
+        for number, entry in enumerate(self.restore, 1):
+            if entry.road is Road.DOWNLOAD and self.wishes(entry).reads_properties:
+                raise ValueError(
+                    f'entry {number} has road = "download" and metadata = "{self.wishes(entry).metadata.value}": '
+                    "a download gives content and times only; remove one of the two"
+                )
         return self
 
     @model_validator(mode="after")

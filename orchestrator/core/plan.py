@@ -13,6 +13,7 @@ from orchestrator.core.layout import PLAIN, Layout
 from orchestrator.core.naming import RENAME_PATTERN
 from orchestrator.core.paths import GuestPath
 from orchestrator.core.rates import Rate
+from orchestrator.core.roads import Road
 from orchestrator.core.select import BOUNDLESS, Bounds
 
 
@@ -33,6 +34,8 @@ class Selection:
     rename_pattern: str = RENAME_PATTERN
     bounds: Bounds = BOUNDLESS
     layout: Layout = PLAIN
+    road: Road | None = None
+    """None: as the config says of the backup server. The same for all selections of a group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,10 @@ class MountGroup:
     @property
     def vm(self) -> str:
         return self.point.vm
+
+    @property
+    def road(self) -> Road | None:
+        return self.selections[0].road
 
     @property
     def windows(self) -> bool:

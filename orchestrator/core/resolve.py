@@ -64,7 +64,9 @@ def _unit(
 
 
 def _torn(one: Selection, other: Selection) -> bool:
-    """Whether two selections may send the same guest file to two places."""
+    """Whether two selections cannot share a mount: they take different roads, or may send a file to two places."""
+    if one.road is not other.road:
+        return True
     if components(one.destination) == components(other.destination) and one.layout == other.layout:
         return False
     return _lands_elsewhere(one, other) or _lands_elsewhere(other, one)

@@ -76,6 +76,7 @@ def _selection(
         rename_pattern=job.renaming(entry),
         bounds=entry.bounds(point.created),
         layout=layout,
+        road=entry.road,
     )
 
 

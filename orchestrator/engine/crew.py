@@ -23,6 +23,7 @@ from orchestrator.core.entries import EntryKind, Outcome
 from orchestrator.core.entry import Conflict
 from orchestrator.core.errors import MountLost
 from orchestrator.core.fidelity import Metadata
+from orchestrator.core.roads import EM_ROOT
 from orchestrator.engine.copying import Copier
 from orchestrator.engine.hiring import Hiring
 from orchestrator.engine.parcels import Report, pack_batch, unpack_report
@@ -281,7 +282,7 @@ def _suits(batch: Batch) -> bool:
     return (
         batch.selection.on_conflict in _SIMPLE
         and not batch.selection.destination.startswith("\\\\")
-        and not batch.volume.folder.root.startswith("\\\\")
+        and not batch.volume.folder.root.startswith(("\\\\", EM_ROOT))
         and all(
             work.entry.size < SMALL
             and work.entry.kind in (EntryKind.FILE, EntryKind.FOLDER)

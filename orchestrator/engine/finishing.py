@@ -9,6 +9,7 @@ from orchestrator.core.entries import Entry, EntryKind
 from orchestrator.core.errors import FileError
 from orchestrator.core.fidelity import Kept, Metadata, Property, Wishes, fidelity_code
 from orchestrator.core.paths import SourcePath, TargetPath
+from orchestrator.core.roads import EM_ROOT
 from orchestrator.engine.ports import Beat, Source
 from orchestrator.engine.ports_standing import Destination
 from orchestrator.engine.walking import Work
@@ -65,13 +66,18 @@ def finish(folders: Folders, source: Source, target: Destination, beat: Beat) ->
                 has = source.properties(work.source, work.entry)
                 fidelity = target.dress(work.source, work.entry, work.target, has, work.wishes)
                 codes[fidelity_code(fidelity)] += 1
-            elif work.wishes.metadata is not Metadata.NONE:
+            elif work.wishes.metadata is not Metadata.NONE and _has_time(work):
                 target.finish_folder(work.target, work.entry)
         except FileError:
             # Its making has already been told as a failure of its own; what it is besides is counted as lost.
             if work.wishes.reads_properties:
                 codes[_LOST] += 1
     return codes
+
+
+def _has_time(work: Work) -> bool:
+    """Whether the time of a folder is known: Enterprise Manager tells none."""
+    return bool(work.entry.mtime_ns) or not work.source.root.startswith(EM_ROOT)
 
 
 _LOST = fidelity_code({Property.MODE: Kept.LOST, Property.OWNER: Kept.LOST})

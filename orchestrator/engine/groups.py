@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-from anyio import create_task_group, current_time, sleep
+from anyio import create_task_group, current_time
 
 from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.errors import (
     Blast,
-    EmError,
+    DownloadsTooLittle,
     Forbidden,
     MountError,
     MountLeft,
@@ -25,7 +25,7 @@ from orchestrator.core.events import FilesLocated, GroupEnded, GroupPutOff, Grou
 from orchestrator.core.falling_back import turned_to_next, turning
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, Totals
 from orchestrator.core.lifecycle import LeaseState
-from orchestrator.core.locate import Seen, Volume, join_share
+from orchestrator.core.locate import Seen, Volume
 from orchestrator.core.plan import MountGroup, Selection
 from orchestrator.core.reasons import Reason
 from orchestrator.core.select import Selector
@@ -34,11 +34,13 @@ from orchestrator.engine.calls import Calls
 from orchestrator.engine.controls import RunControl
 from orchestrator.engine.dispatching import Turn
 from orchestrator.engine.gathering import one_error
+from orchestrator.engine.heartbeat import ask_for, beat, session_ends
 from orchestrator.engine.learning import learn
 from orchestrator.engine.leases import Lease, Leases
 from orchestrator.engine.locating import Locator
 from orchestrator.engine.matching import Located, Sought, root_names
 from orchestrator.engine.requests import Request, requests_of
+from orchestrator.engine.roads import RoadOfGroup
 from orchestrator.engine.rooms import Reach, Rooms
 from orchestrator.engine.scribe import Outbox, Written, all_written, hand_over
 from orchestrator.engine.seats import Seats
@@ -47,6 +49,9 @@ from orchestrator.engine.shortfalls import no_volume, unmatched, unmatched_patte
 from orchestrator.engine.stages import Stages
 from orchestrator.engine.stopping import Stop
 from orchestrator.engine.walking import Walk, in_walks, watching_crossings
+
+SAYS_NOTHING = (Forbidden, NotFound, MountNotOffered, PointGone, ShareUnreadable, DownloadsTooLittle)
+"""Failures that speak of our rights, of one point or of a share, and not of the backup server."""
 
 LOSSES_WITHOUT_PROGRESS = 5
 """A group that loses its mount this often in a row without settling one more file is given up."""
@@ -218,7 +223,7 @@ class GroupRunner:
 
     def _may_pass(self, course: Course, error: OrchestratorError) -> bool:
         """Whether a failure to mount speaks of the backup server rather than of our rights or of one point."""
-        if isinstance(error, Forbidden | NotFound | MountNotOffered | PointGone | ShareUnreadable):
+        if isinstance(error, SAYS_NOTHING):
             return False
         if not course.group.instead_of:  # one machine whose points are all damaged says nothing of its server
             self._seats.failed(course.group.point.backup_server, str(error))
@@ -252,47 +257,66 @@ class GroupRunner:
             await alone.enter_async_context(self._seats.alone_on(reach.by_id))
             if reach.by_id and self._stop.draining:
                 return  # asked for while others were waited for: nothing has been mounted
-            before = await self._locator.folders(server, reach)
+            road = RoadOfGroup(group, reach, self._rooms.emit, self._rooms.clock)
+            before = await road.seen_before(self._locator)
             async with self._leases.hold(group) as lease:
                 course.mounted = True
                 self._seats.mounted(server, lease.seconds)
-                await self._while_held(course, outbox, lease, before, reach, alone)
+                await self._while_held(course, outbox, lease, before, reach, road, alone)
         if lease.row.folder and lease.row.state is LeaseState.RELEASED:
             await self._confirm(lease.row)
 
     async def _while_held(
-        self, course: Course, outbox: Outbox, lease: Lease, before: Seen, reach: Reach, alone: AsyncExitStack
+        self,
+        course: Course,
+        outbox: Outbox,
+        lease: Lease,
+        before: Seen | None,
+        reach: Reach,
+        road: RoadOfGroup,
+        alone: AsyncExitStack,
     ) -> None:
         """Find the files and copy them, for as long as EM has the mount. `alone` ends when they are found."""
         with one_error():
             async with create_task_group() as guarded:
-                guarded.start_soon(self._session_ends, lease)
-                guarded.start_soon(self._beat, lease)
+                guarded.start_soon(session_ends, self._watch, lease)
+                guarded.start_soon(beat, self._rooms, lease)
                 names = root_names(lease.held, reach)
                 walks, wanted = requests_of(course.group, names)
-                located = Located("", "", [], {})
-                if wanted:
-                    located = await self._locate(course.group, lease, before, reach, wanted)
+                located = await self._locate(course.group, lease, before, reach, wanted, road)
+                if located.volumes:
                     await alone.aclose()
+                if located.share:
                     await learn(self._rooms, self._books, self._seats, course.group, located.share)
                 await self._announce(lease, located)
                 await self._copy_out(course, outbox, walks, located, names)
                 guarded.cancel_scope.cancel()
 
     async def _locate(
-        self, group: MountGroup, lease: Lease, before: Seen, reach: Reach, wanted: Sequence[str]
+        self,
+        group: MountGroup,
+        lease: Lease,
+        before: Seen | None,
+        reach: Reach,
+        wanted: Sequence[str],
+        road: RoadOfGroup,
     ) -> Located:
         """Where the mount's files are. That they are not there is believed only while EM still has the mount."""
+        if not wanted:
+            return Located("", "", [], {})
+        if before is None:
+            return road.through_em(lease.held, lease.generation, wanted)
         point, expected = lease.row.point, self._seats.expected(group)
         try:
             located = await self._locator.locate(
                 Sought(lease.held, lease.generation, point.vm, point.backup_server, reach, wanted, before, expected)
             )
-        except MountError:
-            await self._ask_for(lease)
-            raise
+        except MountError as error:
+            await ask_for(self._rooms, lease)
+            road.fall_back(error)
+            return road.through_em(lease.held, lease.generation, wanted)
         if located.unmatched:
-            await self._ask_for(lease)
+            await ask_for(self._rooms, lease)
         return located
 
     async def _confirm(self, row: LeaseRow) -> None:
@@ -300,17 +324,15 @@ class GroupRunner:
             await self._leases.confirm(row)
 
     async def _announce(self, lease: Lease, located: Located) -> None:
-        if not located.folder:
+        if not located.volumes:
             return
-        await self._leases.place(lease, located.share, located.folder, located.host)
-        row = lease.row
+        if located.share:
+            await self._leases.place(lease, located.share, located.folder, located.host)
+        row, volumes = lease.row, tuple((volume.root, volume.folder.root) for volume in located.volumes)
         for doubt in located.doubts:
             self._rooms.emit(Notice(self._rooms.clock(), f"{row.point.vm}: {doubt}"))
-        volumes = tuple((volume.root, volume.folder.root) for volume in located.volumes)
-        where = join_share(located.share, located.folder)
-        self._rooms.emit(
-            FilesLocated(self._rooms.clock(), self._run, row.group, row.point.vm, where, volumes, located.host)
-        )
+        where, host = located.where, located.host
+        self._rooms.emit(FilesLocated(self._rooms.clock(), self._run, row.group, row.point.vm, where, volumes, host))
 
     async def _copy_out(
         self,
@@ -364,26 +386,3 @@ class GroupRunner:
             return await self._calls.run(destination, lambda beat: ask(destination))
         except TimeoutError:
             return True
-
-    async def _session_ends(self, lease: Lease) -> None:
-        await self._watch.ended(lease.generation)
-        raise MountLost(vm=lease.row.point.vm, cause="the logon session that made it has ended")
-
-    async def _beat(self, lease: Lease) -> None:
-        """Touch the mount itself: an idle one may be closed by the backup server although the session lives."""
-        while True:
-            await sleep(self._rooms.settings.keep_alive)
-            try:
-                await self._ask_for(lease)
-            except MountLost:
-                raise
-            except EmError as error:
-                if error.blast is Blast.PROCESS and not error.transient:
-                    raise
-
-    async def _ask_for(self, lease: Lease) -> None:
-        """MountLost when EM no longer has the mount."""
-        try:
-            await self._rooms.mounts.mount(lease.held.href, lease.generation)
-        except (SessionEnded, NotFound) as error:
-            raise MountLost(vm=lease.row.point.vm, cause=str(error)) from error

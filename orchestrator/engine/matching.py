@@ -53,6 +53,13 @@ class Located:
     bare: Mapping[str, str] = field(default_factory=dict)
     host: str = ""
 
+    @property
+    def where(self) -> str:
+        """The folder, for people. Without a share the files come through EM."""
+        if not self.share:
+            return "Enterprise Manager"
+        return join_share(self.share, *([self.folder] if self.folder else []))
+
 
 @dataclass(frozen=True, slots=True)
 class _Shown:

@@ -12,6 +12,7 @@ from orchestrator.core.errors import ExitCode, FileError, ShareUnreadable
 from orchestrator.core.fidelity import Property
 from orchestrator.core.plan import Plan
 from orchestrator.core.preflight import Check, Finding, Grade, dressed, failed, passed, room, warned
+from orchestrator.core.roads import Road, ServerRoad
 from orchestrator.engine.calls import Calls
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.ports import Beat, Source, Target
@@ -50,7 +51,8 @@ def wanted_by(plans: Iterable[Plan]) -> Wanted:
     servers: set[str] = set()
     destinations: dict[str, set[Property]] = {}
     for group in (group for plan in plans for group in plan.groups):
-        servers.add(group.point.backup_server)
+        if group.road is not Road.DOWNLOAD:
+            servers.add(group.point.backup_server)
         has = OF_WINDOWS if group.windows else OF_LINUX
         for one in group.selections:
             wishes = destinations.setdefault(one.destination, set())
@@ -93,10 +95,16 @@ async def _look_at_shares(
         checked.unknown_servers[server] = text
         findings.append(Finding(Check.SHARE, Grade.FAIL, text, "", (server,), ExitCode.WORDS))
         return
+    if reach.road is ServerRoad.DOWNLOAD:
+        findings.append(passed(Check.SHARE, f"{server}: files are downloaded through EM, no share is needed", server))
+        return
     probed = await probe(calls, source, reach.shares, settings.probe)
     causes = {share: f"{share}: {cause}" for share, cause in probed.silent.items()}
     if not probed.seen:
         unreadable = none_readable(probed, server, reach)
+        if not reach.road.needs_share:
+            findings.append(warned(Check.SHARE, str(unreadable), "Files are downloaded through EM instead", server))
+            return
         checked.unreadable_servers[server] = unreadable
         findings.append(failed(Check.SHARE, unreadable, server))
         return

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.core.limits import Limits
 from orchestrator.core.rates import Bandwidths
+from orchestrator.core.roads import ServerRoad
 from orchestrator.engine.hiring import Hiring
 from orchestrator.engine.ports import (
     AnswerLedger,
@@ -39,6 +40,7 @@ class Reach:
     volumes: Mapping[str, str] = field(default_factory=dict)
     hosts: Mapping[str, str] = field(default_factory=dict)
     by_id: frozenset[str] = frozenset()
+    road: ServerRoad = ServerRoad.SHARE
 
     def host(self, share: str) -> str:
         """The mount host behind a share; nothing where the config does not say."""

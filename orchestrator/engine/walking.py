@@ -11,6 +11,7 @@ from orchestrator.core.locate import Volume
 from orchestrator.core.paths import PathRefused, SourcePath, TargetPath, fold, target_path
 from orchestrator.core.plan import MountGroup, Selection
 from orchestrator.core.reasons import Reason
+from orchestrator.core.roads import EM_ROOT
 from orchestrator.core.select import Selector
 from orchestrator.engine.crossing import Crossing, crosses
 from orchestrator.engine.following import Following, Found
@@ -18,6 +19,9 @@ from orchestrator.engine.ports import Beat, Source
 
 BATCH_FILES = 64
 """Files handed over at once: enough to make the hand-over cheap, few enough to keep all copiers busy."""
+
+BATCH_DOWNLOADS = 4
+"""The same where each file is waited for at Enterprise Manager: what counts is how many are waited for at once."""
 
 BATCH_BYTES = 8 << 20
 """A batch is closed at this size, so that large files travel alone."""
@@ -176,7 +180,8 @@ class Walk:
 
     @property
     def _full(self) -> bool:
-        return len(self._works) + len(self._outcomes) >= BATCH_FILES or self._bytes >= BATCH_BYTES
+        files = BATCH_DOWNLOADS if self.volume.folder.root.startswith(EM_ROOT) else BATCH_FILES
+        return len(self._works) + len(self._outcomes) >= files or self._bytes >= BATCH_BYTES
 
     @property
     def _follows(self) -> bool:

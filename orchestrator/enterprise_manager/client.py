@@ -12,13 +12,14 @@ from orchestrator.config import EnterpriseManagerSettings
 from orchestrator.core.catalog import FlrState, Greeting, PointKind, Question, RestorePoint
 from orchestrator.core.errors import AgentsHidden, Forbidden, SessionEnded
 from orchestrator.enterprise_manager.catalogue import Catalogue
+from orchestrator.enterprise_manager.files import FileCalls
 from orchestrator.enterprise_manager.masking import Mask
-from orchestrator.enterprise_manager.mounts import MountCalls
 from orchestrator.enterprise_manager.pacing import Pacer
 from orchestrator.enterprise_manager.past import PastSession
 from orchestrator.enterprise_manager.retrying import Random, Retrying, Sleep
 from orchestrator.enterprise_manager.seal import Entropy, Seal
 from orchestrator.enterprise_manager.session import Credentials, Live, LogonKeeper, OnRenewed
+from orchestrator.enterprise_manager.streams import Incoming
 from orchestrator.enterprise_manager.translate import read, refusal
 from orchestrator.enterprise_manager.transport import Observer, Transport
 from orchestrator.enterprise_manager.trust import Trust
@@ -30,8 +31,9 @@ from orchestrator.enterprise_manager.wire.paging import Pages, paging
 Record = TypeVar("Record")
 
 
-class Client(MountCalls):
-    """One EM, one account, at most one logon session. Fulfils Catalogue, Mounts, Session and Reviver of the engine.
+class Client(FileCalls):
+    """One EM, one account, at most one logon session. Fulfils Catalogue, Mounts, MountedFiles, Session and Reviver
+    of the engine.
 
     Make it before the event loop has much to do: deriving the sealing key takes about 50 ms. `async with` opens and
     closes the connections only; `open` logs on and `close` logs off, because whoever holds mounts must decide
@@ -71,7 +73,7 @@ class Client(MountCalls):
             monotonic=monotonic,
             on_renewed=on_renewed,
         )
-        super().__init__(self._under, self._transport.base, mask)
+        super().__init__(self._under, self._fetch_under, self._transport.base, mask)
         self._catalogue = Catalogue(
             self._every_page, self._one_point, self._query_path, self._transport.base, settings.page_size
         )
@@ -216,14 +218,29 @@ class Client(MountCalls):
 
     async def _under(self, request: Request, generation: int) -> Reply:
         """Sends under that session only. A 401 renews the session for the others and ends this call."""
-        live = self._keeper.live()
-        if live.generation != generation:
-            raise SessionEnded(what=f"{request.what} belongs to session {generation}, now it is {live.generation}")
+        live = self._of_generation(request, generation)
         reply = await self._send(request, live)
         if reply.status == 401:
             await self._keeper.renew(live, request.what)
             raise SessionEnded(what=f"{request.what} was answered with 401")
         return reply
+
+    def _of_generation(self, request: Request, generation: int) -> Live:
+        live = self._keeper.live()
+        if live.generation != generation:
+            raise SessionEnded(what=f"{request.what} belongs to session {generation}, now it is {live.generation}")
+        return live
+
+    async def _fetch_under(self, request: Request, generation: int) -> Incoming:
+        """As `_under`, with the body of the answer yet to be read."""
+        live = self._of_generation(request, generation)
+        incoming = await self._transport.fetch(request, token=live.logon.token)
+        if incoming.status == 401:
+            incoming.close()
+            await self._keeper.renew(live, request.what)
+            raise SessionEnded(what=f"{request.what} was answered with 401")
+        self._keeper.served(live)
+        return incoming
 
     async def _send(self, request: Request, live: Live) -> Reply:
         reply = await self._transport.send(request, token=live.logon.token)

@@ -88,7 +88,7 @@ def failure(cause: BaseException, request: Request, url: str, *, sent: bool, fin
         reason = getattr(cause.certificate_error, "verify_message", "") or "it cannot be verified"
         return CertificateUntrusted(url=url, cause=mask(str(reason)), fingerprint=shown)
     text = mask(_words(cause).format(host=URL(url).host, place=f"{URL(url).host}:{URL(url).port}"))
-    if request.makes_mount and sent:
+    if request.acts_once and sent:
         return OutcomeUnknown(what=request.what, cause=text)
     return EmUnreachable(url=url, cause=text)
 
@@ -108,7 +108,7 @@ def refusal(reply: Reply, request: Request, mask: Mask) -> EmError | None:
     if 200 <= status < 300:
         return None
     cause = explanation(reply, mask)
-    if request.makes_mount and not (400 <= status < 500 and status != 408) and status != 501:
+    if request.acts_once and not (400 <= status < 500 and status != 408) and status != 501:
         return OutcomeUnknown(what=what, cause=f"the answer was {status}: {cause}")
     if status == 403:
         return Forbidden(what=what, cause=cause)
@@ -119,6 +119,11 @@ def refusal(reply: Reply, request: Request, mask: Mask) -> EmError | None:
     if 300 <= status < 400:
         return AnswerUnreadable(what=what, cause=f"it redirects elsewhere ({status}), which is never followed")
     return EmFault(status=status, what=what, cause=cause)
+
+
+def no_file(reply: Reply, request: Request, mask: Mask) -> EmError:
+    """The core error for an answer that says success and holds words instead of a file."""
+    return AnswerUnreadable(what=request.what, cause=f"it is no file: {explanation(reply, mask)}")
 
 
 def explanation(reply: Reply, mask: Mask) -> str:

@@ -13,6 +13,7 @@ from orchestrator.core.errors import AnswerUnreadable, EmBusy, EmError, OutcomeU
 from orchestrator.enterprise_manager.masking import Mask
 from orchestrator.enterprise_manager.pacing import Pacer
 from orchestrator.enterprise_manager.retrying import Retrying
+from orchestrator.enterprise_manager.streams import Incoming
 from orchestrator.enterprise_manager.translate import FOREIGN, failure, fingerprint_in, presentable, refusal, untrusted
 from orchestrator.enterprise_manager.trust import Trust, shown_fingerprint, shown_until
 from orchestrator.enterprise_manager.wire.document import BODY_LIMIT
@@ -51,27 +52,34 @@ class Transport:
         self._monotonic = monotonic
         self._observer = observer
         self._http: aiohttp.ClientSession | None = None
+        self._files: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
+        self._http = self._pool(_CONNECTIONS)
+        # Files that are on their way for long must not keep a heartbeat waiting; the copies in flight limit them.
+        self._files = self._pool(0)
+        return self
+
+    def _pool(self, connections: int) -> aiohttp.ClientSession:
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(_mark_sent)
-        self._http = aiohttp.ClientSession(
+        return aiohttp.ClientSession(
             auto_decompress=False,
-            connector=aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=self._trust),
+            connector=aiohttp.TCPConnector(limit=connections, ssl=self._trust),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Accept": "application/xml", "Accept-Encoding": "identity", "User-Agent": "orchestrator"},
             skip_auto_headers={"Content-Type"},
             timeout=aiohttp.ClientTimeout(total=self._settings.request_timeout),
             trace_configs=[trace],
         )
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        http, self._http = self._http, None
-        if http is not None:
-            await http.close()
+        pools, self._http, self._files = (self._http, self._files), None, None
+        for pool in pools:
+            if pool is not None:
+                await pool.close()
 
     async def send(self, request: Request, *, token: str = "", authorization: str = "") -> Reply:
         """The answer, whatever its status; one that is safe to repeat is repeated while EM is down or busy.
@@ -92,6 +100,37 @@ class Transport:
             return reply
 
         return await self._retrying.repeat(attempt)
+
+    async def fetch(self, request: Request, *, token: str) -> Incoming:
+        """The answer, whatever its status, with its body yet to be read. Sent once.
+
+        Each read has the time limit of a request; the whole has none, for a file may be of any size.
+        """
+        if reason := refused(request):
+            raise AnswerUnreadable(what=request.what, cause=f"{reason}; nothing was sent")
+        if self._files is None:
+            raise RuntimeError("the client is used outside its `async with`")
+        await self._pacer.turn()
+        begun, limit = self._monotonic(), self._settings.request_timeout
+        url = URL(self.base.address(request.target), encoded=True)
+
+        def translated(cause: BaseException) -> EmError:
+            return failure(cause, request, self._settings.url, sent=True, fingerprint="", mask=self.mask)
+
+        try:
+            response = await self._files.request(
+                request.method,
+                url,
+                headers=_headers(request, token, ""),
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(sock_connect=limit, sock_read=limit),
+                trace_request_ctx=SimpleNamespace(sent=False),
+            )
+        except FOREIGN as cause:
+            self._observe(request, None, begun)
+            raise translated(cause) from presentable(cause, self.mask)
+        self._observe(request, response.status, begun)
+        return Incoming(response, translated)
 
     async def _exchange(self, request: Request, token: str, authorization: str) -> Reply:
         """One exchange, paced, translated and observed."""
@@ -168,7 +207,7 @@ def _headers(request: Request, token: str, authorization: str) -> dict[str, str]
 
 def _oversized(request: Request) -> AnswerUnreadable | OutcomeUnknown:
     cause = f"it is larger than {BODY_LIMIT // 2**20} MiB"
-    return (OutcomeUnknown if request.makes_mount else AnswerUnreadable)(what=request.what, cause=cause)
+    return (OutcomeUnknown if request.acts_once else AnswerUnreadable)(what=request.what, cause=cause)
 
 
 async def _mark_sent(session: aiohttp.ClientSession, context: SimpleNamespace, params: Any) -> None:

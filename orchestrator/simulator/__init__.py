@@ -9,6 +9,7 @@ other room, core too, because a shared parser would share the misunderstanding.
 from orchestrator.simulator.box import LogEntry, OpenMount, OpenSession, Simulator
 from orchestrator.simulator.estate import Estate, Machine, Point, Volume
 from orchestrator.simulator.faults import (
+    CutFile,
     Delay,
     Drop,
     EndSession,
@@ -17,6 +18,7 @@ from orchestrator.simulator.faults import (
     Fault,
     Garbage,
     Hang,
+    ShortFile,
     SlowTask,
     Status,
     StuckTask,
@@ -29,6 +31,7 @@ from orchestrator.simulator.server import Server, serving
 from orchestrator.simulator.settings import Settings
 
 __all__ = [
+    "CutFile",
     "Delay",
     "Drop",
     "EndSession",
@@ -46,6 +49,7 @@ __all__ = [
     "Point",
     "Server",
     "Settings",
+    "ShortFile",
     "Simulator",
     "SlowTask",
     "Status",

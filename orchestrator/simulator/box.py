@@ -1,17 +1,19 @@
 """Enterprise Manager in a box: the gate every request passes, the faults, and the books a test reads."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from aiohttp import web
+from anyio import to_thread
 
 from orchestrator.simulator import documents, strictness
 from orchestrator.simulator.enterprise import WITHOUT_SESSION, Answer, Call, Enterprise
 from orchestrator.simulator.estate import Estate
 from orchestrator.simulator.faults import (
     Action,
+    CutFile,
     Delay,
     Drop,
     EndSession,
@@ -19,6 +21,7 @@ from orchestrator.simulator.faults import (
     FaultScript,
     Garbage,
     Hang,
+    ShortFile,
     Status,
     TaskAction,
     VanishFolder,
@@ -186,7 +189,7 @@ class Simulator:
             if planned is not None:
                 return planned, replace(entry, status=planned.status, note=note or "fault")
             call = self._gate(request, call, actions)
-            response = self._print(await self.enterprise.answer(call))
+            response = await self._print(await self.enterprise.answer(call), actions)
             if call.session is not None:
                 self.enterprise.sessions.touch(call.session)
         except _NoAnswer:
@@ -255,7 +258,9 @@ class Simulator:
                 return _response(response.status, _GARBAGE[action.kind], {})
         return response
 
-    def _print(self, answer: Answer) -> web.Response:
+    async def _print(self, answer: Answer, actions: Sequence[Action]) -> web.Response:
+        if answer.file is not None:
+            return await _file(answer, actions)
         body = b"" if answer.document is None else self.enterprise.pen.paper(answer.document)
         return _response(answer.status, body, dict(answer.headers))
 
@@ -294,6 +299,34 @@ def _danger(call: Call) -> str:
 
 def _scripted(action: Status) -> web.Response:
     return _response(action.code, action.body, dict(action.headers))
+
+
+class _Cut(web.Response):
+    """Announces the whole body, and ends the connection in the middle of it."""
+
+    def __init__(self, whole: bytes, after: int, headers: Mapping[str, str]) -> None:
+        super().__init__(body=whole, headers=headers)
+        self._whole, self._after = whole, after
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        request = self._req
+        if self._payload_writer is not None and request is not None and request.transport is not None:
+            await self._payload_writer.write(self._whole[: self._after])
+            request.transport.abort()
+        raise ConnectionResetError
+
+
+async def _file(answer: Answer, actions: Sequence[Action]) -> web.Response:
+    if answer.file is None:
+        raise ValueError("the answer holds no file")
+    body = await to_thread.run_sync(answer.file.read_bytes)
+    headers = {**answer.headers, "Content-Type": "application/octet-stream"}
+    for action in actions:
+        if isinstance(action, CutFile):
+            return _Cut(body, action.after, headers)
+        if isinstance(action, ShortFile):
+            body = body[: action.size]
+    return web.Response(status=answer.status, body=body, headers=headers)
 
 
 def _response(status: int, body: bytes, headers: dict[str, str]) -> web.Response:

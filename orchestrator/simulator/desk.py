@@ -35,6 +35,7 @@ class Mount:
     shown: dict[str, Path] = field(default_factory=dict)
     listed: bool = True
     gone: bool = False
+    shifted: int = 0
     ended: datetime | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -57,6 +58,8 @@ class Task:
     success: bool | None = None
     message: str = ""
     related: Mount | None = None
+    download: str = ""
+    credentials_needed: bool = False
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     job: asyncio.Task[None] | None = None
 
@@ -109,6 +112,22 @@ class MountDesk:
             task.finish(True, "Ok")
 
         return self.start_task(mount.session, "UnmountRestorePoint", work)
+
+    def start_restore(
+        self, mount: Mount, download: str, order: TaskAction | None, restore: Callable[[], Awaitable[tuple[str, bool]]]
+    ) -> Task:
+        """A task that restores a path of a mount. `download` is where it can be fetched afterwards, if it is to be;
+        `restore` gives what prevented it and whether credentials are missing."""
+
+        async def work(task: Task) -> None:
+            seconds = _FOR_EVER if isinstance(order, StuckTask) else self._settings.restore_seconds
+            if await stopped_within(task.stop, order.seconds if isinstance(order, SlowTask) else seconds):
+                return
+            failed, task.credentials_needed = (order.message, False) if isinstance(order, FailTask) else await restore()
+            task.download = "" if failed else download
+            task.finish(not failed, failed or "Ok")
+
+        return self.start_task(mount.session, "FileRestoreFromMountPoint", work)
 
     def start_task(self, session: Session, operation: str, work: Callable[[Task], Awaitable[None]]) -> Task:
         """A new task of the session, running."""

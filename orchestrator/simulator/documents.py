@@ -81,9 +81,13 @@ def task(pen: Pen, one: Task) -> Node:
     links = [Link("Delete", href, "Task")]
     if one.related and one.state == "Finished" and pen.settings.task_related:
         links.append(_related(pen, one.related))
+    if one.download and one.state == "Finished":
+        links.append(Link("Download", one.download))
     parts = [pen.leaf("TaskId", one.id), pen.leaf("State", one.state), pen.leaf("Operation", one.operation)]
     if one.success is not None:
         result = {"Success": "true" if one.success else "false"}
+        if one.credentials_needed:
+            result["CredentialsNeeded"] = "true"
         parts.append(pen.node("Result", result, pen.leaf("Message", one.message)))
     return pen.entity("Task", href, pen.links(*links), *parts)
 

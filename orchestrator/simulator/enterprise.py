@@ -2,10 +2,12 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
 
 from anyio import to_thread
 
-from orchestrator.simulator import documents, listing, query, strictness
+from orchestrator.simulator import documents, listing, query, restoring, strictness
 from orchestrator.simulator.background import Background, stopped_within
 from orchestrator.simulator.desk import Mount, MountDesk, Task
 from orchestrator.simulator.estate import Estate, Machine, Point
@@ -48,6 +50,8 @@ class Answer:
     status: int
     document: Node | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    file: Path | None = None
+    """A file instead of a document."""
 
 
 class Enterprise:
@@ -81,6 +85,7 @@ class Enterprise:
             "mount_get": self._mount_get,
             "mount_delete": self._mount_delete,
             "browse": self._browse,
+            "browse_action": self._browse_action,
             "backup_servers": self._backup_servers,
             "backup_server": self._backup_server,
             "backup_server_action": self._backup_server_action,
@@ -196,6 +201,8 @@ class Enterprise:
         return Answer(self._settings.delete_status)
 
     async def _browse(self, call: Call) -> Answer:
+        if call.parameters.get("action", "").lower() == "download":
+            return await self._download(call, "GET")
         self._need(self._settings.may_browse)
         mount = self._find_mount(call)
 
@@ -204,6 +211,47 @@ class Enterprise:
             return listing.answer(self.pen, place, call.parameters)
 
         return Answer(200, await to_thread.run_sync(read))
+
+    async def _browse_action(self, call: Call) -> Answer:
+        action = call.parameters.get("action", "").lower()
+        if action == "download":
+            return await self._download(call, "POST")
+        if action != "restore":
+            raise Refusal(400, "Unknown action.")
+        self._need(self._settings.may_mount)
+        spec = restoring.spec_of(call.headers, call.body)
+        self._need(not (spec.download and self._settings.in_place_only))
+        place = await self._place(call)
+        if spec.download and await to_thread.run_sync(place.path.is_dir):
+            raise Refusal(400, "A folder cannot be downloaded.")
+        download = listing.action_href(self.pen, place, "download") if spec.download else ""
+
+        async def restore() -> tuple[str, bool]:
+            prevented, asked = restoring.obstacle(spec, self._settings)
+            if prevented or spec.download:
+                return prevented, asked
+            below = place.path.relative_to(self._estate.content(place.mount.point, place.root))
+            target = self._estate.guest(place.mount.machine, place.root) / below
+            return await to_thread.run_sync(restoring.put_back, place.path, target, spec), False
+
+        return self._accepted(self.desk.start_restore(place.mount, download, call.order, restore))
+
+    async def _download(self, call: Call, verb: str) -> Answer:
+        """The bytes of a file that a finished task of this session has made ready."""
+        self._need(self._settings.may_mount)
+        if verb != self._settings.download_verb:
+            raise Refusal(405, f"{verb} is not supported here.", {"Allow": self._settings.download_verb})
+        place = await self._place(call)
+        href = listing.action_href(self.pen, place, "download")
+        if not any(task.download == href for task in self.desk.tasks if task.session is call.session):
+            raise Refusal(404, "The file was not restored for a download.")
+        name = quote(place.path.name)
+        return Answer(200, headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}, file=place.path)
+
+    async def _place(self, call: Call) -> listing.Place:
+        return await to_thread.run_sync(
+            listing.locate, self.pen, self._estate, self._find_mount(call), call.route.below
+        )
 
     async def _backup_servers(self, call: Call) -> Answer:
         self._need(self._settings.may_see_servers)

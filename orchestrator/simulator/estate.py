@@ -96,6 +96,11 @@ class Estate:
                 return self.folder / "points" / point.uid / volume.folder
         raise KeyError(root)
 
+    def guest(self, machine: Machine, root: str) -> Path:
+        """The folder that stands for a volume of the machine itself, as it is now: what EM restores to the original
+        location lands there. There is none before something has."""
+        return self.folder / "guests" / _NOT_IN_A_FOLDER_NAME.sub("_", machine.name) / (root.strip(":/") or "root")
+
     def add_machine(
         self,
         name: str,

@@ -80,8 +80,25 @@ class FailedTaskButMounted:
     message: str = "The operation has timed out."
 
 
+@dataclass(frozen=True)
+class CutFile:
+    """A file is announced whole, and the connection ends after so many bytes of it."""
+
+    after: int
+
+
+@dataclass(frozen=True)
+class ShortFile:
+    """A file is announced and given with so many bytes only."""
+
+    size: int
+
+
 TaskAction = FailTask | StuckTask | SlowTask | FailedTaskButMounted
-Action = Status | Drop | Delay | Garbage | EndSession | VanishFolder | Hang | TaskAction
+Action = Status | Drop | Delay | Garbage | EndSession | VanishFolder | Hang | CutFile | ShortFile | TaskAction
+
+
+_STARTS_TASKS = ("mount_post", "browse_action")
 
 
 @dataclass(frozen=True)
@@ -101,8 +118,10 @@ class Fault:
     def __post_init__(self) -> None:
         if self.nth < 1 or self.times < 1:
             raise ValueError("nth and times count from 1")
-        if isinstance(self.action, TaskAction) and self.route != "mount_post":
-            raise ValueError(f"{type(self.action).__name__} belongs to the route mount_post, not {self.route}")
+        if isinstance(self.action, TaskAction) and self.route not in _STARTS_TASKS:
+            raise ValueError(f"{type(self.action).__name__} belongs to {' or '.join(_STARTS_TASKS)}, not {self.route}")
+        if isinstance(self.action, FailedTaskButMounted) and self.route != "mount_post":
+            raise ValueError(f"FailedTaskButMounted belongs to mount_post, not {self.route}")
 
 
 class FaultScript:

@@ -18,16 +18,17 @@ _PAGE_SIZES = {"listall": 100, "listdirs": 10, "listfiles": 10}
 
 @dataclass(frozen=True)
 class Place:
-    """A file or folder of a mount: its root as shown, the true names below the root, and where it lies."""
+    """A file or folder of a mount: its root as shown, the true names below the root, where it lies, the true root."""
 
     mount: Mount
     shown: str
     names: tuple[str, ...]
     path: Path
+    root: str
 
     def below(self, name: str) -> "Place":
         """An entry of this folder."""
-        return Place(self.mount, self.shown, (*self.names, name), self.path / name)
+        return Place(self.mount, self.shown, (*self.names, name), self.path / name, self.root)
 
 
 def locate(pen: Pen, estate: Estate, mount: Mount, segments: Sequence[str]) -> Place:
@@ -44,7 +45,7 @@ def locate(pen: Pen, estate: Estate, mount: Mount, segments: Sequence[str]) -> P
     for volume in mount.point.volumes:
         shown = documents.shown_root(pen, mount, volume.root)
         if shown.casefold() == wanted:
-            place = Place(mount, shown, (), estate.content(mount.point, volume.root))
+            place = Place(mount, shown, (), estate.content(mount.point, volume.root), volume.root)
             for name in names[1:]:
                 place = place.below(_true_name(place.path, name, exact=linux))
             return place
@@ -70,14 +71,16 @@ def answer(pen: Pen, place: Place, parameters: Mapping[str, str]) -> Node:
     if not action and (place.path.is_file() or pen.settings.browse_form == "entry"):
         return pen.node("FileSystemEntry", None, _entry(pen, place))
     action = action or "listall"
-    if action == "download":
-        raise Refusal(501, "Downloads are not simulated.")
     if action not in _PAGE_SIZES:
         raise Refusal(400, f"Unknown action: {parameters.get('action')}")
     if not place.path.is_dir():
         raise Refusal(400, "A file cannot be listed.")
     children = [place.below(name) for name in _children(place.path, action)]
     page, shown = page_of(children, parameters, _PAGE_SIZES[action])
+    if page.number > 1 and place.mount.shifted < pen.settings.listing_shifts:
+        place.mount.shifted += 1
+        first = (page.number - 1) * page.size
+        shown = children[first - 1 : first - 1 + page.size]
     return _entries(pen, place, action, page, shown)
 
 
@@ -124,6 +127,11 @@ def _entry(pen: Pen, place: Place) -> Node:
     changed = datetime.fromtimestamp(stat.st_mtime_ns // 1_000_000_000, UTC)
     said.append(pen.leaf("ModifiedDateUTC", f"{changed:%Y-%m-%dT%H:%M:%S}Z"))
     return pen.entity("FileEntry", href, pen.links(_up(pen, place), restore), *said)
+
+
+def action_href(pen: Pen, place: Place, action: str) -> str:
+    """The Href of an action on a path."""
+    return f"{_href(pen, place)}?action={action}"
 
 
 def _href(pen: Pen, place: Place) -> str:

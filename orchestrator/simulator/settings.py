@@ -25,6 +25,10 @@ class Settings:
     mounts from POST to unmount, orphans too. `os_mismatch` is what a wrong `OsKind` brings. `unmount_seconds` is
     how long the disks outlive a DELETE that was already answered; `delete_status` 202 answers a task instead.
 
+    Restores by EM: a task runs `restore_seconds`; `guest_credentials` (user, password) are asked for by the guest when
+    set; `download_verb` is the only one that fetches a download ("GET" by its page, "POST" by the verb table);
+    `in_place_only` is the account's flag that forbids downloads.
+
     Share: folders are `<vm>_<8 hex>` if `folder_suffix`, else `<vm>` while that name is free; they appear
     `folder_delay` after the mount; `stale_folders` puts an elder `<vm>` and a look-alike `<vm>0` beside them.
 
@@ -32,8 +36,10 @@ class Settings:
     `display_name` (the VmDisplayName attribute of a point), `owner` (the Owner of a file), `empty_result`
     ("absent": no Entities element), `collection_404_when_empty`, `page_size_default` (queries without pageSize;
     0 = everything), `linux_root_href` ("double": `mounts/1//srv`, "single": `mounts/1/srv`; both are understood),
-    `agent_create` (whether agent points offer a mount), `replica_related` (the sample's link from the task of a replica
-    leads below `vmRestorePoints`; both ways are understood),
+    `listing_shifts` (how many further pages of a mount's listings are shown one name too early, as of a folder that
+    has changed meanwhile: one name comes twice, and one is missed), `agent_create` (whether agent
+    points offer a mount), `replica_related` (the sample's link from the task of a replica leads below
+    `vmRestorePoints`; both ways are understood),
     `random_volume_ids` (roots without drive letters), `name_case_matters` (string filters),
     `algorithm` (of points that are not full), `mounts_offered` (the link `Create` of a point),
     `certificate_days` (how long a certificate that is made will be valid),
@@ -55,6 +61,10 @@ class Settings:
     max_mounts_per_server: int | None = None
     os_mismatch: Literal["fail", "empty"] = "fail"
     unmount_seconds: float = 0.0
+    restore_seconds: float = 0.01
+    guest_credentials: tuple[str, str] | None = None
+    download_verb: Literal["GET", "POST"] = "GET"
+    in_place_only: bool = False
     delete_status: Literal[200, 202, 204] = 204
     folder_suffix: bool = True
     folder_delay: float = 0.0
@@ -69,6 +79,7 @@ class Settings:
     collection_404_when_empty: bool = False
     page_size_default: int = 100
     linux_root_href: Literal["double", "single"] = "double"
+    listing_shifts: int = 0
     agent_create: bool = True
     replica_related: Literal["replica", "vm"] = "replica"
     random_volume_ids: bool = False

@@ -224,15 +224,15 @@ CASES = (
     Mutation(
         "no heartbeat of the mounts",
         "engine/groups.py",
-        "                guarded.start_soon(self._beat, lease)\n",
+        "                guarded.start_soon(beat, self._rooms, lease)\n",
         "",
         (SESSIONS + "::test_the_heartbeat_asks_for_every_mount_that_is_open_because_an_idle_one_may_be_closed",),
     ),
     Mutation(
         "a mount that EM no longer has goes unnoticed",
-        "engine/groups.py",
-        "        except (SessionEnded, NotFound) as error:\n            raise MountLost(vm=lease.row.point.vm, cause=str(error)) from error\n",
-        "        except SessionEnded as error:\n            raise MountLost(vm=lease.row.point.vm, cause=str(error)) from error\n",
+        "engine/heartbeat.py",
+        "    except (SessionEnded, NotFound) as error:\n        raise MountLost(vm=lease.row.point.vm, cause=str(error)) from error\n",
+        "    except SessionEnded as error:\n        raise MountLost(vm=lease.row.point.vm, cause=str(error)) from error\n",
         (SESSIONS + "::test_a_mount_that_em_no_longer_has_is_one_loss_and_is_made_again",),
     ),
     Mutation(

@@ -255,12 +255,33 @@ def test_the_guard_refuses_whatever_is_not_needed(method, target):
         requests.task("/api/tasks/task-1"),
         requests.delete(f"{MOUNTS}/1"),
         requests.delete("/api/tasks/task-1"),
+        requests.stage(f"{MOUNTS}/1/C:/a%20b.txt", "a b.txt"),
+        requests.download(f"{MOUNTS}/1/C:/a%20b.txt?action=download", "a b.txt"),
+        requests.download(f"{MOUNTS}/1/C:/a%20b.txt?action=download", "a b.txt", "POST"),
         requests.folder(f"{MOUNTS}/1/Volume$0:?action=listAll&pageSize=100&page=1", "Volume$0:"),
     ],
     ids=lambda each: f"{each.method} {each.route}",
 )
 def test_the_guard_lets_every_request_of_this_room_pass(request_made):
     assert refused(request_made) == ""
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "action"),
+    [
+        ("POST", "/api/vmRestorePoints/1?action=restore", "restore"),
+        ("POST", "/api/vmReplicaPoints/1?action=failover", "failover"),
+        ("POST", "/api/vmRestorePoints/1/mounts?action=restore", "restore"),
+        ("POST", "/api/vmRestorePoints/1/mounts/1?action=restore", "restore"),
+        ("POST", "/api/catalog/vms/x/vmRestorePoints/1/mounts/1/C:?action=restore", "restore"),
+        ("POST", "/api/vmRestorePoints/1/mounts/1/C:/x?action=restore&action=failover", "restore"),
+        ("POST", "/api/vmRestorePoints/1/mounts/1/C:/x?action=restore", "download"),
+        ("GET", "/api/vmRestorePoints/1/mounts/1/C:/x?action=restore", "restore"),
+        ("DELETE", "/api/vmRestorePoints/1/mounts/1/C:/x?action=download", "download"),
+    ],
+)
+def test_the_guard_lets_files_of_a_mount_be_restored_and_nothing_else(method, target, action):
+    assert refused(Request(method, target, "w", action=action))
 
 
 @pytest.mark.parametrize(

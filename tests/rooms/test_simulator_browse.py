@@ -119,7 +119,7 @@ async def test_listings_come_in_pages_and_by_kind(tmp_path: Path) -> None:
         ("C:?action=burn", 400),
         ("C:?action=listAll&pageSize=0", 400),
         ("C:/top.txt?action=listAll", 400),
-        ("C:/top.txt?action=download", 501),
+        ("C:/top.txt?action=download", 404),
     ],
 )
 async def test_a_listing_that_is_wrong_is_refused(tmp_path: Path, path: str, status: int) -> None:

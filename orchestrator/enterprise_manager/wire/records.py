@@ -107,6 +107,7 @@ def task(root: Element, base: Base, asked: str = "") -> Task:
     if not asked and not own and not identity:
         raise Unreadable("the task in it has neither Href nor TaskId")
     mounts = [link for link in found if link.rel == "related" and _leads_to_mount(link.type, link.href)]
+    download = pick(found, "Download")
     success, message = _result(result)
     return Task(
         href=asked or (base.path(own) if own else "/api/tasks/" + quote(identity, safe="")),
@@ -114,6 +115,7 @@ def task(root: Element, base: Base, asked: str = "") -> Task:
         success=success,
         message=message,
         mounts=tuple(dict.fromkeys(without_entity_format(base.path(link.href)) for link in mounts)),
+        download=base.path(download.href) if download else "",
     )
 
 
@@ -222,15 +224,16 @@ def listing(root: Element) -> Listing | None:
     found: dict[str, Listed] = {}
     for entry in below(child(root, "Directories")):
         if local(entry) == "directoryentry":
-            found[_listed_name(entry)] = Listed(folder=True)
+            found[listed_name(entry)] = Listed(folder=True)
     for entry in below(child(root, "Files")):
         if local(entry) == "fileentry":
             modified = epoch_seconds(word(entry, "ModifiedDateUTC"))
-            found[_listed_name(entry)] = Listed(folder=False, size=number(entry, "Size"), modified=modified)
+            found[listed_name(entry)] = Listed(folder=False, size=number(entry, "Size"), modified=modified)
     return found
 
 
-def _listed_name(entry: Element) -> str:
+def listed_name(entry: Element) -> str:
+    """The name of an entry of a listing."""
     name = _name(entry)
     if not name:
         raise Unreadable("an entry in it has no name")

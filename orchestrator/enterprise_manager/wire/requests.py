@@ -173,6 +173,29 @@ def list_all(href: str, page_size: int = 100) -> str:
     return with_parameters(href, action="listAll", pageSize=page_size, page=1)
 
 
+_RESTORE = (
+    '<?xml version="1.0" encoding="utf-8"?>\n'
+    '<FileRestoreSpec xmlns="http://www.veeam.com/ent/v1.0" xmlns:xsd="http://www.w3.org/2001/XMLSchema"'
+    ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">{}</FileRestoreSpec>'
+)
+
+
+def stage(href: str, name: str) -> Request:
+    """The POST that makes a file of a mount ready for a download.
+
+    Source: page "POST .../mounts/{ID}/{filepath}?action=restore". Not repeated by itself; a file that is made ready
+    twice is harmless.
+    """
+    target = with_parameters(href.partition("?")[0], action="restore")
+    body = _RESTORE.format("<ForDirectDownload/>").encode()
+    return Request("POST", target, f"the download of {name}", body, action="restore")
+
+
+def download(href: str, name: str, method: str = "GET") -> Request:
+    """The bytes of a file that is ready: GET by its page, POST by the table of verbs."""
+    return Request(method, href, f"the download of {name}", action="download")
+
+
 def delete(href: str) -> Request:
     """DELETE of a mount (or a task). Ids are not used again, so a repetition is harmless."""
     return Request("DELETE", href, f"the deletion of {href}", repeatable=True)
