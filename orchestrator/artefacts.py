@@ -9,10 +9,12 @@ from datetime import datetime
 from pathlib import Path
 
 from orchestrator.config import Config
+from orchestrator.core.applying import Lines, PutOn, settled
 from orchestrator.core.causes import plain_cause
 from orchestrator.core.errors import StateError, StateUnusable
 from orchestrator.core.events import LimitChanged, ReportWritten, RunPaused
 from orchestrator.core.falling_back import plan_as_taken
+from orchestrator.core.fidelity import Property
 from orchestrator.core.ledger import RunRow
 from orchestrator.core.plan import plan_from_json
 from orchestrator.core.replaced import Stood
@@ -24,6 +26,8 @@ from orchestrator.views import change_words, report_html, report_json
 
 CHANGES = "changes.jsonl"
 """Name of the file with what was changed while a run went on."""
+PUT_ON = "applied.json"
+"""Name of the file with what `apply-metadata` has put on, counted."""
 
 
 def run_folder(config: Config, run: str) -> Path:
@@ -81,6 +85,40 @@ def _changes(folder: Path) -> tuple[Change, ...]:
                 one = json.loads(line)
                 found.append(Change(datetime.fromisoformat(one["at"]), str(one["change"]), str(one["who"])))
     return tuple(found)
+
+
+def keep_put_on(config: Config, run: str, done: PutOn) -> None:
+    """Keep what of the sidecar is put on now: how many files, by destination, and which lines. StateUnusable."""
+    table = {
+        "counts": {root: {one.value: number for one, number in row.items()} for root, row in done.counts.items()},
+        "lines": {one.value: stretches for one, stretches in done.lines.items()},
+    }
+    try:
+        write_text_atomically(run_folder(config, run) / PUT_ON, json.dumps(table) + "\n")
+    except OSError as cause:
+        raise StateUnusable(folder=config.state.folder, cause=plain_cause(cause)) from cause
+
+
+def put_on_so_far(config: Config, run: str, destinations: Sequence[str] = ()) -> PutOn:
+    """What was put on before, to be gone on with."""
+    return PutOn(destinations, _put_on(run_folder(config, run))[1])
+
+
+def _put_on(folder: Path) -> tuple[dict[str, dict[Property, int]], dict[Property, Lines]]:
+    """(how many files, which lines) of what was kept; nothing when somebody has changed it."""
+    try:
+        table = json.loads((folder / PUT_ON).read_text("utf-8"))
+        counts = {
+            str(root): {Property(one): int(number) for one, number in row.items()}
+            for root, row in table["counts"].items()
+        }
+        lines = {
+            Property(one): [(int(first), int(last)) for first, last in stretches]
+            for one, stretches in table["lines"].items()
+        }
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return {}, {}
+    return counts, lines
 
 
 def remove_artefacts(config: Config, run: str) -> None:
@@ -148,5 +186,6 @@ def read_report(journal: Journal, config: Config, run: str) -> Report:
         files["metadata"] = str(folder / SIDECAR)
     replacements = Replacements(journal.stood(run).get(Stood.REPLACED, 0), journal.held(run), journal.undos(run))
     groups, leases, totals, cards = journal.groups(run), journal.leases(run), journal.totals(run), journal.fidelity(run)
+    cards = settled(cards, planned.groups, _put_on(folder)[0])
     report = make_report(planned, row, groups, leases, totals, problems, files, replacements, cards)
     return replace(report, changes=_changes(folder))

@@ -14,6 +14,7 @@ from orchestrator.cli.speaking import Globals, say
 from orchestrator.core.applying import Applied, prefixes_of
 from orchestrator.core.errors import ExitCode, WordsError
 from orchestrator.core.fidelity import WORDS
+from orchestrator.core.plan import plan_from_json
 from orchestrator.opening import reading
 from orchestrator.views import count, visible
 
@@ -46,9 +47,9 @@ def put_metadata_on(
     except ValueError as error:
         raise WordsError(what=f"--target-prefix: {error}") from error
     with reading(config) as journal:
-        journal.run(run)  # RunUnknown says so
+        destinations = plan_from_json(journal.run(run).plan).destinations  # RunUnknown says so
     with Recording(options, config, "apply-metadata"), counting("put on", sys.stderr, options.quiet) as told:
-        applied = apply_metadata(config, run, prefixes, dry=dry_run, tell=told)
+        applied = apply_metadata(config, run, prefixes, dry=dry_run, tell=told, destinations=destinations)
     say(json.dumps(_values(applied), indent=2) if options.json else _text(applied))
     if not applied.whole:
         raise typer.Exit(ExitCode.PARTIAL)

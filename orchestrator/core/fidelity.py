@@ -216,6 +216,16 @@ class Card:
         both = (*self._pairs(), *other._pairs())
         return Card.of((fidelity_code({one: kept}), number) for one, kept, number in both)
 
+    def put_on(self, counts: Mapping[Property, int]) -> "Card":
+        """The card when of so many files what waited in the sidecar was put on; never more than waited."""
+        found = {one: dict(row) for one, row in self.counts.items()}
+        for one, number in counts.items():
+            moved = min(number, self.count(one, Kept.SIDECAR))
+            if moved:
+                found[one][Kept.SIDECAR] -= moved
+                found[one][Kept.KEPT] = found[one].get(Kept.KEPT, 0) + moved
+        return Card(found)
+
     def _pairs(self) -> Iterable[tuple[Property, Kept, int]]:
         return ((one, kept, number) for one, row in self.counts.items() for kept, number in row.items())
 

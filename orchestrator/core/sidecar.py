@@ -17,6 +17,7 @@ from typing import Any
 from orchestrator.core.entries import EntryKind
 from orchestrator.core.fidelity import LARGEST_ID, Properties, Property, Stream
 from orchestrator.core.sddl import to_sddl
+from orchestrator.core.security import Control
 
 KINDS = (EntryKind.FILE, EntryKind.FOLDER, EntryKind.LINK)
 
@@ -100,6 +101,30 @@ def from_line(line: str) -> Left:
         )
     except (KeyError, TypeError, AttributeError, RecursionError, binascii.Error, ValueError) as error:
         raise ValueError(f"no line of a metadata.jsonl: {error}") from error
+
+
+def waiting(left: Left) -> frozenset[Property]:
+    """The properties that a line holds; of a descriptor with audit rules both."""
+    has = left.properties
+    there = {
+        Property.MODE: has.mode is not None,
+        Property.OWNER: has.uid is not None or has.gid is not None,
+        Property.TIMES: (has.modified_ns, has.accessed_ns, has.changed_ns) != (None, None, None),
+        Property.CREATED: has.created_ns is not None,
+        Property.XATTRS: bool(has.plain_xattrs),
+        Property.ACL: bool(has.acls),
+        Property.ATTRIBUTES: has.attributes is not None,
+        Property.STREAMS: bool(has.streams),
+        Property.DESCRIPTOR: has.descriptor is not None,
+        Property.AUDIT: has.descriptor is not None and audits(has.descriptor),
+        Property.LINK: has.link_to is not None,
+    }
+    return frozenset(one for one, held in there.items() if held)
+
+
+def audits(descriptor: bytes) -> bool:
+    """Whether a descriptor has audit rules, whether or not the rest of it parses."""
+    return len(descriptor) >= 4 and bool(int.from_bytes(descriptor[2:4], "little") & Control.SACL_PRESENT)
 
 
 def properties_left(properties: Properties, what: frozenset[Property]) -> Properties:

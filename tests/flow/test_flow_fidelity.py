@@ -93,6 +93,10 @@ async def test_what_a_destination_cannot_hold_is_put_on_when_the_files_have_move
         assert applied.code == 3, "the others have not moved along"
         assert applied.json["applied"] == 3, "two files and their folder"
         assert (moved / "1.txt").stat().st_mtime_ns == MTIME_NS
+        shown = (await em.run("--json", "report", "--write", report["run"])).json["fidelity"]["times"]
+        before = report["fidelity"]["times"]
+        assert (shown["kept"], shown["sidecar"]) == (before["kept"] + 3, before["sidecar"] - 3)
+        assert em.report()["fidelity"]["times"] == shown
 
 
 async def test_permissions_come_back_and_nothing_else(tmp_path: Path) -> None:
@@ -107,6 +111,8 @@ async def test_permissions_come_back_and_nothing_else(tmp_path: Path) -> None:
         assert done.code == 3
         report = em.report()
         assert report["problems_by_reason"] == {"not-there": 1, "link": 1}
-        assert (copy / "run.sh").stat().st_mode & 0o7777 == 0o4755
+        # To run as its owner is given to no program whose content was not written just now.
+        assert (copy / "run.sh").stat().st_mode & 0o7777 == 0o755
+        assert report["fidelity"]["mode"]["sidecar"] == 1
         assert (copy / "1.txt").read_bytes() == b"changed since"
         assert report["totals"]["bytes"] == 0

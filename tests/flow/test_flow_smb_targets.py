@@ -233,3 +233,16 @@ async def test_what_was_restored_to_a_share_is_packed_from_there_and_anothers_to
         assert before.keys() - kept.keys() == {"fs01/C/Shares/plan.txt", "fs01/C/top.txt"}
         assert (await validated(handover / "again"))[0] == 0
         assert PASSWORD not in packed.everything + again.everything
+
+
+async def test_permissions_that_wait_for_files_of_a_share_are_told_as_such_by_an_undo(tmp_path: Path) -> None:
+    async with served(tmp_path, linux) as (em, server):
+        for more in ({}, {"metadata": "permissions-only", "name": "permissions"}):
+            done = await em.run("run", em.job(LINUX, to=server.unc("restore$", "{vm}"), **more), env=ENV)
+            assert done.code == 0, done.everything
+        report, before = em.report(), em.restored()
+        assert report["fidelity"]["mode"] == {"kept": 0, "sidecar": 7 + 2, "lost": 0}  # files, and their folders
+        undone = await em.run("--json", "undo", report["run"], env=ENV)
+        assert (undone.code, undone.json["left"], undone.json["removed"]) == (3, 7, 0), undone.everything
+        assert all("only its permissions were put on" in one["message"] for one in undone.json["files_left"])
+        assert em.restored() == before

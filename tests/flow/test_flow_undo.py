@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.paths import HOLDING
+from tests.flow.test_flow_fidelity import ENTRY as LINUX
+from tests.flow.test_flow_fidelity import enrich, linux
+from tests.support.filesystems import whole_seconds
 from tests.support.flow import Flow, Tree, entry_of, files_of, flow, small
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(60)]
@@ -136,3 +139,70 @@ async def test_an_undo_of_an_unknown_run_and_one_whose_destination_is_gone_say_s
         assert undone.code == 3, undone.everything
         assert (undone.json["left"], undone.json["returned"]) == (2, 0)
         assert all("is not at" in one["message"] for one in undone.json["files_left"])
+
+
+async def test_a_run_with_all_that_files_are_is_taken_back_but_for_its_links(tmp_path: Path) -> None:
+    async with flow(tmp_path, linux) as em:
+        data = enrich(em)
+        os.symlink("nowhere", data / "dead.txt")
+        old = mine(em, "lx01/srv/data/1.txt")
+        old.chmod(0o604)
+        os.setxattr(old, "user.colour", b"red")
+        done = await em.run("run", em.job(LINUX, metadata="full", links="link", on_conflict="aside"))
+        assert done.code == 0, done.everything
+        run = em.report()["run"]
+        trial = await em.run("--json", "undo", run, "--dry-run")
+        undone = await em.run("--json", "undo", run)
+        for one in (trial, undone):
+            assert (one.code, one.json["returned"], one.json["left"]) == (3, 1, 2), one.everything
+            assert one.json["removed"] == em.report()["totals"]["restored"] - 3
+        left = {one["target_path"]: one["message"] for one in undone.json["files_left"]}
+        links = {em.target / "lx01/srv/data" / name for name in ("four.txt", "dead.txt")}
+        assert set(left) == {str(link) for link in links}
+        assert all("a symbolic link" in message for message in left.values())
+        assert {path for path in (em.target / "lx01").rglob("*") if not path.is_dir() or path.is_symlink()} == {
+            *links, old,
+        }  # fmt: skip
+        assert (old.read_bytes(), old.stat().st_mtime_ns, old.stat().st_mode & 0o777) == (MINE, LONG_AGO, 0o604)
+        assert os.getxattr(old, "user.colour") == b"red"
+        for link in links:
+            link.unlink()
+        assert (await em.run("undo", run)).code == 3, "what was left is named until it is gone"
+
+
+async def test_permissions_that_were_put_on_are_not_taken_back_and_no_file_goes(tmp_path: Path) -> None:
+    async with flow(tmp_path, linux) as em:
+        enrich(em)
+        await em.run("run", em.job(LINUX))
+        before = em.restored()
+        (em.target / "lx01/srv/data/run.sh").chmod(0o600)
+        assert (await em.run("run", em.job(LINUX, metadata="permissions-only", name="permissions"))).code == 3
+        report = em.report()
+        undone = await em.run("--json", "undo", report["run"])
+        assert (undone.code, undone.json["left"]) == (3, report["totals"]["restored"]), undone.everything
+        assert (undone.json["removed"], undone.json["returned"]) == (0, 0)
+        assert all("only its permissions were put on" in one["message"] for one in undone.json["files_left"])
+        assert files_of(em.restored()) == files_of(before)
+        assert (em.target / "lx01/srv/data/run.sh").stat().st_mode & 0o777 == 0o755
+
+
+async def test_what_was_put_on_later_keeps_no_file_from_being_taken_back(tmp_path: Path) -> None:
+    async with flow(tmp_path, linux) as em:
+        em.configure(limits={"reserve_mib": 0})
+        enrich(em)
+        with whole_seconds(em.target / "small"):
+            entry = {**LINUX, "to": str(em.target / "small" / "lx01"), "exclude": ["sparse.img", "four.txt"]}
+            old = mine(em, "small/lx01/srv/data/2.txt")
+            kept = old.stat().st_mtime_ns
+            done = await em.run("run", em.job(entry, metadata="full", on_conflict="aside"))
+            assert done.code == 0, done.everything
+            report = em.report()
+            assert report["fidelity"]["times"]["sidecar"] >= 7
+            applied = await em.run("apply-metadata", report["run"])
+            assert "left over" in applied.out
+            again = (await em.run("--json", "report", report["run"])).json["fidelity"]["times"]
+            assert again == report["fidelity"]["times"], "what this file system cannot hold still waits"
+            undone = await em.run("--json", "undo", report["run"])
+            assert (undone.code, undone.json["returned"], undone.json["left"]) == (0, 1, 0), undone.everything
+            assert (old.read_bytes(), old.stat().st_mtime_ns) == (MINE, kept)
+            assert [path for path in (em.target / "small/lx01").rglob("*") if path.is_file()] == [old]

@@ -4,7 +4,7 @@ import itertools
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,17 +12,19 @@ import pytest
 
 from orchestrator.applying import apply_metadata
 from orchestrator.config import Config
-from orchestrator.core.entries import Entry, EntryKind, Placed
+from orchestrator.core.entries import Entry, EntryKind, Outcome, Placed, Verdict
 from orchestrator.core.errors import FileError
 from orchestrator.core.fidelity import Kept, LinkPolicy, Metadata, Properties, Property, Stream, Wishes
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.core.reasons import Reason
+from orchestrator.core.replaced import Aside, Fate, Undone
 from orchestrator.core.sddl import to_sddl
 from orchestrator.core.sidecar import Left
 from orchestrator.files import LocalSource, LocalTarget, Sidecar, read_sidecar
 from orchestrator.files.readers import Reader
 from orchestrator.files.smb import SmbSource, SmbTarget, partial
 from orchestrator.files.smb.packets import Request, flush
+from orchestrator.files.smb.undoing import SmbUndo
 from tests.rooms.test_smb_properties import (
     ARCHIVE,
     BORN,
@@ -88,6 +90,12 @@ class Ground:
 
 @pytest.fixture
 def ground(server: Samba, tmp_path: Path) -> Iterator[Ground]:
+    with ground_of(server, tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def ground_of(server: Samba, tmp_path: Path) -> Iterator[Ground]:
     name = f"test-{next(NUMBERS)}"
     disk = server.shares["share"] / name
     for one in ("from", "to"):
@@ -223,6 +231,57 @@ def test_what_a_share_cannot_hold_waits_in_the_sidecar_and_can_be_put_on_another
     assert (line.target, line.properties.mode, line.properties.xattrs) == (
         f"{root}/file", 0o640, {"user.note": b"here"},
     )  # fmt: skip
+
+
+OLD = Properties(
+    created_ns=BORN + 10**9,
+    modified_ns=WRITTEN + 10**9,
+    attributes=READ_ONLY | ARCHIVE,
+    descriptor=from_sddl("O:BAG:BUD:PAI(A;;FA;;;WD)"),
+    streams=(Stream("mine", 4),),
+)
+
+
+@pytest.fixture
+def removing(tmp_path: Path) -> Iterator[Ground]:
+    """On a server that survives the removal of a file, which Samba 4.17 with `acl_tdb` does not."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can keep descriptors in extended attributes")
+    with (
+        windows_like(vfs_objects="acl_xattr streams_depot", **{"acl_xattr:ignore system acls": "yes"}) as server,
+        ground_of(server, tmp_path) as made,
+    ):
+        yield made
+
+
+def test_a_file_with_all_that_it_is_makes_room_and_comes_back_and_one_that_was_added_goes(removing: Ground) -> None:
+    """Both are read-only, so that a server lets neither be removed or replaced as they are."""
+    ground = removing
+    put(ground.disk / "from" / "file", b"new")
+    ground.dressed("file", HAS, STREAMS)
+    put(ground.disk / "to" / "file", b"mine")
+    assert dress(ground.server, f"{ground.name}\\to\\file", OLD, {"mine": b"note"})[1] == frozenset()
+    before, where, asides = ground.told("file"), TargetPath(ground.roots[1], "file"), list[Aside]()
+    entry = scanned(ground.source, ground.roots[0])["file"]
+    ground.source.expect(ground.roots[0], [entry], True)
+    placed = ground.target.set_aside(
+        SourcePath(ground.roots[0], "file"), entry, where, "r1", lambda _: None, asides.append, FULL
+    )
+    assert placed.fidelity == dict.fromkeys(WINDOWS, Kept.KEPT)
+    assert ((ground.disk / "to" / "file").read_bytes(), ground.told("file").attributes) == (b"new", HAS.attributes)
+
+    undo = SmbUndo(ground.target, "blake3", dry=False)
+    assert undo.give_back(asides[0], lambda _: None) == Undone(f"{ground.roots[1]}\\file", Fate.RETURNED, 4)
+    after = ground.told("file")
+    assert ((ground.disk / "to" / "file").read_bytes(), after.streams) == (b"mine", OLD.streams)
+    untold = {"changed_ns": None, "accessed_ns": None}  # it has been moved, and read
+    assert replace(after, **untold) == replace(before, **untold)
+
+    (ground.disk / "to" / "file").unlink()
+    placed = ground.placed("file")
+    added = Outcome("g1", "file", f"{ground.roots[1]}\\file", Verdict.RESTORED, 3, 0, placed.checksum)
+    assert undo.take_away(added, ground.roots[1], lambda _: None).fate is Fate.REMOVED
+    assert [one.name for one in (ground.disk / "to").rglob("*") if one.is_file() and one.name == "file"] == []
 
 
 def no_stream(one: Stream) -> Reader:

@@ -39,7 +39,7 @@ def windows_like(**options: str) -> Iterator[Samba]:
     kept = {"vfs_objects": "acl_tdb streams_depot", "acl_tdb:ignore system acls": "yes"}
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
-        with samba({"share": Path(folder)}, **kept, **options) as running:
+        with samba({"share": Path(folder)}, **{**kept, **options}) as running:
             yield running
 
 
