@@ -18,6 +18,7 @@ from orchestrator.core.resolve import plan
 from orchestrator.core.words import listed
 from orchestrator.engine.beside import in_thread
 from orchestrator.engine.books import Books
+from orchestrator.engine.indexed import with_index_warnings
 from orchestrator.engine.ports import Source, Target
 from orchestrator.engine.preflight import preflight, wanted_by
 from orchestrator.engine.restore import LOG_OFF_WITHIN
@@ -110,6 +111,7 @@ async def _shown_plan(
     target: Target,
 ) -> Plan:
     found = await find_plan(client, config, named, run or named.job.name, history)
+    found = await with_index_warnings(found, client.guest_index)
     checked = await preflight(wanted_by([found]), target, source, engine_settings(config))
     unreadable = {server: str(error) for server, error in checked.unreadable_servers.items()}
     return without(found, checked.destinations, checked.unknown_servers | unreadable)

@@ -80,7 +80,8 @@ class PlanProblem:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run will do. `problems` are entries that it will not do. `scratch` is the folder in which a drill puts its
+    """What a run will do. `problems` are entries that it will not do, `warnings` what it does although something looks
+    wrong. `scratch` is the folder in which a drill puts its
     copies, and which it removes at its end; empty when the run is no drill."""
 
     run: str
@@ -91,6 +92,7 @@ class Plan:
     verify: Verify = Verify.STREAM
     bandwidth: Rate = None
     """Most bytes a second that the run reads."""
+    warnings: tuple[PlanProblem, ...] = ()
 
     @property
     def destinations(self) -> tuple[str, ...]:

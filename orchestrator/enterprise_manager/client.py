@@ -13,6 +13,7 @@ from orchestrator.core.catalog import FlrState, Greeting, PointKind, Question, R
 from orchestrator.core.errors import AgentsHidden, Forbidden, SessionEnded
 from orchestrator.enterprise_manager.catalogue import Catalogue
 from orchestrator.enterprise_manager.files import FileCalls
+from orchestrator.enterprise_manager.guest_index import GuestIndex
 from orchestrator.enterprise_manager.masking import Mask
 from orchestrator.enterprise_manager.pacing import Pacer
 from orchestrator.enterprise_manager.past import PastSession
@@ -77,6 +78,11 @@ class Client(FileCalls):
         self._catalogue = Catalogue(
             self._every_page, self._one_point, self._query_path, self._transport.base, settings.page_size
         )
+
+    @property
+    def guest_index(self) -> GuestIndex:
+        """What EM's catalogue says of indexed guests; the session is renewed when needed."""
+        return GuestIndex(self._renewing, self._base, self._mask)
 
     async def __aenter__(self) -> Self:
         await self._transport.__aenter__()

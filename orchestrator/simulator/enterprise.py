@@ -12,6 +12,7 @@ from orchestrator.simulator.background import Background, stopped_within
 from orchestrator.simulator.desk import Mount, MountDesk, Task
 from orchestrator.simulator.estate import Estate, Machine, Point
 from orchestrator.simulator.faults import TaskAction
+from orchestrator.simulator.guest_index import GuestIndex
 from orchestrator.simulator.kinds import kind_named
 from orchestrator.simulator.pen import Node, Pen
 from orchestrator.simulator.refusals import Refusal
@@ -62,6 +63,7 @@ class Enterprise:
         self.background = Background()
         self.desk = MountDesk(estate, settings, self.background)
         self.sessions = Sessions(settings, self.background, self.desk.session_ended)
+        self._guests = GuestIndex(estate, self.pen)
         self._estate = estate
         self._settings = settings
 
@@ -92,7 +94,8 @@ class Enterprise:
             "restore_sessions": self._restore_sessions,
             "restore_session": self._restore_session,
         }
-        handler = handlers.get(call.route.name)
+        read_of_index = call.route.name.startswith("catalog_") and not call.route.name.endswith("_action")
+        handler = self._index if read_of_index else handlers.get(call.route.name)
         if handler is None:
             raise Refusal(501, f"{call.route.name} is not simulated.")
         return await handler(call)
@@ -252,6 +255,11 @@ class Enterprise:
         return await to_thread.run_sync(
             listing.locate, self.pen, self._estate, self._find_mount(call), call.route.below
         )
+
+    async def _index(self, call: Call) -> Answer:
+        route, parameters = call.route, call.parameters
+        document = await to_thread.run_sync(self._guests.answer, route.name, route.parts, route.below, parameters)
+        return Answer(200, document)
 
     async def _backup_servers(self, call: Call) -> Answer:
         self._need(self._settings.may_see_servers)

@@ -18,6 +18,10 @@ _PLAIN: tuple[tuple[tuple[str, ...], Mapping[str, str]], ...] = (
     (("querysvc",), {"GET": "query_service"}),
     (("tasks",), {"GET": "tasks"}),
     (("tasks", _ANY), {"GET": "task", "DELETE": "task_delete"}),
+    (("catalog", "vms"), {"GET": "catalog_vms"}),
+    (("catalog", "vms", _ANY), {"GET": "catalog_vm"}),
+    (("catalog", "vms", _ANY, "vmrestorepoints"), {"GET": "catalog_points"}),
+    (("catalog", "vms", _ANY, "vmrestorepoints", _ANY), {"GET": "catalog_point", "POST": "catalog_point_action"}),
     (("backupservers",), {"GET": "backup_servers"}),
     (("backupservers", _ANY), {"GET": "backup_server", "POST": "backup_server_action"}),
     (("restoresessions",), {"GET": "restore_sessions"}),
@@ -59,7 +63,7 @@ def parameters_of(query: str) -> dict[str, str]:
 
 def route_of(method: str, segments: Sequence[str]) -> Route:
     """The route of a request; raises Refusal 404 or 405. Fixed segments are met in any case."""
-    below = _filepath(method, segments)
+    below = _filepath(method, segments) or _guest_file(method, segments)
     if below is not None:
         return below
     trimmed = tuple(segments[:-1] if segments and not segments[-1] else segments)
@@ -78,6 +82,14 @@ def _filepath(method: str, segments: Sequence[str]) -> Route | None:
             name = _verb(method, {"GET": "browse", "POST": "browse_action"})
             return Route(name, (segments[len(kind.path)], segments[len(head) - 1]), kind, below)
     return None
+
+
+def _guest_file(method: str, segments: Sequence[str]) -> Route | None:
+    head = ("catalog", "vms", _ANY, "vmrestorepoints", _ANY, "guestfs")
+    if len(segments) <= len(head) or not _same(tuple(segments[: len(head)]), head):
+        return None
+    name = _verb(method, {"GET": "catalog_files", "POST": "catalog_file_action"})
+    return Route(name, (segments[2], segments[4]), below=tuple(segments[len(head) :]))
 
 
 def _choose(

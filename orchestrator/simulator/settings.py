@@ -44,6 +44,9 @@ class Settings:
     `algorithm` (of points that are not full), `mounts_offered` (the link `Create` of a point),
     `certificate_days` (how long a certificate that is made will be valid),
     `restore_session_lag` (the collection job: how late EM learns what became of a file-level restore).
+
+    Catalogue: `indexed` names the machines in it; `index_after_browse` lists no folder before a browse, which is not
+    simulated.
     """
 
     username: str = "CORP\\restore"
@@ -88,6 +91,8 @@ class Settings:
     mounts_offered: bool = True
     certificate_days: int = 3650
     restore_session_lag: float = 0.0
+    indexed: tuple[str, ...] = ()
+    index_after_browse: bool = False
     browse_extra_latency: float = 0.0
     request_latency: float = 0.0
 

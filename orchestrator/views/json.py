@@ -78,6 +78,7 @@ def plan_json_view(plan: Plan) -> str:
             "groups": [_planned(group) for group in plan.groups],
             "destinations": list(plan.destinations),
             "problems": [{"entry": one.entry, "key": one.key, "message": one.message} for one in plan.problems],
+            "warnings": [{"entry": one.entry, "key": one.key, "message": one.message} for one in plan.warnings],
         },
         indent=2,
     )

@@ -26,6 +26,9 @@ def plan_text(plan: Plan, now: datetime, limits: Limits) -> str:
     if plan.problems:
         lines += ["", "Not planned:"]
         lines += [f"  {visible(str(problem))}" for problem in plan.problems]
+    if plan.warnings:
+        lines += ["", "Planned all the same, but look:"]
+        lines += [f"  {visible(str(warning))}" for warning in plan.warnings]
     return "\n".join([*lines, *_mounts(plan, limits), ""])
 
 

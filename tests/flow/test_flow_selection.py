@@ -113,3 +113,19 @@ async def test_a_dropped_job_takes_its_list_from_the_folder_for_lists_and_from_n
         assert "where the lists of dropped jobs must be" in told
         assert "everyone" not in told + done.everything
         assert files(em) == {"good/D/Data/d.txt"}
+
+
+async def test_a_plan_says_which_paths_the_index_of_the_guest_does_not_have(tmp_path: Path) -> None:
+    async with flow(tmp_path, small, indexed=("fs01",)) as em:
+        job = em.job(
+            {"vm": "fs01", "paths": ["C:\\Shares\\plan.txt", "C:\\Shares\\gone since.txt", "E:\\"]},
+            {"vm": "lx01", "os": "linux", "paths": ["/not/indexed"]},
+        )
+        shown = await em.run("--json", "plan", job)
+        assert shown.code == 0, shown.everything
+        told = [one["message"].split(" is not in the index of that point (fs01, ")[0] for one in shown.json["warnings"]]
+        assert told == ["C:\\Shares\\gone since.txt", "E:\\"]
+        shown = await em.run("plan", job)
+        assert "Planned all the same, but look:\n  restore[1].paths: C:\\Shares\\gone since.txt is not in" in shown.out
+        assert {one.method for one in em.requests() if one.route.startswith("catalog")} == {"GET"}
+        em.assert_untouched()

@@ -14,6 +14,9 @@ ROUTES = {
     "/query",
     "/tasks",
     "/tasks/{id}",
+    "/catalog/vms",
+    "/catalog/vms/{id}/vmRestorePoints/{id}",
+    "/catalog/vms/{id}/vmRestorePoints/{id}/guestfs/{path}",
     *(
         f"/{points}/{{id}}/mounts{below}"
         for points in ("vmRestorePoints", "vmReplicaPoints", "agents/agentRestorePoints")
@@ -32,6 +35,11 @@ ROUTES = {
         ("/api/logonsessions/3d0c5f52-8f0b", "/logonSessions/{id}"),
         ("/api/query?type=VmRestorePoint&filter=VmDisplayName%3D%3D%22fs01%22", "/query"),
         ("/api/tasks", "/tasks"),
+        ("/api/catalog/vms/fs01/vmRestorePoints/0b7f", "/catalog/vms/{id}/vmRestorePoints/{id}"),
+        (
+            "/api/catalog/vms/fs01/vmRestorePoints/0b7f/guestfs/C:/a?action=listAll",
+            "/catalog/vms/{id}/vmRestorePoints/{id}/guestfs/{path}",
+        ),
         ("/api/tasks/task-17", "/tasks/{id}"),
         ("/api/vmRestorePoints/0b7f7d0e/mounts", "/vmRestorePoints/{id}/mounts"),
         ("/api/vmrestorepoints/0b7f7d0e/mounts?action=create", "/vmRestorePoints/{id}/mounts"),

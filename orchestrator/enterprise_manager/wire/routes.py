@@ -10,6 +10,7 @@ OTHER = "other"
 """Every address that is none of the known ones; so the number of routes is fixed, whatever EM calls things."""
 
 _POINTS = r"(vmRestorePoints|vmReplicaPoints|agents/agentRestorePoints)/[^/]+"
+_INDEX = r"catalog/vms/[^/]+/vmRestorePoints/[^/]+"
 _ROUTES = tuple(
     (re.compile(pattern, re.IGNORECASE), template)
     for pattern, template in (
@@ -19,6 +20,12 @@ _ROUTES = tuple(
         (r"query", "/query"),
         (r"tasks", "/tasks"),
         (r"tasks/[^/]+", "/tasks/{id}"),
+        (r"catalog/vms", "/catalog/vms"),
+        (r"catalog/vms/[^/]+/vmRestorePoints/[^/]+", "/catalog/vms/{id}/vmRestorePoints/{id}"),
+        (
+            r"catalog/vms/[^/]+/vmRestorePoints/[^/]+/guestfs/.*",
+            "/catalog/vms/{id}/vmRestorePoints/{id}/guestfs/{path}",
+        ),
         (_POINTS, "/{points}/{{id}}"),
         (rf"{_POINTS}/mounts", "/{points}/{{id}}/mounts"),
         (rf"{_POINTS}/mounts/[^/]+", "/{points}/{{id}}/mounts/{{id}}"),
