@@ -47,6 +47,9 @@ class EnterpriseManagerSettings(BaseModel):
     request_timeout: float = Field(default=60, gt=0, description="Seconds one request may take.")
     retry_for: float = Field(default=120, ge=0, description="Seconds a request that is safe to repeat is tried again.")
     requests_per_second: float = Field(default=50, gt=0, description="Cap on all requests to EM.")
+    refresh_wait: float = Field(
+        default=30, ge=0, description="Seconds that EM has to collect restore points, once it has begun (refresh)."
+    )
     page_size: int = Field(default=1000, ge=1, le=2000, description="Restore points asked for at once.")
 
     @field_validator("url")

@@ -48,19 +48,25 @@ def _filled(named: NamedJob, entry: Restore) -> Restore:
 
 def read_list(named: NamedJob, name: str) -> bytes:
     """The content of a list. Blocks. JobInvalid when it cannot be read, or lies where the job may not look."""
-    file = named.lists / name
+    return list_at(named.lists, name, named.place, confined=named.confined)
+
+
+def list_at(folder: Path, name: str, place: str, *, confined: bool = False) -> bytes:
+    """The content of a list that `place` names, beside others in `folder` or, unless it is `confined` to there,
+    anywhere. Blocks; JobInvalid."""
+    file = folder / name
     if "\x00" in name:
-        raise JobInvalid(place=named.place, problems=f"the list {name!r} is no name of a file")
+        raise JobInvalid(place=place, problems=f"the list {name!r} is no name of a file")
     try:
-        if named.confined and not file.resolve().is_relative_to(named.lists.resolve()):
-            what = f"the list {name} lies outside {named.lists}, where the lists of dropped jobs must be"
-            raise JobInvalid(place=named.place, problems=f"{what}; put it there and name it without its folder")
+        if confined and not file.resolve().is_relative_to(folder.resolve()):
+            what = f"the list {name} lies outside {folder}, where the lists of dropped jobs must be"
+            raise JobInvalid(place=place, problems=f"{what}; put it there and name it without its folder")
         if not file.is_file():
             what = "is not there" if not file.exists() else "is no file"
-            raise JobInvalid(place=named.place, problems=f"the list {file} {what}; put it there, or change the name")
+            raise JobInvalid(place=place, problems=f"the list {file} {what}; put it there, or change the name")
         if file.stat().st_size > SIZE_LIMIT:
             what = f"the list {file} is larger than {SIZE_LIMIT >> 20} MiB"
-            raise JobInvalid(place=named.place, problems=f"{what}; is it a list of names?")
+            raise JobInvalid(place=place, problems=f"{what}; is it a list of names?")
         return file.read_bytes()
     except OSError as cause:
-        raise JobInvalid(place=named.place, problems=f"the list {file} cannot be read: {cause.strerror}") from cause
+        raise JobInvalid(place=place, problems=f"the list {file} cannot be read: {cause.strerror}") from cause

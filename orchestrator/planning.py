@@ -1,6 +1,6 @@
 """Planning: EM is asked, the plan is made and checked; nothing is mounted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 
@@ -15,6 +15,7 @@ from orchestrator.core.inventory import Inventory
 from orchestrator.core.plan import Plan, refusing, without
 from orchestrator.core.preflight import Finding, Grade, greeted, machines, offered, warnings
 from orchestrator.core.resolve import plan
+from orchestrator.core.which import Which
 from orchestrator.core.words import listed
 from orchestrator.engine.beside import in_thread
 from orchestrator.engine.books import Books
@@ -37,10 +38,18 @@ async def find_plan(client: Client, config: Config, named: NamedJob, run: str, h
         if not config.drill.folder:
             raise JobInvalid(place=named.place, problems="drill = true needs a scratch folder: set [drill] folder")
         job, scratch = job.into_scratch(config.drill.folder), f"{config.drill.folder.rstrip('/')}/{run}"
+    await refresh(client, job.restore)
     inventory = Inventory(await client.find_all(questions(job)))
     found = plan(job, inventory, run=run, allow=config.targets.allow, now=now(), history=history)
     known = refusing(found, unknown_accounts)
     return replace(known, scratch=scratch, verify=job.verify or config.copying.verify)
+
+
+async def refresh(client: Client, wanted: Iterable[Which]) -> None:
+    """Have EM collect what is new where an entry wishes so: each backup server once. RefreshRefused."""
+    servers = {one.backup_server for one in wanted if one.refresh}
+    for server in [None] if None in servers else sorted(servers, key=str):
+        await client.refresh(server)
 
 
 async def checked_plan(app: App, rooms: Rooms, books: Books, named: NamedJob, run: str, keep_going: bool) -> Plan:

@@ -25,6 +25,7 @@ from orchestrator.cli.listening import listening
 from orchestrator.cli.measuring import measuring
 from orchestrator.cli.notifying import notify_test
 from orchestrator.cli.planning import plan
+from orchestrator.cli.pointing import show_points
 from orchestrator.cli.proving import bag, verify
 from orchestrator.cli.recording import Recording
 from orchestrator.cli.schemas import schema
@@ -291,6 +292,7 @@ def sweep(
 cli.command(name="undo")(plainly(undo))
 cli.command(name="schema")(plainly(schema))
 cli.command(name="apply-metadata")(plainly(put_metadata_on))
+cli.command(name="points")(plainly(show_points))
 cli.command(name="prune")(plainly(prune_state))
 cli.command(name="drills")(plainly(show_drills))
 cli.command(name="watch")(plainly(watch))

@@ -11,7 +11,7 @@ from orchestrator.core.job import Job
 from orchestrator.core.plan import PlanProblem
 from orchestrator.core.sizes import age_text
 from orchestrator.core.twins import machines_in, which_one
-from orchestrator.core.which import KINDS, FallBack, Pick, is_glob
+from orchestrator.core.which import KINDS, FallBack, Pick, Which, is_glob
 
 OLDER_TRIED = 3
 """Older restore points that are tried at most. Each takes as long as a mount may take to fail."""
@@ -28,7 +28,7 @@ class Choice:
     others: tuple[RestorePoint, ...] = ()
 
 
-def questions_of(entry: Restore) -> Iterator[Question]:
+def questions_of(entry: Which) -> Iterator[Question]:
     """What to ask EM for one entry. A glob asks for every machine: EM's filters know no wildcards."""
     if entry.restore_point is not None:
         yield Question(uid=entry.restore_point, backup_server=entry.backup_server, kind=entry.source)
@@ -68,15 +68,32 @@ def choices(
         else:
             machines |= found
     if nothing:
-        problems.append(PlanProblem(number, _key(entry), _nothing_found(entry, nothing)))
+        problems.append(PlanProblem(number, _key(entry), nothing_found(entry, nothing)))
     return [choice for vm in sorted(machines) for choice in _of(number, entry, vm, machines[vm], now, problems)]
 
 
-def _key(entry: Restore) -> str:
+def points_of(entry: Which, inventory: Inventory, pick: Pick) -> tuple[list[RestorePoint], list[str]]:
+    """All that the names of an entry stand for, also machines of one name; `pick` counts for each machine. And the
+    names that stand for nothing."""
+    found: dict[str, RestorePoint] = {}
+    missing = []
+    for name in entry.names:
+        named = _named(entry, name, inventory)
+        if not named:
+            missing.append(name)
+        for points in _by_machine(entry, named).values():
+            for machine in machines_in(points):
+                ordered = sorted(machine, key=lambda point: (point.created, point.uid), reverse=True)
+                kept = {Pick.LATEST: ordered[:1], Pick.OLDEST: ordered[-1:], Pick.ALL: ordered}[pick]
+                found |= {point.uid: point for point in kept}
+    return list(found.values()), missing
+
+
+def _key(entry: Which) -> str:
     return next((key for key in ("vms_from", "vms") if getattr(entry, key) is not None), "vm")
 
 
-def _named(entry: Restore, name: str, inventory: Inventory) -> list[RestorePoint]:
+def _named(entry: Which, name: str, inventory: Inventory) -> list[RestorePoint]:
     """The points that a name or glob stands for, of every source that the entry may turn to. A machine whose name only
     looks like a glob is found by it."""
     found: list[RestorePoint] = []
@@ -88,7 +105,7 @@ def _named(entry: Restore, name: str, inventory: Inventory) -> list[RestorePoint
     return found
 
 
-def _is_allowed(entry: Restore, point: RestorePoint) -> bool:
+def _is_allowed(entry: Which, point: RestorePoint) -> bool:
     """Whether a point is one of those to which the entry restricts itself, but for its age."""
     where = entry.backup_server is None or point.backup_server.casefold() in (entry.backup_server.casefold(), "")
     began = entry.not_before is None or point.created >= entry.not_before
@@ -96,7 +113,7 @@ def _is_allowed(entry: Restore, point: RestorePoint) -> bool:
     return where and began and ended and _is_in_hierarchy(entry, point) and _is_of_job(entry, point)
 
 
-def _is_in_hierarchy(entry: Restore, point: RestorePoint) -> bool:
+def _is_in_hierarchy(entry: Which, point: RestorePoint) -> bool:
     """A machine's own reference, or that of its host, whose id stands before the dot of every reference to what it
     manages. EM tells no reference of replicas and agents."""
     if entry.hierarchy is None or point.kind is not PointKind.VM:
@@ -106,7 +123,7 @@ def _is_in_hierarchy(entry: Restore, point: RestorePoint) -> bool:
     return has == wanted or (bool(host) and wanted == f"urn:veeam:hierarchyroot:{host}")
 
 
-def _is_of_job(entry: Restore, point: RestorePoint) -> bool:
+def _is_of_job(entry: Which, point: RestorePoint) -> bool:
     if entry.backup_job is None or point.kind is PointKind.REPLICA:
         return True
     return point.backup_job.casefold() == entry.backup_job.casefold()
@@ -126,7 +143,7 @@ def _by_id(number: int, entry: Restore, inventory: Inventory, problems: list[Pla
     return [Choice(point)]
 
 
-def _by_machine(entry: Restore, found: Iterable[RestorePoint]) -> dict[str, list[RestorePoint]]:
+def _by_machine(entry: Which, found: Iterable[RestorePoint]) -> dict[str, list[RestorePoint]]:
     """Points by the name of their machine. Those of another source belong to the machine of that name, in any letter
     case."""
     machines: dict[str, list[RestorePoint]] = {}
@@ -169,7 +186,7 @@ def _of(
     return chosen
 
 
-def _picked(entry: Restore, sources: dict[PointKind, list[RestorePoint]]) -> list[Choice]:
+def _picked(entry: Which, sources: dict[PointKind, list[RestorePoint]]) -> list[Choice]:
     own = sources[entry.source]
     if entry.point is Pick.ALL and own:
         return [Choice(point, tuple(_others(entry, sources, point))) for point in own]
@@ -179,7 +196,7 @@ def _picked(entry: Restore, sources: dict[PointKind, list[RestorePoint]]) -> lis
 
 
 def _others(
-    entry: Restore, sources: dict[PointKind, list[RestorePoint]], of: RestorePoint | None
+    entry: Which, sources: dict[PointKind, list[RestorePoint]], of: RestorePoint | None
 ) -> Iterator[RestorePoint]:
     """The fall-back order of an entry or, with `of`, of that one of its points: nothing newer then."""
     for step in entry.fall_back:
@@ -190,7 +207,8 @@ def _others(
         yield from points[-1:] if entry.point is Pick.OLDEST else points[:1]
 
 
-def _nothing_found(entry: Restore, names: Sequence[str]) -> str:
+def nothing_found(entry: Which, names: Sequence[str]) -> str:
+    """That some of an entry's names stand for nothing, and what that may mean."""
     if len(names) == 1:
         glob = is_glob(names[0])
         what = f"no machine matches {names[0]!r}" if glob else f"there is no machine {names[0]!r}"
@@ -211,7 +229,7 @@ def _nothing_found(entry: Restore, names: Sequence[str]) -> str:
     )
 
 
-def _too_old(entry: Restore, vm: str, newest: RestorePoint, at: datetime) -> str:
+def _too_old(entry: Which, vm: str, newest: RestorePoint, at: datetime) -> str:
     when = f"at {at.isoformat(timespec='seconds')}" if entry.as_of else "now"
     return (
         f"the newest restore point of {vm!r} is of {newest.created.isoformat(timespec='seconds')} and {when} "

@@ -12,7 +12,7 @@ which exit code does it ask for (`exit_code`). The docstring is the message: wha
       DrillDiffers, DrillLeft 3   a drill that did not prove what it should
       EmError                 4   Enterprise Manager could not do its part
         EmUnreachable, CertificateUntrusted, LogonRefused, SessionEnded, Forbidden, NotFound, EmBusy,
-        EmFault, AnswerUnreadable, OutcomeUnknown, RenewalRefused
+        EmFault, AnswerUnreadable, OutcomeUnknown, RefreshRefused, RenewalRefused
         MountError            4   one mount, the others go on
           MountNotOffered, PointGone, MountFailed, MountTimedOut, MountLost, FolderNotFound, FolderAmbiguous,
           VolumeUnmatched, ShareUnreadable, MountStalled
@@ -226,6 +226,11 @@ class AnswerUnreadable(EmError):
     Enterprise Manager itself and not a proxy, a portal or the backup server."""
 
     blast = Blast.MOUNT
+
+
+class RefreshRefused(EmError):
+    """Enterprise Manager did not collect new restore points from {what}: {cause}. Without refresh it answers with what
+    it knows, which is 15 minutes old at most unless its settings say otherwise."""
 
 
 class OutcomeUnknown(EmError):

@@ -81,6 +81,10 @@ class Which(BaseModel):
         default_factory=list, description="What to mount instead, in this order, when a restore point cannot be."
     )
 
+    refresh: bool = Field(
+        default=False, strict=True, description="EM asks its backup servers for new restore points first."
+    )
+
     @field_validator("as_of", "not_before", mode="before")
     @classmethod
     def _has_a_time_of_day(cls, value: Any) -> Any:

@@ -17,6 +17,7 @@ from orchestrator.enterprise_manager.guest_index import GuestIndex
 from orchestrator.enterprise_manager.masking import Mask
 from orchestrator.enterprise_manager.pacing import Pacer
 from orchestrator.enterprise_manager.past import PastSession
+from orchestrator.enterprise_manager.refreshing import Refresher
 from orchestrator.enterprise_manager.retrying import Random, Retrying, Sleep
 from orchestrator.enterprise_manager.seal import Entropy, Seal
 from orchestrator.enterprise_manager.session import Credentials, Live, LogonKeeper, OnRenewed
@@ -73,6 +74,9 @@ class Client(FileCalls):
             Credentials(settings.username, password, settings.password_source),
             monotonic=monotonic,
             on_renewed=on_renewed,
+        )
+        self._refresher = Refresher(
+            self._renewing, self._every_page, self._query_path, self._transport.base, mask, sleep, settings
         )
         super().__init__(self._under, self._fetch_under, self._transport.base, mask)
         self._catalogue = Catalogue(
@@ -183,6 +187,10 @@ class Client(FileCalls):
         """Every restore point that answers one of the questions, newest first, with few queries; others may be among
         them. The session is renewed when needed."""
         return await self._catalogue.find_all(questions)
+
+    async def refresh(self, backup_server: str | None) -> None:
+        """Have EM collect what is new on one backup server, or on all. RefreshRefused when it does not."""
+        await self._refresher.refresh(backup_server)
 
     async def restore_state(self, point: RestorePoint, since: datetime) -> FlrState:
         """WORKING while any file-level restore of that machine begun at or after `since` is not `Stopped`."""

@@ -272,13 +272,15 @@ class Enterprise:
 
     async def _backup_server_action(self, call: Call) -> Answer:
         self._need(self._settings.may_see_servers)
-        self._find_server(call)
+        server = self._find_server(call)
         if call.parameters.get("action", "").lower() != "collect":
             raise Refusal(400, "Unknown action.")
 
         async def collect(task: Task) -> None:
             await stopped_within(task.stop, self._settings.task_seconds)
             task.finish(True, "Data collection was started.")
+            mine = (one for one in self._estate.machines if one.backup_server == server)
+            self._estate.uncollected -= {point.uid for machine in mine for point in machine.points}
 
         return self._accepted(self.desk.start_task(call.caller, "CollectingBackupServer", collect))
 

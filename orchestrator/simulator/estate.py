@@ -71,6 +71,8 @@ class Estate:
         self.mount_hosts: dict[str, MountHost] = {}
         self.mounted_on: dict[str, str] = {}
         """The mount host that serves a machine, by name; without an entry it is the backup server itself."""
+        self.uncollected: set[str] = set()
+        """Points that the backup servers have and EM does not know until it collects."""
         self._twins: dict[str, list[Path]] = {}
         self._lock = threading.Lock()
 

@@ -130,7 +130,8 @@ def point_hit(machine: Machine, point: Point) -> Hit:
 
 def point_hits(estate: Estate, kind: str) -> list[Hit]:
     """All points of a kind, machine by machine."""
-    return [point_hit(m, p) for m in estate.machines if m.kind == kind for p in m.points]
+    unknown = estate.uncollected
+    return [point_hit(m, p) for m in estate.machines if m.kind == kind for p in m.points if p.uid not in unknown]
 
 
 def kind_of_points(entity: str) -> str:

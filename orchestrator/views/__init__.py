@@ -31,6 +31,7 @@ from orchestrator.views.limits import (
 )
 from orchestrator.views.log import LogLines, log_line, progress_line
 from orchestrator.views.plan import plan_text
+from orchestrator.views.points import points_json, points_text
 from orchestrator.views.text import (
     drills_text,
     pruned_text,
@@ -68,6 +69,8 @@ __all__ = [
     "log_line",
     "plan_json_view",
     "plan_text",
+    "points_json",
+    "points_text",
     "progress_line",
     "pruned_json",
     "pruned_text",

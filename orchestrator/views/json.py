@@ -34,8 +34,8 @@ def report_json(report: Report) -> str:
             "run": report.run,
             "job": report.job,
             "state": report.state,
-            "started": _second(report.started),
-            "ended": _second(report.ended),
+            "started": whole_second(report.started),
+            "ended": whole_second(report.ended),
             "exit_code": report.exit_code,
             "totals": _totals(report.totals),
             "metadata": list(report.metadata),
@@ -50,14 +50,14 @@ def report_json(report: Report) -> str:
             "remounts": report.remounts,
             "checksum": report.checksum,
             "verify": report.verify,
-            "changes": [{"at": _second(one.at), "change": one.change, "who": one.who} for one in report.changes],
+            "changes": [{"at": whole_second(one.at), "change": one.change, "who": one.who} for one in report.changes],
             "files": dict(report.files),
             "replaced": report.replaced,
             "set_aside": [{"root": one.root, "files": one.files, "bytes": one.bytes} for one in report.set_aside],
             "undos": [
                 {
-                    "started": _second(one.started),
-                    "ended": _second(one.ended),
+                    "started": whole_second(one.started),
+                    "ended": whole_second(one.ended),
                     "returned": one.returned,
                     "removed": one.removed,
                     "left": one.left,
@@ -96,8 +96,8 @@ def queue_json(lines: Sequence[QueueLine], paused: bool) -> str:
             "job": one.job,
             "state": one.state,
             "priority": one.priority,
-            "taken": _second(one.taken),
-            "begins": _second(one.begins),
+            "taken": whole_second(one.taken),
+            "begins": whole_second(one.begins),
             "cause": one.cause,
             "run": one.run,
             "file": one.file,
@@ -110,7 +110,7 @@ def queue_json(lines: Sequence[QueueLine], paused: bool) -> str:
 def pruned_json(pruned: Pruned) -> str:
     """What `prune` removed or, with `dry_run`, would remove."""
     removed = [
-        {"run": run.id, "job": run.job, "ended": _second(run.ended), "exit_code": run.exit_code}
+        {"run": run.id, "job": run.job, "ended": whole_second(run.ended), "exit_code": run.exit_code}
         for run in pruned.removed
     ]
     left = [{"run": run, "cause": cause} for run, cause in pruned.left.items()]
@@ -129,7 +129,10 @@ def pruned_json(pruned: Pruned) -> str:
 def drills_json(drills: Sequence[DrillRow]) -> str:
     """Restore drills in the order given, and the trend of each job."""
     rows = [
-        {field.name: _second(one.ended) if field.name == "ended" else getattr(one, field.name) for field in fields(one)}
+        {
+            field.name: whole_second(one.ended) if field.name == "ended" else getattr(one, field.name)
+            for field in fields(one)
+        }
         for one in drills
     ]
     trends = [
@@ -165,7 +168,7 @@ def _plain(value: Any) -> Any:
     """Values inside values, down to what JSON has."""
     match value:
         case datetime():
-            return _second(value)
+            return whole_second(value)
         case float():
             return round(value, 4)
         case tuple():
@@ -203,7 +206,8 @@ def _utc(at: datetime, precision: str) -> str:
     return at.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
 
 
-def _second(at: datetime | None) -> str | None:
+def whole_second(at: datetime | None) -> str | None:
+    """`2026-11-20T06:00:00Z`."""
     return None if at is None else _utc(at, "seconds")
 
 
@@ -216,7 +220,7 @@ def _group(group: GroupReport) -> dict[str, Any]:
         "group": group.group,
         "vm": group.vm,
         "restore_point": group.restore_point,
-        "created": _second(group.created),
+        "created": whole_second(group.created),
         "backup_server": group.backup_server,
         "kind": group.kind,
         "instead_of": list(group.instead_of),
@@ -236,7 +240,7 @@ def _problem(problem: Problem) -> dict[str, Any]:
 
 def _left(mount: LeftMount) -> dict[str, Any]:
     table = {field.name: getattr(mount, field.name) for field in fields(mount)}
-    return {**table, "created": _second(mount.created), "remedy": mount.remedy}
+    return {**table, "created": whole_second(mount.created), "remedy": mount.remedy}
 
 
 def _planned(group: MountGroup) -> dict[str, Any]:
@@ -244,7 +248,7 @@ def _planned(group: MountGroup) -> dict[str, Any]:
         "group": group.id,
         "vm": group.vm,
         "restore_point": group.point.uid,
-        "created": _second(group.point.created),
+        "created": whole_second(group.point.created),
         "backup_server": group.point.backup_server,
         "kind": group.point.kind.value,
         "others": [_other(point) for point in group.others],
@@ -256,7 +260,7 @@ def _planned(group: MountGroup) -> dict[str, Any]:
 def _other(point: RestorePoint) -> dict[str, Any]:
     return {
         "restore_point": point.uid,
-        "created": _second(point.created),
+        "created": whole_second(point.created),
         "backup_server": point.backup_server,
         "kind": point.kind.value,
     }

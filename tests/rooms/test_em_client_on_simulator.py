@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.config import EnterpriseManagerSettings
 from orchestrator.core.catalog import FlrState, GuestOs, PointKind, Question, TaskPhase
-from orchestrator.core.errors import AgentsHidden, Forbidden, NotFound, OutcomeUnknown, SessionEnded
+from orchestrator.core.errors import AgentsHidden, Forbidden, NotFound, OutcomeUnknown, RefreshRefused, SessionEnded
 from orchestrator.enterprise_manager import Client, seal, ssl_context
 from orchestrator.simulator import Drop, EndSession, Estate, Fault, Garbage, Settings, Simulator, Status, serving
 
@@ -233,6 +233,44 @@ async def test_the_points_of_a_job_are_those_of_its_backup(served):
         [nightly, *_] = await client.find_all([Question(vm="fs01", backup_job="Nightly", backup_server="vbr01")])
         assert nightly.backup_job == "Nightly"
         assert await client.find_all([Question(vm="fs01", backup_job="Weekly")]) == []
+
+
+@pytest.mark.parametrize("switches", SWITCHES.values(), ids=SWITCHES)
+async def test_a_refresh_makes_em_collect_and_then_it_knows_the_new_points(served, estate, switches):
+    roles = ("File Restore Operator", "Portal User")
+    async with served(**switches, roles=roles) as (client, simulator):
+        await client.open()
+        newest = [machine.points[-1].uid for machine in estate.machines if machine.name == "fs01"]
+        estate.uncollected.update(newest)
+        assert len(await client.find(Question(vm="fs01"))) == 1
+        await client.refresh("VBR02")
+        assert len(await client.find(Question(vm="fs01"))) == 2
+        await client.refresh(None)
+        assert len(await client.find(Question(vm="fs01"))) == 3
+        assert len(calls(simulator, "backup_server_action")) == 3
+
+
+@pytest.mark.parametrize(
+    ("roles", "fault", "server", "said"),
+    [
+        (
+            ("File Restore Operator",),
+            None,
+            None,
+            "the account may not see backup servers; it needs the role Portal User",
+        ),
+        (("Portal Administrator",), None, "vbr09", "knows no backup server of that name; it knows vbr01, vbr02"),
+        (("Portal Administrator",), Status(500), "vbr01", "did not collect new restore points from vbr01"),
+    ],
+)
+async def test_a_refresh_that_em_refuses_says_why_and_what_happens_without(served, roles, fault, server, said):
+    faults = [] if fault is None else [Fault("backup_server_action", action=fault, times=4)]
+    async with served(*faults, roles=roles) as (client, _):
+        await client.open()
+        with pytest.raises(RefreshRefused) as caught:
+            await client.refresh(server)
+        assert said in str(caught.value)
+        assert "Without refresh it answers with what it knows" in str(caught.value)
 
 
 async def test_a_hundred_tasks_that_meet_a_lost_session_make_one_logon(served):

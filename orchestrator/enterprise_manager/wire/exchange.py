@@ -13,6 +13,7 @@ _FILES = re.compile(
 )
 _FILE_ACTIONS = {"restore": ("POST",), "download": ("GET", "POST")}
 _POSTS = re.compile(r"/api/sessionmngr/|/api/.+/mounts", re.IGNORECASE)
+_COLLECTS = re.compile(r"/api/backupservers/[^/]+", re.IGNORECASE)
 _DELETES = re.compile(r"/api/(?:logonsessions/[^/]+|tasks/[^/]+|.+/mounts/[^/]+)", re.IGNORECASE)
 
 
@@ -68,12 +69,15 @@ def refused(request: Request) -> str:
         return "it does not lie below /api"
     pairs = parse_qsl(parts.query.replace(";", "&"), keep_blank_values=True)
     actions = [value.casefold() for key, value in pairs if key.casefold() == "action"]
+    if request.method == "POST" and _COLLECTS.fullmatch(parts.path):
+        only = actions == ["collect"] and len(pairs) == 1
+        return "" if only else "its link asks a backup server for something other than to collect"
     if request.action:
         return _refused_file(request, parts.path, actions)
     if any(action not in _LISTING_ACTIONS for action in actions):
         return "its link asks for an action other than listing"
     if request.method == "POST" and not _POSTS.fullmatch(parts.path):
-        return "its link is neither a logon nor a collection of mounts"
+        return "its link is neither a logon nor a collection of mounts, nor asks for data to be collected"
     if request.method == "POST" and request.makes_mount and parts.query:
         return "its link carries a query"
     if request.method == "DELETE" and not _DELETES.fullmatch(parts.path):

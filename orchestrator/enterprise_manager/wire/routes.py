@@ -18,6 +18,7 @@ _ROUTES = tuple(
         (r"sessionMngr/?", "/sessionMngr"),
         (r"logonSessions/[^/]+", "/logonSessions/{id}"),
         (r"query", "/query"),
+        (r"backupServers/[^/]+", "/backupServers/{id}"),
         (r"tasks", "/tasks"),
         (r"tasks/[^/]+", "/tasks/{id}"),
         (r"catalog/vms", "/catalog/vms"),
