@@ -1,8 +1,7 @@
 """The commands. Each reads its words, asks the roof, and prints."""
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
@@ -16,13 +15,12 @@ from orchestrator import app as roof
 from orchestrator.artefacts import files_anew, read_report, write_artefacts, written
 from orchestrator.cli.applying import put_metadata_on
 from orchestrator.cli.auditing import audit
+from orchestrator.cli.browsing import browse
 from orchestrator.cli.checking import check
 from orchestrator.cli.demo import demonstrate
 from orchestrator.cli.drafting import new
 from orchestrator.cli.keeping import prune_state, show_drills
 from orchestrator.cli.limiting import in_force, limit
-from orchestrator.cli.listening import listening
-from orchestrator.cli.measuring import measuring
 from orchestrator.cli.notifying import notify_test
 from orchestrator.cli.planning import plan
 from orchestrator.cli.pointing import show_points
@@ -34,6 +32,7 @@ from orchestrator.cli.speaking import Globals, complain, plainly, read_jobs, rea
 from orchestrator.cli.standing import standing
 from orchestrator.cli.undoing import undo
 from orchestrator.cli.watching import NobodyListens, ask_to_sweep, pause, queue, stop, unpause, watch
+from orchestrator.cli.working import opened
 from orchestrator.config import Config
 from orchestrator.core.entry import Compare
 from orchestrator.core.errors import ExitCode, WordsError, worst
@@ -157,7 +156,7 @@ def run(
     if (keep_going or compare) and any(isinstance(one, FrozenPlan) for one in named):
         raise WordsError(what="a plan is run as it stands: leave out --keep-going and --compare, or run its job")
     record = Recording(options, config, "run")
-    with _opened(options, config, record, events, [one.name for one in named]) as app:
+    with opened(options, config, record, events, [one.name for one in named]) as app:
         finished = anyio.run(roof.run_jobs, app, named, keep_going, compare)
     _show_finished(options, finished, record)
 
@@ -176,7 +175,7 @@ def resume(context: typer.Context, run: OptionalRun = None, compare: CompareBy =
     options: Globals = context.obj
     config = options.config()
     record = Recording(options, config, "resume")
-    with _opened(options, config, record, events, [""]) as app:
+    with opened(options, config, record, events, [""]) as app:
         finished = anyio.run(roof.resume_run, app, run, compare)
     _show_finished(options, [finished], record)
 
@@ -273,7 +272,7 @@ def sweep(
             ask_to_sweep(options, within)
             return
     record = Recording(options, config, "sweep")
-    with _opened(options, config, record, None) as app:
+    with opened(options, config, record, None) as app:
         cleared, left = anyio.run(roof.sweep_mounts, app, within)
     mounts = roof.left_mounts(left)
     if options.json:
@@ -297,6 +296,7 @@ cli.command(name="prune")(plainly(prune_state))
 cli.command(name="drills")(plainly(show_drills))
 cli.command(name="watch")(plainly(watch))
 cli.command(name="queue")(plainly(queue))
+cli.command(name="browse")(plainly(browse))
 cli.command(name="pause")(plainly(pause))
 cli.command(name="unpause")(plainly(unpause))
 cli.command(name="stop")(plainly(stop))
@@ -305,30 +305,6 @@ cli.command(name="notify-test")(plainly(notify_test))
 cli.add_typer(audit, name="audit")
 cli.command(name="simulate")(plainly(serve_simulator))
 cli.command(name="demo")(plainly(demonstrate))
-
-
-@contextmanager
-def _opened(
-    options: Globals, config: Config, record: Recording, events: Path | None, jobs: Sequence[str] | None = None
-) -> Iterator[roof.App]:
-    """The rooms, with everyone who listens to their events. What becomes of `jobs` is notified of."""
-    with (
-        record,
-        measuring(config) as measures,
-        listening(
-            quiet=options.quiet,
-            json_log=options.json_log,
-            events_file=events,
-            log_level=options.log_level or config.log.level,
-            more=[record.take, *measures.takers],
-        ) as listen,
-        roof.opened(config, listen, jobs) as app,
-    ):
-        record.speak_through(listen)
-        app.must_stop = record.must_stop
-        if measures.textfile is not None:  # nobody else reads the metrics of a command that ends
-            measures.recall(app.journal)
-        yield app
 
 
 def _written_anew(options: Globals, journal: Journal, config: Config, run: str) -> Report:

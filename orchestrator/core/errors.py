@@ -120,6 +120,10 @@ class DropFolderUnusable(WordsError):
     transient = True
 
 
+class PathMissing(WordsError):
+    """{path} is not in the restore point of {vm}: {there}."""
+
+
 class StoppedEarly(OrchestratorError):
     """Stopped on request before anything was mounted or written; everything is as it was."""
 

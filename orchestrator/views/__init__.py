@@ -7,6 +7,7 @@ UTC, sizes are bytes or binary units. Refuses: files, clock, network, log, threa
 """
 
 from orchestrator.views.announcement import announcement_text, announcement_title, announcement_values
+from orchestrator.views.browsing import browsed_json, browsed_text
 from orchestrator.views.findings import findings_json, findings_text
 from orchestrator.views.html import forget_templates, report_html
 from orchestrator.views.json import (
@@ -49,6 +50,8 @@ __all__ = [
     "announcement_text",
     "announcement_title",
     "announcement_values",
+    "browsed_json",
+    "browsed_text",
     "change_line",
     "change_words",
     "count",
