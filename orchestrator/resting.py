@@ -11,15 +11,24 @@ from orchestrator.files import free_buffers
 from orchestrator.opening import App
 from orchestrator.views import forget_templates
 
-_ARENA_MAX = -8
-"""M_ARENA_MAX of mallopt(3)."""
+_MMAP_THRESHOLD, _ARENA_MAX = -3, -8
+"""M_MMAP_THRESHOLD and M_ARENA_MAX of mallopt(3)."""
+
+_OF_ITS_OWN = 128 << 10
+"""Bytes from which a piece of memory is one of its own and returned as soon as it is free. glibc begins with this too,
+but lets it grow with the largest piece that was freed, and then buffers lie among everything else."""
 
 
 def keep_memory_together() -> None:
-    """Before any thread begins: let all threads take memory from one pool. glibc gives each its own, of which little
-    can be given back; the interpreter's lock lets them ask one after the other anyway."""
+    """Before any thread begins: let all threads take memory from one pool, and large pieces from the system. glibc
+    gives each thread its own, of which little can be given back; the interpreter's lock lets them ask one after the
+    other anyway. What the imports have left as garbage makes room for what comes."""
     if (library := _glibc()) is not None:
         library.mallopt(_ARENA_MAX, 1)
+        library.mallopt(_MMAP_THRESHOLD, _OF_ITS_OWN)
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 async def let_go(app: App, books: Books) -> None:

@@ -3,33 +3,25 @@
 HTTP over a local socket in the state folder, mode 0600, so that the file says who may, and the system who it was.
 """
 
-import json
+import asyncio
 import socket
 import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from aiohttp import web
-from pydantic import ValidationError
-
-from orchestrator.core.errors import OrchestratorError
-from orchestrator.core.limiting import LimitWish
-from orchestrator.core.words import explain, listed
-from orchestrator.views import limits_values, visible
-from orchestrator.web.bounded import bounded
-from orchestrator.web.guards import Refused, peer_of
 from orchestrator.web.ports import Controls, Say
 from orchestrator.web.sockets import local_socket
+
+if TYPE_CHECKING:
+    from orchestrator.web.bounded import BoundedServer
 
 CONTROL = "control"
 """Name of the socket in the state folder."""
 
 CONNECTIONS = 16
-LARGEST = 64 << 10
-"""Bytes of one question."""
 
 ASKED_WITHIN = 5.0
 """Seconds in which a question must have come; nobody is waited for."""
@@ -73,64 +65,35 @@ async def controlled(control: ControlSocket, controls: Controls, tell: Say) -> A
         tell(f"limits cannot be changed and runs not paused while this goes on: {control.trouble}")
         yield
         return
-    desk = _Desk(controls, tell)
-    settings = {"keepalive_timeout": 1, "lingering_time": LINGERS}
-    async with bounded(desk.handle, "control", CONNECTIONS, ASKED_WITHIN, **settings) as runner:
-        await web.SockSite(runner, control.listening).start()
+    door = _Door(controls, tell)
+    server = await asyncio.get_running_loop().create_server(door, sock=control.listening)
+    try:
         yield
+    finally:
+        server.close()
+        await door.close()
 
 
-class _Desk:
-    """Answers every question. A mistake of ours is told once and answered with 500; it ends nothing."""
+class _Door:
+    """What answers is loaded when the first comes to ask: on most days nobody does, and a server is 2 MB of code."""
 
     def __init__(self, controls: Controls, tell: Say) -> None:
         self._controls = controls
         self._tell = tell
-        self._told = False
+        self._server: BoundedServer | None = None
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Raises nothing but what a cancel raises."""
-        try:
-            return _json(await self._answer(request))
-        except Refused as refused:
-            return _json({"error": refused.what}, refused.status)
-        except OrchestratorError as error:
-            return _json({"error": str(error)}, 409)
-        except Exception as bug:
-            if not self._told:
-                self._told = True
-                self._tell(f"the control socket failed: {bug!r}; the runs are not touched by it")
-            return _json({"error": "this failed through an error in orchestrator itself"}, 500)
+    def __call__(self) -> asyncio.Protocol:
+        """For one who has come."""
+        if self._server is None:
+            from orchestrator.web.bounded import bounded_server
+            from orchestrator.web.desk import Desk
 
-    async def _answer(self, request: web.BaseRequest) -> dict[str, Any]:
-        who = peer_of(request).name
-        match request.method, *request.path.strip("/").split("/"):
-            case "GET", "limits":
-                return limits_values(self._controls.in_force())
-            case "POST", "limits":
-                return limits_values(self._controls.change(await _wish(request), who))
-            case "POST", "runs", run, ("pause" | "unpause") as what:
-                return {"changed": self._controls.pause(run, what == "pause", who)}
-            case _:
-                raise Refused(404, "ask GET /limits, POST /limits, POST /runs/RUN/pause or POST /runs/RUN/unpause")
+            settings = {"keepalive_timeout": 1, "lingering_time": LINGERS}
+            desk = Desk(self._controls, self._tell)
+            self._server = bounded_server(desk.handle, "control", CONNECTIONS, ASKED_WITHIN, **settings)
+        return self._server()
 
-
-async def _wish(request: web.BaseRequest) -> LimitWish:
-    if request.content_length is None or request.content_length > LARGEST:
-        raise Refused(413, f"a question has a length, of at most {LARGEST} bytes")
-    try:
-        table = json.loads(await request.read())
-    except ValueError as cause:
-        raise Refused(400, f"this is no JSON: {visible(str(cause))}") from cause
-    if not isinstance(table, dict):
-        raise Refused(400, "this is no JSON object")
-    try:
-        return LimitWish.model_validate(table)
-    except ValidationError as cause:
-        raise Refused(400, listed(explain(cause, LimitWish))) from cause
-
-
-def _json(answer: dict[str, Any], status: int = 200) -> web.Response:
-    response = web.Response(text=json.dumps(answer) + "\n", status=status, content_type="application/json")
-    response.force_close()
-    return response
+    async def close(self) -> None:
+        """Let those who are being answered go. Shielded and bounded."""
+        if self._server is not None:
+            await self._server.end()

@@ -12,7 +12,7 @@ import pytest
 
 LIBRARIES = {
     "aiohappyeyeballs": "of aiohttp",
-    "aiohttp": "the client of Enterprise Manager, and the server of the control socket",
+    "aiohttp": "the client of Enterprise Manager",
     "aiosignal": "of aiohttp",
     "annotated_doc": "of typer",
     "annotated_types": "of pydantic",
@@ -42,7 +42,9 @@ LIBRARIES = {
 """All that an idle watcher may have imported, and what for. What is added here is resident for ever, everywhere."""
 
 UNNEEDED = {
+    "aiohttp.web": "a web server: only when somebody asks by the control socket, or a status page is wanted",
     "concurrent.futures.process": "worker processes: only when something is copied",
+    "frozenlist._frozenlist": "the only C++ there is, and a library of 1 MB for it; lists in Python do",
     "multiprocessing.pool": "worker processes: only when something is copied",
     "orchestrator.cli.bars": "bars, and rich with them: only on a terminal",
     "orchestrator.files.smb": "only where the config has shares by UNC path",
@@ -52,6 +54,7 @@ UNNEEDED = {
     "orchestrator.showing": "only where a status page is wanted",
     "orchestrator.tracing.sending": "only where traces are wanted",
     "orchestrator.views.status": "templates of the page, compiled when they are loaded",
+    "orchestrator.web.desk": "answers by the control socket: only when somebody asks",
     "orchestrator.web.server": "the page: only where it is wanted",
 }
 
