@@ -20,6 +20,7 @@ from orchestrator.core.errors import (
     PointGone,
     SessionEnded,
     ShareUnreadable,
+    StoppedEarly,
 )
 from orchestrator.core.events import FilesLocated, GroupEnded, GroupPutOff, GroupStarted, Notice
 from orchestrator.core.falling_back import turned_to_next, turning
@@ -102,7 +103,7 @@ class GroupRunner:
         self._watch = watch
         self._locator = locator
         self._seats = seats
-        self._leases = Leases(rooms, books, run)
+        self._leases = Leases(rooms, books, run, stop)
         self._control = control
         self._stages = Stages(rooms, books, run, stop, seats, control)
         self._calls = Calls(rooms.settings.stall)
@@ -199,6 +200,8 @@ class GroupRunner:
             try:
                 await self._control.not_paused()
                 await self._once(course, outbox)
+                return course.undone
+            except StoppedEarly:
                 return course.undone
             except (MountLost, SessionEnded) as error:
                 if self._stop.draining:

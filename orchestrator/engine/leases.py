@@ -27,6 +27,7 @@ from orchestrator.core.errors import (
     PointGone,
     SessionEnded,
     StateError,
+    StoppedEarly,
 )
 from orchestrator.core.events import MountDeleted, MountGone, MountOpened, Notice
 from orchestrator.core.events import MountLeft as MountLeftBehind
@@ -36,6 +37,7 @@ from orchestrator.core.plan import MountGroup
 from orchestrator.engine.books import Books
 from orchestrator.engine.ports import Mounts
 from orchestrator.engine.rooms import Rooms
+from orchestrator.engine.stopping import Stop
 
 SETTLE = 30.0
 """Seconds that a mount or its task may take to show up after a POST whose answer never came."""
@@ -62,27 +64,34 @@ class Lease:
 
 
 class Leases:
-    """Makes, keeps and releases leases. `run` is the id of the run they belong to."""
+    """Makes, keeps and releases leases. `run` is the id of the run they belong to, `stop` what may end it; who only
+    releases needs none."""
 
-    def __init__(self, rooms: Rooms, books: Books, run: str) -> None:
+    def __init__(self, rooms: Rooms, books: Books, run: str, stop: Stop | None = None) -> None:
         self._rooms = rooms
         self._books = books
         self._run = run
+        self._stop = stop
         self._tasks: set[str] = set()
         self._making: dict[str, str] = {}
 
     @property
     def being_made(self) -> list[str]:
-        """The machines whose mounts EM has been asked for and has not finished."""
-        return list(self._making.values())
+        """The machines whose mounts EM has been asked for and has not finished, by name: which of two groups comes to
+        its request first is chance."""
+        return sorted(self._making.values())
 
     @asynccontextmanager
     async def hold(self, group: MountGroup) -> AsyncIterator[Lease]:
-        """A mounted restore point for as long as the block lasts. Raises MountError, or what EM raises."""
+        """A mounted restore point for as long as the block lasts. Raises MountError, or what EM raises; StoppedEarly
+        when a stop is asked for before EM is asked to mount."""
         if not group.point.create_href:
             raise MountNotOffered(vm=group.vm)
         lease = await self._intend(group)
         try:
+            if self._stop is not None and self._stop.draining:  # the questions before may have waited long for EM
+                await self._record(lease, LeaseStep.NOTHING, note="stopped before it was asked for", ended=True)
+                raise StoppedEarly
             await self._acquire(lease, group)
             yield lease
         finally:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.simulator import Estate, Fault, Hang, SlowTask, Status
+from orchestrator.simulator import Delay, Estate, Fault, Hang, SlowTask, Status
 from tests.support.flow import PARTIAL, Command, Flow, flow, seeded, small
 
 pytestmark = pytest.mark.flow
@@ -145,7 +145,8 @@ async def test_a_resumed_run_says_how_much_of_it_was_done_before(tmp_path: Path)
 
 @pytest.mark.parametrize("signals", [1, 2])
 async def test_a_stop_while_a_mount_is_being_made_says_what_it_waits_for(tmp_path: Path, signals: int) -> None:
-    async with flow(tmp_path, small, task_seconds=1.0) as em:
+    late = Fault("mounts_list", action=Delay(0.2))  # fs01 comes first, and is asked to be mounted last
+    async with flow(tmp_path, small, late, task_seconds=3.0) as em:
         running = await em.start("run", em.job())
         await running.until(lambda: em.count("mount_post") == 2)
         for how in ("drain", "cancel")[:signals]:
@@ -153,7 +154,7 @@ async def test_a_stop_while_a_mount_is_being_made_says_what_it_waits_for(tmp_pat
             await running.event("stopping", how=how)
         done = await running.done()
         assert done.code == 6, done.everything
-        assert "the stop waits for Enterprise Manager to mount fs01, " in done.err
+        assert "the stop waits for Enterprise Manager to mount fs01, lx01, and deletes it then" in done.err
         assert "after 30 s (limits.grace) or at a second request files in flight are given up" in done.err
         told = re.search(r"may still be mounting fs01: that is waited for, [0-9]+ s at most \(limits.unmount", done.err)
         assert bool(told) == (signals == 2)

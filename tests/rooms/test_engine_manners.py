@@ -11,7 +11,8 @@ import pytest
 
 from orchestrator.config import LimitSettings
 from orchestrator.core import health
-from orchestrator.core.catalog import Task
+from orchestrator.core.catalog import RestorePoint, Task
+from orchestrator.core.errors import StoppedEarly
 from orchestrator.core.ledger import RunRow, RunState
 from orchestrator.core.limits import Limits
 from orchestrator.core.plan import MountGroup
@@ -90,6 +91,29 @@ def test_a_deletion_whose_task_fails_is_asked_for_again_until_the_mount_is_gone(
 
     told(story)
     assert em.script == [], "both answers were given"
+
+
+def test_a_stop_that_comes_while_em_is_asked_what_is_mounted_has_nothing_mounted_any_more() -> None:
+    stop = Stop(lambda event: None, now)
+
+    class Slow(ScriptedEm):
+        async def existing(self, point: RestorePoint, generation: int) -> frozenset[str]:
+            stop.drain()
+            return await super().existing(point, generation)
+
+    em = Slow([], MemoryJournal())
+
+    async def story() -> None:
+        em.journal.begin(RunRow("r1", "job", RunState.RUNNING, START, "{}"))
+        em.log_on()
+        rooms, books = process(em, "a")
+        with pytest.raises(StoppedEarly):
+            async with Leases(rooms, books, "r1", stop).hold(MountGroup("g1", POINTS[0], None, ())):
+                pass
+        assert em.tasks == [], "a mount was asked for after the stop"
+        assert em.journal.open_leases() == []
+
+    told(story)
 
 
 def test_the_config_asks_for_no_more_unless_it_says_so() -> None:
