@@ -9,6 +9,9 @@ from orchestrator.core.reasons import Reason
 from orchestrator.core.select import Selector
 from orchestrator.engine.walking import not_found
 
+PATHS_SHOWN = 5
+"""Paths that are named one by one in the message of a pattern; a list may have thousands."""
+
 
 def no_volume(group: MountGroup, path: GuestPath, names: Sequence[str]) -> Outcome:
     """The outcome of a path for which the mount has no volume; `names` are those that it has."""
@@ -28,7 +31,8 @@ def unmatched_patterns(group: MountGroup, selectors: Mapping[int, Selector]) -> 
     outcomes = []
     for number, selection in enumerate(group.selections):
         for pattern in selectors[number].unmatched:
-            where = ", ".join(map(str, selection.paths))
+            more = len(selection.paths) - PATHS_SHOWN
+            where = ", ".join(map(str, selection.paths[:PATHS_SHOWN])) + (f" and {more:,} more" if more > 0 else "")
             message = (
                 f"restore[{selection.entry}].include: {pattern!r} matched no file below {where}; check the pattern"
             )

@@ -27,6 +27,9 @@ BATCH_BYTES = 8 << 20
 """A batch is closed at this size, so that large files travel alone."""
 
 
+_Alike = dict[str, dict[str, Entry | None]]
+"""By a name without regard to letter case: the paths of that name, and what they are as far as a listing has told."""
+
 FEW_STARTS = 64
 """Requested paths of a volume, up to which each has a walk of its own."""
 
@@ -91,6 +94,8 @@ class Walk:
     """The destination takes names that differ only in letter case for one."""
     crossing: Crossing | None = None
     """Knows what else of the group may land where this does; None when nothing can."""
+    _listed: "_Alike | None" = None
+    """What was found of many starts in one folder, by name; None before it was looked for."""
     _at: int = 0
     """Which of the starts is walked."""
     _begun: str = ""
@@ -137,7 +142,7 @@ class Walk:
     def _start(self, below: tuple[str, ...]) -> Iterator[Batch]:
         """Everything of one requested path."""
         root = self.volume.folder.root
-        found = self.source.look(SourcePath(root, "/".join(below)), self._heard)
+        found = self._found(below)
         if found is None:
             if self.source.look(SourcePath(root, ""), self._heard) is None:
                 raise MountLost(vm=self.group.vm, cause=f"its files are no longer on the share ({root})")
@@ -152,6 +157,46 @@ class Walk:
             yield from self._drain(self._following(len(found.relative) + 1).at(found), found.relative)
         else:
             self._take(found, found.relative.rpartition("/")[2])
+
+    def _found(self, below: tuple[str, ...]) -> Entry | None:
+        """What stands at a start. Many of one folder are found by one listing of it: a name that is not there in that
+        spelling costs a listing each, else."""
+        if self._listed is None and len(self.starts) >= FEW_STARTS:
+            self._listed = self._listing()
+        if not self._listed:
+            return self.source.look(SourcePath(self.volume.folder.root, "/".join(below)), self._heard)
+        alike = self._listed.get(fold(below[-1]), {})
+        exact = next((one for one in alike if one.rpartition("/")[2] == below[-1]), None)
+        name = exact or (next(iter(alike)) if len(alike) == 1 else None)
+        if name is None:
+            return None
+        return alike[name] or self.source.look(SourcePath(self.volume.folder.root, name), self._heard)
+
+    def _listing(self) -> "_Alike":
+        """What the starts may mean in the folder that all of them lie in; nothing when that is not one folder which can
+        be listed."""
+        folders = {below[:-1] for below in self.starts if below}
+        above = next(iter(folders), ())
+        start = SourcePath(self.volume.folder.root, "/".join(above))
+        folder = self.source.look(start, self._heard) if len(folders) == 1 else None
+        if folder is None or folder.kind is not EntryKind.FOLDER:
+            return {}
+        found: _Alike = {fold(below[-1]): {} for below in self.starts if below}
+
+        def seen(relative: str, entry: Entry | None) -> None:
+            if (alike := found.get(fold(relative.rpartition("/")[2]))) is not None:
+                alike.setdefault(relative, entry)
+
+        def enters(inside: str) -> bool:
+            seen(inside, None)  # a folder that is not entered is not in the listing
+            return False
+
+        for entries in self.source.scan(SourcePath(start.root, folder.relative), enters, self._heard):
+            for entry in entries:
+                if entry.relative == folder.relative:
+                    return {}  # it cannot be listed
+                seen(entry.relative, entry)
+        return found
 
     def _heard(self) -> None:
         self._beat()
@@ -262,9 +307,15 @@ class Walk:
 
 def in_walks(starts: Sequence[tuple[str, ...]]) -> list[tuple[tuple[str, ...], ...]]:
     """Which requested paths of a volume are walked together: each by itself, so that one that hangs stops no other,
-    unless they are so many that most are single files, which are to share batches."""
-    together = 1 if len(starts) <= FEW_STARTS else FEW_STARTS
-    return [tuple(starts[at : at + together]) for at in range(0, len(starts), together)]
+    unless they are so many that most are single files, which are to share batches and the listing of their folder."""
+    if len(starts) <= FEW_STARTS:
+        return [(start,) for start in starts]
+    by_folder: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+    for start in starts:
+        by_folder.setdefault(start[:-1], []).append(start)
+    many = [tuple(inside) for inside in by_folder.values() if len(inside) >= FEW_STARTS]
+    few = [start for inside in by_folder.values() if len(inside) < FEW_STARTS for start in inside]
+    return [*many, *(tuple(few[at : at + FEW_STARTS]) for at in range(0, len(few), FEW_STARTS))]
 
 
 def watching_crossings(stages: Sequence[Sequence[Walk]]) -> Sequence[Sequence[Walk]]:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from orchestrator.core.job import Job
+from orchestrator.core.paths import SourcePath
+from orchestrator.files.local import LocalSource
 from tests.support.guests import GuestFile, walked
 
 ONE = GuestFile()
@@ -86,6 +88,31 @@ def test_a_drive_that_takes_the_name_of_another_is_found_out_when_all_volumes_ar
 def test_the_volume_in_the_destination_keeps_the_volumes_apart(tmp_path: Path) -> None:
     found = outcomes(tmp_path, ["C:\\x", "D:\\x"], {"paths": ["*"], "to": "/restore/{vm}/{volume}-disk"})
     assert found == {"C:\\x": "/restore/fs01/C-disk/x", "D:\\x": "/restore/fs01/D-disk/x"}
+
+
+def test_many_files_of_one_folder_are_found_by_one_listing_in_any_spelling(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = [f"C:\\a\\F{number}.txt" for number in range(100)]
+    files = dict.fromkeys([*there, "C:\\a\\twin", "C:\\a\\TWIN", "C:\\a\\sub\\deep", "C:\\b\\x"], ONE)
+    looks: list[str] = []
+    look = LocalSource.look
+
+    def counted(source: LocalSource, path: SourcePath, beat: Any) -> Any:
+        looks.append(path.relative)
+        return look(source, path, beat)
+
+    monkeypatch.setattr(LocalSource, "look", counted)
+    missing = [f"C:\\a\\gone{number}" for number in range(50)]
+    wanted = [*(path.lower() for path in there), *missing, "C:\\a\\Twin", "C:\\a\\SUB", "C:\\b\\X"]
+    found = walked(job({"paths": wanted}), tmp_path, files)
+    told = {path: one for path, [one] in found.items()}
+    assert {told.pop(path) for path in [*missing, "C:\\a\\Twin"]} == {
+        f"{path} does not exist in the restore point of fs01" for path in [*missing, "C:\\a\\Twin"]
+    }
+    rest = [*there, "C:\\a\\sub\\deep", "C:\\b\\x"]
+    assert told == {path: "/restore/" + path.replace(":", "").replace("\\", "/") for path in rest}
+    assert [path for path in looks if path.startswith("a/")] == ["a/sub"], "only a folder, which a listing leaves out"
 
 
 def test_thousands_of_requested_files_share_batches_and_each_has_its_outcome(tmp_path: Path) -> None:
