@@ -36,8 +36,8 @@ class Undoing(Protocol):
         """Put a file that was set aside back."""
         ...
 
-    def take_away(self, outcome: Outcome, root: str, check: Checkpoint) -> Undone:
-        """Remove a restored file, below the destination `root`, where nothing had been."""
+    def take_away(self, outcome: Outcome, place: TargetPath, check: Checkpoint) -> Undone:
+        """Remove a file that was restored to `place`, where nothing had been."""
         ...
 
     def remove_folder(self, path: str) -> bool:
@@ -151,7 +151,7 @@ class Undo:
         place = self._place(outcome)
         if place is None:
             return Undone(outcome.target_path, Fate.LEFT, message="it lies below no destination of the run's plan")
-        return self.ground.take_away(outcome, place.root, check)
+        return self.ground.take_away(outcome, place, check)
 
     def _place(self, outcome: Outcome) -> TargetPath | None:
         """Where a file was restored, by the destination that it is below."""

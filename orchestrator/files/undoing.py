@@ -47,13 +47,12 @@ class LocalUndo:
             return left(name, said(error))
         return left(name, why) if why else Undone(name, Fate.RETURNED, aside.size)
 
-    def take_away(self, outcome: Outcome, root: str, check: Check) -> Undone:
-        """Remove a restored file where nothing had been, when it is still what the run wrote."""
+    def take_away(self, outcome: Outcome, place: TargetPath, check: Check) -> Undone:
+        """Remove a file that was restored to `place`, where nothing had been, when it is still what the run wrote."""
         name = outcome.target_path
-        above, _, last = name[len(root) :].strip("/").rpartition("/")
         try:
             with Translating(Side.TARGET, name):
-                return self._taken_away(outcome, self._target.entered(root, above), checked_name(last), check)
+                return self._taken_away(outcome, *self._at(place), check)
         except FileError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 return Undone(name, Fate.GONE)

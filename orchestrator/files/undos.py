@@ -1,6 +1,7 @@
 """Undoing wherever a run has restored to: in folders that the system opens, or at servers by UNC path."""
 
 from orchestrator.core.entries import Outcome
+from orchestrator.core.paths import TargetPath
 from orchestrator.core.replaced import Aside, Undone
 from orchestrator.files.smb.undoing import SmbUndo
 from orchestrator.files.undoing import Check, LocalUndo
@@ -15,8 +16,8 @@ class Undos:
     def give_back(self, aside: Aside, check: Check) -> Undone:
         return self._of(aside.target.root).give_back(aside, check)
 
-    def take_away(self, outcome: Outcome, root: str, check: Check) -> Undone:
-        return self._of(root).take_away(outcome, root, check)
+    def take_away(self, outcome: Outcome, place: TargetPath, check: Check) -> Undone:
+        return self._of(place.root).take_away(outcome, place, check)
 
     def remove_folder(self, path: str) -> bool:
         return self._of(path).remove_folder(path)

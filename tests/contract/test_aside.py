@@ -358,23 +358,24 @@ def outcome(ground: Ground, data: bytes) -> Outcome:
 
 def test_a_restored_file_is_removed_when_it_is_what_the_run_wrote(ground: Ground) -> None:
     file = put(ground.root / "C/a.txt", NEW)
-    root = ground.destination
-    assert ground.undo(dry=True).take_away(outcome(ground, NEW), root, heard).fate is Fate.REMOVED
+    assert ground.undo(dry=True).take_away(outcome(ground, NEW), ground.path(), heard).fate is Fate.REMOVED
     assert file.exists()
     for other in (NEW[:-1] + b"x", NEW + b"x"):
-        assert ground.undo().take_away(outcome(ground, other), root, heard).fate is Fate.LEFT
-    assert ground.undo().take_away(outcome(ground, NEW), root, heard) == Undone(ground.told(), Fate.REMOVED, len(NEW))
+        assert ground.undo().take_away(outcome(ground, other), ground.path(), heard).fate is Fate.LEFT
+    assert ground.undo().take_away(outcome(ground, NEW), ground.path(), heard) == Undone(
+        ground.told(), Fate.REMOVED, len(NEW)
+    )
     assert not file.exists()
-    assert ground.undo().take_away(outcome(ground, NEW), root, heard).fate is Fate.GONE
+    assert ground.undo().take_away(outcome(ground, NEW), ground.path(), heard).fate is Fate.GONE
     file.parent.rmdir()
-    assert ground.undo().take_away(outcome(ground, NEW), root, heard).fate is Fate.GONE
+    assert ground.undo().take_away(outcome(ground, NEW), ground.path(), heard).fate is Fate.GONE
 
 
 def test_an_undo_follows_no_link_and_leaves_the_allowed_folders_alone(ground: Ground, tmp_path: Path) -> None:
     secret = put(tmp_path / "elsewhere/a.txt", NEW)
     ground.root.mkdir()
     (ground.root / "C").symlink_to(secret.parent, target_is_directory=True)
-    fate = ground.undo().take_away(outcome(ground, NEW), ground.destination, heard).fate
+    fate = ground.undo().take_away(outcome(ground, NEW), ground.path(), heard).fate
     assert fate is (Fate.GONE if ground.unc else Fate.LEFT)  # a server shows nothing behind such a link
     assert not ground.undo().remove_folder(ground.told("C"))
     assert ground.unc or not ground.undo().remove_folder(str(secret.parent))

@@ -280,7 +280,7 @@ def test_a_file_with_all_that_it_is_makes_room_and_comes_back_and_one_that_was_a
     (ground.disk / "to" / "file").unlink()
     placed = ground.placed("file")
     added = Outcome("g1", "file", f"{ground.roots[1]}\\file", Verdict.RESTORED, 3, 0, placed.checksum)
-    assert undo.take_away(added, ground.roots[1], lambda _: None).fate is Fate.REMOVED
+    assert undo.take_away(added, where, lambda _: None).fate is Fate.REMOVED
     assert [one.name for one in (ground.disk / "to").rglob("*") if one.is_file() and one.name == "file"] == []
 
 

@@ -52,15 +52,14 @@ class SmbUndo:
             return left(name, said(error))
         return left(name, why) if why else Undone(name, Fate.RETURNED, aside.size)
 
-    def take_away(self, outcome: Outcome, root: str, check: Check) -> Undone:
+    def take_away(self, outcome: Outcome, place: TargetPath, check: Check) -> Undone:
         """As `LocalUndo.take_away`."""
         name = outcome.target_path
-        relative = name[len(root) :].strip("\\/").replace("\\", "/")
         if not outcome.checksum:
             return left(name, NO_CHECKSUM)
         try:
             with Translating(Side.TARGET, name):
-                return self._turns.take(lambda: self._taken_away(outcome, TargetPath(root, relative), check))
+                return self._turns.take(lambda: self._taken_away(outcome, place, check))
         except FileError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 return Undone(name, Fate.GONE)
