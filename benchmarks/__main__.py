@@ -9,6 +9,7 @@ from benchmarks.durable import durable
 from benchmarks.end_to_end import end_to_end
 from benchmarks.journal import journal
 from benchmarks.local_copy import local_copy
+from benchmarks.locating import locating
 from benchmarks.memory import memory
 from benchmarks.metadata import metadata
 from benchmarks.places import Places, machine_line, places
@@ -29,6 +30,7 @@ ALL: dict[str, Callable[[Places, bool], None]] = {
     "rerun": rerun,
     "scaling": scaling,
     "scheduling": scheduling,
+    "locating": locating,
     "smb": smb,
     "smb_target": smb_target,
     "watcher": watcher,

@@ -23,7 +23,7 @@ from orchestrator.core.limits import Limits
 from orchestrator.core.plan import MountGroup, Plan
 from orchestrator.engine.controls import RunControl
 from orchestrator.engine.dispatching import EmbeddedDispatcher, Turn
-from orchestrator.engine.rooms import EngineSettings
+from orchestrator.engine.rooms import EngineSettings, Reach
 from orchestrator.engine.seats import Seats
 from orchestrator.engine.stopping import Stop
 from orchestrator.opening import now
@@ -78,6 +78,10 @@ class Shape:
     copy: Callable[[random.Random], float]
     mounts: int = 20
     per_server: int = 4
+    per_host: int = 0
+    """Mounts of each of the two mount hosts that every backup server has; without, nothing is known of any."""
+    learned: bool = True
+    """Whether earlier runs have seen which machine is mounted on which."""
 
 
 SHAPES = (
@@ -86,6 +90,8 @@ SHAPES = (
     Shape("one server has a fifth", lambda server: 4.75 if server == 0 else 1.0, lambda rng: rng.uniform(60, 600)),
     Shape("one server has half", lambda server: 19.0 if server == 0 else 1.0, lambda rng: rng.uniform(60, 600)),
     Shape("each half of the one before", lambda server: 0.5**server, lambda rng: rng.lognormvariate(5, 1)),
+    Shape("two mount hosts each", lambda server: 1.0, lambda rng: rng.lognormvariate(5, 1), 100, 4, 2),
+    Shape("the same, in the first run", lambda server: 1.0, lambda rng: rng.lognormvariate(5, 1), 100, 4, 2, False),
     Shape("servers are the limit", lambda server: 1.0, lambda rng: rng.lognormvariate(5, 1), 100, 2),
 )
 KNOWN = {"known": 0.0, "known within a third": 1 / 3, "not known": None}
@@ -119,19 +125,33 @@ def over_bound(shape: Shape, seed: int, error: float | None) -> float:
         groups.append(MountGroup(f"g{number:04}", point, None, (), expected))
         lengths[groups[-1].id] = length
     groups.sort(key=lambda group: (-group.weight, group.vm))
-    limits = Limits(shape.mounts, default_per_server=shape.per_server)
+    servers = {group.point.backup_server for group in groups}
+    budgets = {host: shape.per_host for server in servers for host in _hosts(server).values()} if shape.per_host else {}
+    limits = Limits(shape.mounts, default_per_server=shape.per_server, per_host=budgets)
+    shares = {group.id: rng.choice(list(_hosts(group.point.backup_server))) for group in groups}
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        taken = runner.run(_run(groups, lengths, limits))
-    return taken / _lower_bound(groups, lengths, limits)
+        taken = runner.run(_run(groups, lengths, limits, shares, shape.learned))
+    return taken / _lower_bound(groups, lengths, limits, shares)
 
 
-async def _run(groups: Sequence[MountGroup], lengths: dict[str, Length], limits: Limits) -> float:
-    seats = Seats(EngineSettings(limits, lambda server: None), lambda event: None, now)
+def _hosts(server: str) -> dict[str, str]:
+    """The two shares of a backup server, and the mount host behind each."""
+    return {f"/mnt/{server}-{number}": f"{server}-{number}" for number in (1, 2)}
+
+
+async def _run(
+    groups: Sequence[MountGroup], lengths: dict[str, Length], limits: Limits, shares: dict[str, str], learned: bool
+) -> float:
+    settings = EngineSettings(limits, lambda server: Reach(tuple(_hosts(server)), hosts=_hosts(server)))
+    seats = Seats(settings, lambda event: None, now)
+    for group in groups if learned else ():
+        seats.whereabouts.learn(group, shares[group.id])
 
     async def work(group: MountGroup, turn: Turn) -> None:
         length = lengths[group.id]
         await anyio.sleep(length.mount)
         seats.mounted(group.point.backup_server, length.mount)
+        seats.learn(group, shares[group.id])
         await anyio.sleep(length.copy)
 
     plan, stop = Plan("run", "bench", tuple(groups)), Stop(lambda event: None, now)
@@ -140,13 +160,19 @@ async def _run(groups: Sequence[MountGroup], lengths: dict[str, Length], limits:
     return anyio.current_time() - begun
 
 
-def _lower_bound(groups: Sequence[MountGroup], lengths: dict[str, Length], limits: Limits) -> float:
+def _lower_bound(
+    groups: Sequence[MountGroup], lengths: dict[str, Length], limits: Limits, shares: dict[str, str]
+) -> float:
     of_server: dict[str, float] = {}
+    of_host: dict[str, float] = {}
     for group in groups:
         server = group.point.backup_server
         of_server[server] = of_server.get(server, 0.0) + lengths[group.id].whole
+        host = _hosts(server)[shares[group.id]]
+        of_host[host] = of_host.get(host, 0.0) + lengths[group.id].whole
     return max(
         sum(of_server.values()) / limits.mounts,
         max(length.whole for length in lengths.values()),
         max(work / limits.of_server(server) for server, work in of_server.items()),
+        max((work / limits.per_host[host] for host, work in of_host.items() if host in limits.per_host), default=0.0),
     )

@@ -67,6 +67,7 @@ def candidates(
     nothing: there, every folder that is new counts, and only against a listing from before.
     """
     fresh, remade, unproven = [], [], []
+    belongs = _name_of(vm).fullmatch
     for share, listing in after.items():
         known = {folder.name: folder.created_ns for folder in before[share].folders} if share in before else {}
         if share in by_id:
@@ -75,7 +76,7 @@ def candidates(
                 fresh.append(Candidate(share, new, by_id=True))
             continue
         for folder in listing.folders:
-            if not _belongs(folder.name, vm):
+            if not belongs(folder.name):
                 continue
             one = Candidate(share, (folder.name,))
             if share not in before:
@@ -87,9 +88,9 @@ def candidates(
     return _each_once(fresh or remade or (unproven if overdue else []), after)
 
 
-def _belongs(folder: str, vm: str) -> bool:
+def _name_of(vm: str) -> re.Pattern[str]:
     names = "|".join(re.escape(name) for name in {vm, safe_component(vm)})
-    return re.fullmatch(rf"(?:{names})(?:_[0-9a-f]{{8}})?", folder, re.IGNORECASE) is not None
+    return re.compile(rf"(?:{names})(?:_[0-9a-f]{{8}})?", re.IGNORECASE)
 
 
 def _each_once(found: Iterable[Candidate], seen: Seen) -> list[Candidate]:
