@@ -1,6 +1,6 @@
 """Planning: EM is asked, the plan is made and checked; nothing is mounted."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 
@@ -12,9 +12,10 @@ from orchestrator.core.choosing import questions
 from orchestrator.core.errors import EmError, JobInvalid, MountNotOffered, OrchestratorError, StateError
 from orchestrator.core.events import Event, Notice
 from orchestrator.core.inventory import Inventory
-from orchestrator.core.plan import Plan, refusing, without
+from orchestrator.core.plan import MountGroup, Plan, refusing, without
 from orchestrator.core.preflight import Finding, Grade, greeted, machines, offered, warnings
 from orchestrator.core.resolve import plan
+from orchestrator.core.whereabouts import Whereabouts
 from orchestrator.core.which import Which
 from orchestrator.core.words import listed
 from orchestrator.engine.beside import in_thread
@@ -137,6 +138,22 @@ def _past_seconds(config: Config) -> dict[str, float]:
             return journal.vm_seconds()
     except StateError:
         return {}
+
+
+def expected_hosts(config: Config) -> Callable[[MountGroup], tuple[str, ...]]:
+    """Tells on which mount hosts the mount of a group is expected, after what runs have seen; none where the backup
+    server has only one share."""
+    known, settings = Whereabouts(), engine_settings(config)
+    with suppress(StateError), reading(config) as journal:
+        known.remember(journal.answers())
+
+    def hosts_of(group: MountGroup) -> tuple[str, ...]:
+        reach = settings.reach(group.point.backup_server)
+        if reach is None or len(reach.shares) == 1:
+            return ()
+        return tuple({reach.host(share): None for share in known.expected(group, reach.shares) or reach.shares})
+
+    return hosts_of
 
 
 async def close(client: Client) -> None:

@@ -11,6 +11,7 @@ from orchestrator.cli.speaking import Globals, read_jobs, say, tell
 from orchestrator.core.errors import ExitCode, WordsError
 from orchestrator.freezing import freeze
 from orchestrator.opening import engine_settings
+from orchestrator.planning import expected_hosts
 from orchestrator.views import listed_json, plan_json_view, plan_text
 
 
@@ -45,7 +46,7 @@ def plan(
         say(listed_json([plan_json_view(one) for one in plans]))
     else:
         limits = engine_settings(config).limits
-        say("\n".join(plan_text(one, roof.now(), limits) for one in plans))
+        say("\n".join(plan_text(one, roof.now(), limits, expected_hosts(config)) for one in plans))
     if digest:
         tell(f"{out}: written, sha256 {digest}")
     elif out is not None:

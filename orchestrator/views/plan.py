@@ -1,6 +1,7 @@
 """A plan as text for a terminal."""
 
 from collections import Counter
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from orchestrator.core.catalog import RestorePoint
@@ -12,8 +13,11 @@ from orchestrator.views.fidelity import wished
 from orchestrator.views.selected import bound_lines, path_lines
 from orchestrator.views.units import about, count, instant, point_words, visible
 
+HostsOf = Callable[[MountGroup], Collection[str]]
+"""The mount hosts on which the mount of a group is expected; none where there is only one share."""
 
-def plan_text(plan: Plan, now: datetime, limits: Limits) -> str:
+
+def plan_text(plan: Plan, now: datetime, limits: Limits, hosts_of: HostsOf = lambda group: ()) -> str:
     """What a run would do, machine by machine in the order of their mounts, what it would not do, and how many mounts
     it needs. Ages are told at `now`."""
     machines = len({group.vm for group in plan.groups})
@@ -29,11 +33,11 @@ def plan_text(plan: Plan, now: datetime, limits: Limits) -> str:
     if plan.warnings:
         lines += ["", "Planned all the same, but look:"]
         lines += [f"  {visible(str(warning))}" for warning in plan.warnings]
-    return "\n".join([*lines, *_mounts(plan, limits), ""])
+    return "\n".join([*lines, *_mounts(plan, limits, hosts_of), ""])
 
 
-def _mounts(plan: Plan, limits: Limits) -> list[str]:
-    """How many mounts each backup server has to make, and how many of them at once."""
+def _mounts(plan: Plan, limits: Limits, hosts_of: HostsOf) -> list[str]:
+    """How many mounts each backup server has to make, how many of them at once, and on which mount hosts."""
     servers = Counter(group.point.backup_server for group in plan.groups)
     if not servers:
         return []
@@ -41,6 +45,11 @@ def _mounts(plan: Plan, limits: Limits) -> list[str]:
         f"  {visible(server)}: {count(mounts, 'mount')}, {limits.of_server(server):,} at once"
         for server, mounts in sorted(servers.items())
     ]
+    expected = Counter(tuple(sorted(hosts)) for group in plan.groups if (hosts := hosts_of(group)))
+    for hosts, mounts in sorted(expected.items()):
+        most = limits.per_host.get(hosts[0].casefold()) if len(hosts) == 1 else None
+        room = f", {most:,} at once" if most is not None else ""
+        lines.append(f"  expected on {visible(' or '.join(hosts))}: {count(mounts, 'mount')}{room}")
     return ["", "Mounts:", *lines, f"  in all: {count(len(plan.groups), 'mount')}, {limits.mounts:,} at once"]
 
 

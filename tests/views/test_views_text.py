@@ -30,6 +30,17 @@ def test_a_plan_reads_as_it_will_be_done() -> None:
     assert_golden("plan.txt", plan_text(sample_plan(), START + timedelta(hours=30), Limits(20, {"vbr01": 2})))
 
 
+def test_a_plan_tells_on_which_mount_hosts_its_mounts_are_expected() -> None:
+    hosts = {"fs01": ("mount02",), "web01": ("lin01", "vbr02")}
+    limits = Limits(20, per_host={"mount02": 3})
+    told = plan_text(sample_plan(), START, limits, lambda group: hosts[group.vm]).splitlines()
+    assert told[-3:] == [
+        "  expected on lin01 or vbr02: 1 mount",
+        "  expected on mount02: 1 mount, 3 at once",
+        "  in all: 2 mounts, 20 at once",
+    ]
+
+
 def test_a_bad_run_ends_with_reasons_remedies_and_the_closing_line() -> None:
     assert_golden("report.txt", report_text(sample_report()))
 
