@@ -18,7 +18,7 @@ from orchestrator.core.reasons import Reason
 from orchestrator.files import LocalTarget
 from orchestrator.files.smb import Account, SmbSource
 from orchestrator.files.smb.connection import Connection, ConnectionLost
-from orchestrator.files.smb.conversation import Conversation
+from orchestrator.files.smb.conversation import Conversation, Exchange
 from orchestrator.files.smb.logon import log_on
 from orchestrator.files.smb.packets import BadAnswer, Command, close, data, open_file, read
 from orchestrator.files.smb.pieces import PIECES, Window
@@ -449,6 +449,14 @@ class _TcpLike(socket.socket):
 
     def setsockopt(self, *_: object) -> None:  # type: ignore[override]
         """There is no TCP here."""
+
+
+def test_what_was_never_sent_is_not_waited_for_when_the_connection_breaks() -> None:
+    with pair(hang_up=True) as connection:
+        exchange = Exchange([open_file("a")])
+        connection.wait(exchange)
+        with pytest.raises(ConnectionLost):
+            exchange.answer(0)
 
 
 def read_one(connection: Connection) -> bytes:
