@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from orchestrator.config_limits import LimitSettings
 from orchestrator.config_mount_hosts import BackupServerSettings, one_meaning
 from orchestrator.config_notifications import NotificationSettings, PingSettings
-from orchestrator.config_shares import ShareSettings, TargetSettings, without_account
+from orchestrator.config_shares import GuestCredentialsSettings, ShareSettings, TargetSettings, without_account
 from orchestrator.config_web import WebSettings
 from orchestrator.core.entry import Verify
 from orchestrator.core.errors import ConfigInvalid
@@ -201,6 +201,7 @@ class Config(BaseModel):
     enterprise_manager: EnterpriseManagerSettings
     backup_servers: list[BackupServerSettings] = Field(min_length=1)
     shares: list[ShareSettings] = Field(default_factory=list)
+    guest_credentials: list[GuestCredentialsSettings] = Field(default_factory=list)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     targets: TargetSettings
     copying: CopySettings = Field(default_factory=CopySettings, alias="copy")

@@ -62,6 +62,29 @@ class ShareSettings(BaseModel):
         return f"${self.password_env}" if self.password_env else str(self.password_file)
 
 
+class GuestCredentialsSettings(BaseModel):
+    """Who Enterprise Manager logs on to a guest as, when it restores to the original location."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str = Field(min_length=1, description="What the command line calls it.")
+    username: str = Field(min_length=1, description="Account of the guest, such as fs01\\restore.")
+    password_env: str | None = Field(default=None, min_length=1, description="Environment variable with the password.")
+    password_file: Path | None = Field(default=None, description="File with the password on its first line.")
+    password_credential: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="Name of a systemd credential with the password on its first line.",
+    )
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Self:
+        if references(self, "password") != 1:
+            raise ValueError(
+                "give the password by reference: password_env, password_file or password_credential, one of the three"
+            )
+        return self
+
+
 class TargetSettings(BaseModel):
     """Where restores may write."""
 

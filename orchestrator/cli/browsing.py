@@ -6,12 +6,13 @@ from typing import Annotated
 import anyio
 import typer
 
-from orchestrator.browsing import Asked, browse_point
+from orchestrator.browsing import browse_point
 from orchestrator.cli.recording import Recording
 from orchestrator.cli.speaking import Globals, say
 from orchestrator.cli.working import opened
 from orchestrator.core.catalog import GuestOs, PointKind
 from orchestrator.core.errors import ExitCode, WordsError
+from orchestrator.one_point import PointAsked
 from orchestrator.views import browsed_json, browsed_text
 
 
@@ -42,13 +43,13 @@ def browse(
     """
     options: Globals = context.obj
     config = options.config()
-    asked = Asked(
-        vm, path, restore_point, _instant(as_of), backup_server, source.value, os.value if os else None, find, limit
+    asked = PointAsked(
+        [path], vm, restore_point, instant_of(as_of), backup_server, source.value, os.value if os else None
     )
     asked.job()  # wrong words are told before anything is opened
     record = Recording(options, config, "browse")
     with opened(options, config, record, None) as app:
-        point, found = anyio.run(browse_point, app, asked)
+        point, found = anyio.run(browse_point, app, asked, find, limit)
     view = browsed_json if options.json else browsed_text
     say(view(point, found.entries, found.more))
     code = record.settle(ExitCode.OK)
@@ -56,7 +57,8 @@ def browse(
         raise typer.Exit(code)
 
 
-def _instant(text: str | None) -> datetime | None:
+def instant_of(text: str | None) -> datetime | None:
+    """The instant of `--as-of`; WordsError."""
     if text is None:
         return None
     try:

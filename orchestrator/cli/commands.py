@@ -25,6 +25,7 @@ from orchestrator.cli.notifying import notify_test
 from orchestrator.cli.planning import plan
 from orchestrator.cli.pointing import show_points
 from orchestrator.cli.proving import bag, verify
+from orchestrator.cli.putting_back import put_back
 from orchestrator.cli.recording import Recording
 from orchestrator.cli.schemas import schema
 from orchestrator.cli.simulating import serve_simulator
@@ -297,6 +298,7 @@ cli.command(name="drills")(plainly(show_drills))
 cli.command(name="watch")(plainly(watch))
 cli.command(name="queue")(plainly(queue))
 cli.command(name="browse")(plainly(browse))
+cli.command(name="put-back")(plainly(put_back))
 cli.command(name="pause")(plainly(pause))
 cli.command(name="unpause")(plainly(unpause))
 cli.command(name="stop")(plainly(stop))

@@ -7,6 +7,8 @@ replicas and agents, "Downloading Files to Local Machine".
 from collections.abc import Awaitable, Callable
 
 from orchestrator.core.catalog import BrowsedPage, Task
+from orchestrator.core.errors import AnswerUnreadable, OutcomeUnknown
+from orchestrator.core.originals import InPlace
 from orchestrator.enterprise_manager.masking import Mask
 from orchestrator.enterprise_manager.mounts import Ask, MountCalls
 from orchestrator.enterprise_manager.streams import Incoming
@@ -37,6 +39,20 @@ class FileCalls(MountCalls):
         request = requests.stage(href, name)
         reply = await self._ask(request, generation)
         return self._read(lambda root: records.task(root, self._base), reply, request)
+
+    async def restore_in_place(self, href: str, name: str, how: InPlace, generation: int) -> Task:
+        """Have EM restore a file or folder to where it was, asked exactly once: the task that does it.
+
+        OutcomeUnknown when EM may have begun; every other EmError says that it has not.
+        """
+        self._mask.learn(how.password)
+        request = requests.restore_in_place(href, name, how)
+        reply = await self._ask(request, generation)
+        try:
+            return self._read(lambda root: records.task(root, self._base), reply, request)
+        except AnswerUnreadable as cause:
+            said = f"the answer cannot be read: {cause.facts['cause']}"
+            raise OutcomeUnknown(what=request.what, cause=said) from cause
 
     async def fetch(self, href: str, name: str, generation: int) -> Incoming:
         """A file that is ready, to be read and closed. By GET, and where that is not supported by POST."""

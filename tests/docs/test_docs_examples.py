@@ -27,7 +27,7 @@ from orchestrator.config import (
 from orchestrator.config_limits import LimitSettings
 from orchestrator.config_mount_hosts import BackupServerSettings, MountHostSettings
 from orchestrator.config_notifications import NotificationSettings, PingSettings
-from orchestrator.config_shares import ShareSettings
+from orchestrator.config_shares import GuestCredentialsSettings, ShareSettings
 from orchestrator.config_web import WebSettings
 from orchestrator.core.catalog import Question, RestorePoint
 from orchestrator.core.choosing import questions
@@ -47,6 +47,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "enterprise_manager": EnterpriseManagerSettings,
     "backup_servers": BackupServerSettings,
     "shares": ShareSettings,
+    "guest_credentials": GuestCredentialsSettings,
     "limits": LimitSettings,
     "targets": TargetSettings,
     "copy": CopySettings,

@@ -27,7 +27,7 @@ from orchestrator.config import (
 from orchestrator.config_limits import LimitSettings
 from orchestrator.config_mount_hosts import BackupServerSettings, MountHostSettings
 from orchestrator.config_notifications import NotificationSettings, PingSettings
-from orchestrator.config_shares import ShareSettings
+from orchestrator.config_shares import GuestCredentialsSettings, ShareSettings
 from orchestrator.config_web import WebSettings
 from orchestrator.core import events
 from orchestrator.core.audit import AUDITED, AuditEntry, What
@@ -62,6 +62,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "[[backup_servers]]": BackupServerSettings,
     "[[backup_servers.mount_hosts]]": MountHostSettings,
     "[[shares]]": ShareSettings,
+    "[[guest_credentials]]": GuestCredentialsSettings,
     "[limits]": LimitSettings,
     "[targets]": TargetSettings,
     "[copy]": CopySettings,

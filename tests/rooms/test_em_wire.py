@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lxml import etree
 
 from orchestrator.core.catalog import FlrState, GuestOs, Listed, MountRoot, PointKind, Question, RestorePoint, TaskPhase
 from orchestrator.core.errors import (
@@ -24,6 +25,7 @@ from orchestrator.core.errors import (
     OutcomeUnknown,
     SealBroken,
 )
+from orchestrator.core.originals import InPlace, Standing
 from orchestrator.core.pauses import retry_after
 from orchestrator.enterprise_manager.masking import Mask
 from orchestrator.enterprise_manager.seal import Seal
@@ -268,6 +270,7 @@ def test_the_guard_refuses_whatever_is_not_needed(method, target):
         requests.delete(f"{MOUNTS}/1"),
         requests.delete("/api/tasks/task-1"),
         requests.stage(f"{MOUNTS}/1/C:/a%20b.txt", "a b.txt"),
+        requests.restore_in_place(f"{MOUNTS}/1/C:/a%20b.txt", "a b.txt", InPlace()),
         requests.download(f"{MOUNTS}/1/C:/a%20b.txt?action=download", "a b.txt"),
         requests.download(f"{MOUNTS}/1/C:/a%20b.txt?action=download", "a b.txt", "POST"),
         requests.folder(f"{MOUNTS}/1/Volume$0:?action=listAll&pageSize=100&page=1", "Volume$0:"),
@@ -276,6 +279,30 @@ def test_the_guard_refuses_whatever_is_not_needed(method, target):
 )
 def test_the_guard_lets_every_request_of_this_room_pass(request_made):
     assert refused(request_made) == ""
+
+
+@pytest.mark.parametrize(
+    ("standing", "flags"),
+    [
+        (Standing.KEEP, {"Overwrite": "false"}),
+        (Standing.OVERWRITE, {"Overwrite": "true"}),
+        (Standing.PERMISSIONS_ONLY, {"Overwrite": "false", "PermissionsOnly": "true"}),
+    ],
+)
+def test_a_restore_to_the_original_location_says_what_stays_and_shows_no_password(standing, flags):
+    how = InPlace(standing, "fs01\\r<&", "p<&>\"'ä")
+    made = requests.restore_in_place(f"{MOUNTS}/1/C:/x?action=listAll", "x", how)
+    (way,) = etree.fromstring(made.body)
+    assert etree.QName(way).localname == "ToOriginalLocation"
+    assert dict(way.attrib) == flags
+    (credentials,) = way
+    told = [(etree.QName(each).localname, each.text) for each in credentials]
+    assert told == [("UserName", how.user), ("Password", how.password)]
+    assert made.target == f"{MOUNTS}/1/C:/x?action=restore"
+    assert made.acts_once
+    assert "p<&" not in f"{made!r} {how!r}"
+    (bare,) = etree.fromstring(requests.restore_in_place(f"{MOUNTS}/1/C:/x", "x", InPlace()).body)
+    assert len(bare) == 0
 
 
 @pytest.mark.parametrize(

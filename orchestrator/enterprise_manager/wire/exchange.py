@@ -27,7 +27,7 @@ class Request:
     method: str
     target: str = field(repr=False)
     what: str
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
     repeatable: bool = False
     """Sending it twice does what sending it once does."""
     makes_mount: bool = False

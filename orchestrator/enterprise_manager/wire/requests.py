@@ -6,8 +6,10 @@ Sources: pages "Logging On", "Query Service" and its filter pages, "POST /vmRest
 
 from datetime import datetime
 from urllib.parse import quote
+from xml.sax.saxutils import escape
 
 from orchestrator.core.catalog import GuestOs, PointKind, Question, RestorePoint
+from orchestrator.core.originals import InPlace, Standing
 from orchestrator.enterprise_manager.wire.batches import Batch
 from orchestrator.enterprise_manager.wire.exchange import Request
 from orchestrator.enterprise_manager.wire.instants import written
@@ -189,6 +191,27 @@ def stage(href: str, name: str) -> Request:
     target = with_parameters(href.partition("?")[0], action="restore")
     body = _RESTORE.format("<ForDirectDownload/>").encode()
     return Request("POST", target, f"the download of {name}", body, action="restore")
+
+
+def restore_in_place(href: str, name: str, how: InPlace) -> Request:
+    """The POST that has EM restore a file or folder of a mount to where it was. `Overwrite` and `PermissionsOnly` are
+    attributes; user name and password come in this order.
+
+    Source: page "POST .../mounts/{ID}/{filepath}?action=restore".
+    """
+    flags = {
+        Standing.KEEP: 'Overwrite="false"',
+        Standing.OVERWRITE: 'Overwrite="true"',
+        Standing.PERMISSIONS_ONLY: 'Overwrite="false" PermissionsOnly="true"',
+    }
+    inner = ""
+    if how.user:
+        user, password = escape(how.user), escape(how.password)
+        inner = f"<GuestCredentials><UserName>{user}</UserName><Password>{password}</Password></GuestCredentials>"
+    body = _RESTORE.format(f"<ToOriginalLocation {flags[how.standing]}>{inner}</ToOriginalLocation>")
+    target = with_parameters(href.partition("?")[0], action="restore")
+    what = f"the restore of {name} to its original location"
+    return Request("POST", target, what, body.encode(), restores=True, action="restore")
 
 
 def download(href: str, name: str, method: str = "GET") -> Request:
