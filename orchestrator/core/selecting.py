@@ -87,17 +87,20 @@ def _expanded(template: str, point: RestorePoint, run: str) -> str:
 
 def _placed(job: Job, number: int, entry: Restore, problems: list[PlanProblem]) -> list[_Place]:
     """Which of an entry's paths go where."""
-    paths, to = without_nested(entry.guest_paths), job.destination(entry)
+    to = job.destination(entry)
     if isinstance(to, dict):
-        return list(_by_table(number, paths, {parse_guest_path(path): folder for path, folder in to.items()}, problems))
+        table = {parse_guest_path(path): folder for path, folder in to.items()}
+        return list(_by_table(number, entry.guest_paths, table, problems))
+    paths = without_nested(entry.guest_paths)
     layout = Layout(tuple(map(parse_guest_path, entry.strip)), drives_of(entry.drives))
     for one in layout.strip:
         if not any(one.holds(path) for path in paths):
             text = f"{one} is neither one of the paths nor a folder above one; strip what is above a requested path"
             problems.append(PlanProblem(number, "strip", text))
-    below = [(one, path) for one in layout.strip for path in paths if path.holds(one) and one != path]
+    below = [(one, path) for one in layout.strip for path in paths if path.holds(one) and one.key != path.key]
     for one, path in below[:1]:
-        problems.append(PlanProblem(number, "strip", f"{one} lies inside {path}, which lands as a whole; ask for both"))
+        text = f"{one} lies inside {path}, which lands as a whole; ask for it in an entry of its own"
+        problems.append(PlanProblem(number, "strip", text))
     return [] if below else [_Place(paths, _joined(to, entry.prefix), layout.used_by(paths))]
 
 
@@ -114,7 +117,7 @@ def _by_table(
             problems.append(PlanProblem(number, "to", f"{path} is below none of the paths of the table; add it there"))
     for key, wanted in found.items():
         if wanted:
-            yield _Place(tuple(wanted), table[key], PLAIN if key.volume == "*" else Layout((key,)))
+            yield _Place(without_nested(wanted), table[key], PLAIN if key.volume == "*" else Layout((key,)))
         else:
             problems.append(PlanProblem(number, "to", f"no path of the entry is {key} or lies below it; remove it"))
 

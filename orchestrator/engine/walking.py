@@ -150,7 +150,8 @@ class Walk:
             return
         guest, layout = self.volume.guest(found.relative), self.selection.layout
         self._begun, self._landing = found.relative, layout.landing(guest)
-        self._whole = layout.stripped(guest) == guest
+        stripped = layout.stripped(guest)
+        self._whole = stripped is not None and stripped.key == guest.key
         if found.kind is EntryKind.FOLDER:
             yield from self._folder(found)
         elif found.kind is EntryKind.LINK and self._follows:

@@ -110,6 +110,17 @@ def test_two_paths_that_would_write_the_same_place_are_a_problem_of_the_plan(ent
     assert not any(one.entry == problem.entry for group in plan.groups for one in group.selections)
 
 
+def test_a_folder_of_a_table_inside_another_one_goes_to_both_places() -> None:
+    plan = planned(job({"to": {"C:\\a": "/restore/1", "C:\\a\\b": "/restore/2"}}))
+    assert not plan.problems
+    assert landed(plan) == {"C:\\a": "/restore/1", "C:\\a\\b": "/restore/2"}
+    assert len(plan.groups) == 2, "each mount tells of a file once"
+
+
+def test_letter_case_does_not_count_in_a_rule() -> None:
+    assert not problems({"paths": ["C:\\Shares"], "strip": ["c:\\SHARES"]})
+
+
 def test_what_only_the_files_can_tell_is_no_problem_of_the_plan() -> None:
     assert not problems({"paths": ["C:\\a", "D:\\b"], "strip": ["C:\\a"]})
     assert not problems({"paths": ["C:\\Shares", "D:\\Data"], "drives": {"C": "all", "D": "all"}})

@@ -80,6 +80,11 @@ def test_a_file_whose_folders_are_stripped_meets_one_of_the_same_name(tmp_path: 
     assert found == {"C:\\a\\x": "/restore/x", "D:\\x": clash("C:\\a\\x"), "D:\\y": "/restore/y"}
 
 
+def test_a_stripped_file_keeps_its_name_however_the_job_spells_it(tmp_path: Path) -> None:
+    found = outcomes(tmp_path, ["C:\\a\\X.txt"], {"paths": ["C:\\a\\X.txt"], "strip": ["c:\\A\\x.TXT"]})
+    assert found == {"C:\\a\\X.txt": "/restore/X.txt"}
+
+
 def test_a_drive_that_takes_the_name_of_another_is_found_out_when_all_volumes_are_wanted(tmp_path: Path) -> None:
     found = outcomes(tmp_path, ["C:\\x", "D:\\x", "D:\\y"], {"paths": ["*"], "drives": {"C": "D"}})
     assert found == {"C:\\x": "/restore/D/x", "D:\\x": clash("C:\\x"), "D:\\y": "/restore/D/y"}
