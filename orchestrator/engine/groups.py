@@ -38,6 +38,7 @@ from orchestrator.engine.gathering import one_error
 from orchestrator.engine.heartbeat import ask_for, beat, session_ends
 from orchestrator.engine.learning import learn
 from orchestrator.engine.leases import Lease, Leases
+from orchestrator.engine.lettering import find_letters, lost_letters
 from orchestrator.engine.locating import Locator
 from orchestrator.engine.matching import Located, Sought, root_names
 from orchestrator.engine.requests import Request, requests_of
@@ -286,11 +287,14 @@ class GroupRunner:
                 guarded.start_soon(beat, self._rooms, lease)
                 names = root_names(lease.held, reach)
                 walks, wanted = requests_of(course.group, names)
-                located = await self._locate(course.group, lease, before, reach, wanted, road)
+                lost = lost_letters(course.group, names)
+                located = await self._locate(course.group, lease, before, reach, names if lost else wanted, road)
                 if located.volumes:
                     await alone.aclose()
                 if located.share:
                     await learn(self._rooms, self._books, self._seats, course.group, located.share)
+                if lost:
+                    walks = await find_letters(self._rooms, self._calls, course.group, lost, located, names)
                 await self._announce(lease, located)
                 await self._copy_out(course, outbox, walks, located, names)
                 guarded.cancel_scope.cancel()

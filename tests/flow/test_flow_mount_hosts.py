@@ -141,6 +141,33 @@ async def test_on_a_linux_mount_host_every_volume_of_a_windows_machine_is_restor
         em.assert_nothing_left()
 
 
+@pytest.mark.parametrize("kind", ["linux", "linux volumes"])
+async def test_on_a_linux_mount_host_a_letter_is_the_one_volume_that_holds_what_is_asked_for(
+    tmp_path: Path, kind: Kind
+) -> None:
+    async with flow(tmp_path, estate) as em:
+        await hosts(em, lin01=kind)
+        em.estate.mounted_on["fs01"] = "lin01"
+        done = await em.run("run", em.job({"vm": "fs01", "paths": ["C:\\Shares", "D:\\data"]}))
+        assert done.code == 0, done.everything
+        assert em.restored() == copies(em.estate, em.machine("fs01"), "C:/Shares", "D:/Data")
+        assert "fs01: EM shows no drive letters; C: is taken to be the volume" in done.err
+        em.assert_nothing_left()
+
+
+@pytest.mark.parametrize("paths", [["C:\\Shares\\1.txt", "D:\\Shares\\2.txt"], ["C:\\"], ["C:\\Nowhere"]])
+async def test_on_a_linux_mount_host_no_letter_is_guessed_that_cannot_be_told(tmp_path: Path, paths: list[str]) -> None:
+    """No volume is C: and D: at once, a whole volume has nothing to be told by, and what is nowhere is on none."""
+    async with flow(tmp_path, estate) as em:
+        await hosts(em, lin01="linux")
+        em.estate.mounted_on["fs01"] = "lin01"
+        done = await em.run("run", em.job({"vm": "fs01", "paths": paths}))
+        assert done.code == 3, done.everything
+        assert "EM shows no drive letters, as with a Linux mount host" in done.out
+        assert em.restored() == {}
+        em.assert_nothing_left()
+
+
 async def test_a_share_that_the_config_has_under_two_names_is_told_once_and_fails_nothing(tmp_path: Path) -> None:
     async with flow(tmp_path, estate) as em:
         await hosts(em, mount02="windows")
