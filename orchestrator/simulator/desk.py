@@ -10,9 +10,9 @@ from pathlib import Path
 
 from anyio import to_thread
 
-from orchestrator.simulator.background import Background, stopped_within
+from orchestrator.simulator.background import Background, first_set, stopped_within
 from orchestrator.simulator.estate import Estate, Machine, Point
-from orchestrator.simulator.faults import FailedTaskButMounted, FailTask, SlowTask, StuckTask, TaskAction
+from orchestrator.simulator.faults import FailedTaskButMounted, FailTask, HeldTask, SlowTask, StuckTask, TaskAction
 from orchestrator.simulator.mount_hosts import MountHost
 from orchestrator.simulator.sessions import Session
 from orchestrator.simulator.settings import Settings
@@ -120,8 +120,7 @@ class MountDesk:
         `restore` gives what prevented it and whether credentials are missing."""
 
         async def work(task: Task) -> None:
-            seconds = _FOR_EVER if isinstance(order, StuckTask) else self._settings.restore_seconds
-            if await stopped_within(task.stop, order.seconds if isinstance(order, SlowTask) else seconds):
+            if await _cut_short(task, order, self._settings.restore_seconds):
                 return
             failed, task.credentials_needed = (order.message, False) if isinstance(order, FailTask) else await restore()
             task.download = "" if failed else download
@@ -218,8 +217,7 @@ class MountDesk:
     async def _mounting(
         self, task: Task, machine: Machine, point: Point, os_kind: str, order: TaskAction | None, seated: bool
     ) -> Mount | None:
-        seconds = _FOR_EVER if isinstance(order, StuckTask) else self._settings.task_seconds
-        if await stopped_within(task.stop, order.seconds if isinstance(order, SlowTask) else seconds):
+        if await _cut_short(task, order, self._settings.task_seconds):
             return None
         obstacle = order.message if isinstance(order, FailTask) else self._obstacle(machine, os_kind, seated)
         if obstacle:
@@ -282,3 +280,15 @@ class MountDesk:
     def _stand(self, server: str) -> None:
         for key in (server, None):
             self._seats[key] -= 1
+
+
+async def _cut_short(task: Task, order: TaskAction | None, seconds: float) -> bool:
+    """Wait as long as the task runs: `seconds`, or what `order` says. True when it is stopped before."""
+    if isinstance(order, HeldTask):
+        await first_set(task.stop, order.go)
+        return task.stop.is_set()
+    if isinstance(order, StuckTask):
+        seconds = _FOR_EVER
+    elif isinstance(order, SlowTask):
+        seconds = order.seconds
+    return await stopped_within(task.stop, seconds)

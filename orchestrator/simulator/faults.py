@@ -1,5 +1,6 @@
 """Faults by script: on which call of which route what goes wrong. A fault that never fires is a broken test."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -74,6 +75,13 @@ class SlowTask:
 
 
 @dataclass(frozen=True)
+class HeldTask:
+    """The task that this call starts runs until `go` is set, however long that takes."""
+
+    go: asyncio.Event
+
+
+@dataclass(frozen=True)
 class FailedTaskButMounted:
     """The task that this call starts finishes with Success=false although the mount was made."""
 
@@ -94,7 +102,7 @@ class ShortFile:
     size: int
 
 
-TaskAction = FailTask | StuckTask | SlowTask | FailedTaskButMounted
+TaskAction = FailTask | StuckTask | SlowTask | HeldTask | FailedTaskButMounted
 Action = Status | Drop | Delay | Garbage | EndSession | VanishFolder | Hang | CutFile | ShortFile | TaskAction
 
 

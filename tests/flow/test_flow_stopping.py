@@ -1,5 +1,6 @@
 """Exit codes 5, 6 and 7: state folders, signals, kills, and mounts that will not go."""
 
+import asyncio
 import fcntl
 import os
 import re
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.simulator import Delay, Estate, Fault, Hang, SlowTask, Status
+from orchestrator.simulator import Delay, Estate, Fault, Hang, HeldTask, SlowTask, Status
 from tests.support.flow import PARTIAL, Command, Flow, flow, seeded, small
 
 pytestmark = pytest.mark.flow
@@ -60,6 +61,11 @@ async def test_a_damaged_journal_ends_with_5_and_stays_as_it_is(tmp_path: Path) 
             assert "move it away" in done.err
         assert em.simulator.mounts_made == made
         assert journal.read_bytes().startswith(b"Not a database")
+
+
+def said(command: Command, what: str) -> bool:
+    """Whether a notice of it holds these words."""
+    return any(one["event"] == "notice" and what in one["message"] for one in command.events())
 
 
 def halt(em: Flow, command: Command) -> None:
@@ -145,13 +151,16 @@ async def test_a_resumed_run_says_how_much_of_it_was_done_before(tmp_path: Path)
 
 @pytest.mark.parametrize("signals", [1, 2])
 async def test_a_stop_while_a_mount_is_being_made_says_what_it_waits_for(tmp_path: Path, signals: int) -> None:
+    go = asyncio.Event()
     late = Fault("mounts_list", action=Delay(0.2))  # fs01 comes first, and is asked to be mounted last
-    async with flow(tmp_path, small, late, task_seconds=3.0) as em:
+    async with flow(tmp_path, small, late, Fault("mount_post", action=HeldTask(go), times=2)) as em:
         running = await em.start("run", em.job())
         await running.until(lambda: em.count("mount_post") == 2)
         for how in ("drain", "cancel")[:signals]:
             running.signal(signal.SIGINT)
             await running.event("stopping", how=how)
+        await running.until(lambda: said(running, "may still be mounting" if signals == 2 else "the stop waits for"))
+        go.set()
         done = await running.done()
         assert done.code == 6, done.everything
         assert "the stop waits for Enterprise Manager to mount fs01, lx01, and deletes it then" in done.err
@@ -204,11 +213,14 @@ async def test_two_signals_give_up_the_file_in_flight_and_resume_completes(tmp_p
 
 
 async def test_two_signals_while_a_mount_is_being_made_leave_none(tmp_path: Path) -> None:
-    async with flow(tmp_path, small, Fault("mount_post", action=SlowTask(0.5))) as em:
+    go = asyncio.Event()
+    async with flow(tmp_path, small, Fault("mount_post", action=HeldTask(go))) as em:
         em.configure(limits={"mounts": 1})
         running = await em.start("run", em.job())
         await running.until(lambda: em.count("mount_post"))
         running.signal(signal.SIGSTOP, signal.SIGINT, signal.SIGTERM, signal.SIGCONT)
+        await running.event("stopping", how="cancel")
+        go.set()
         stopped = await running.done()
         assert stopped.code == 6, stopped.everything
         assert em.simulator.mounts_made == 1
