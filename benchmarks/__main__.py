@@ -13,6 +13,7 @@ from benchmarks.locating import locating
 from benchmarks.memory import memory
 from benchmarks.metadata import metadata
 from benchmarks.places import Places, machine_line, places
+from benchmarks.planning import planning
 from benchmarks.rerun import rerun
 from benchmarks.scaling import scaling
 from benchmarks.scheduling import scheduling
@@ -27,6 +28,7 @@ ALL: dict[str, Callable[[Places, bool], None]] = {
     "metadata": metadata,
     "journal": journal,
     "end_to_end": end_to_end,
+    "planning": planning,
     "rerun": rerun,
     "scaling": scaling,
     "scheduling": scheduling,

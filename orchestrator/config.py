@@ -50,7 +50,7 @@ class EnterpriseManagerSettings(BaseModel):
     refresh_wait: float = Field(
         default=30, ge=0, description="Seconds that EM has to collect restore points, once it has begun (refresh)."
     )
-    page_size: int = Field(default=1000, ge=1, le=2000, description="Restore points asked for at once.")
+    page_size: int = Field(default=2000, ge=1, le=2000, description="Restore points asked for at once.")
 
     @field_validator("url")
     @classmethod

@@ -118,8 +118,26 @@ class _Reader:
         return quoted.group(1).replace('""', '"')
 
 
+@dataclass(frozen=True)
+class _Equal:
+    """A field that equals one of these values: hundreds of names in one filter are looked up at once."""
+
+    name: str
+    wanted: frozenset[object]
+    plain: Callable[[FieldValue], object]
+
+    def __call__(self, row: Row) -> bool:
+        value = row.get(self.name)
+        return value is not None and self.plain(value) in self.wanted
+
+
 def _joined(parts: Sequence[Predicate], how: Callable[[list[bool]], bool]) -> Predicate:
-    return parts[0] if len(parts) == 1 else lambda row: how([part(row) for part in parts])
+    if len(parts) == 1:
+        return parts[0]
+    equal = [part for part in parts if isinstance(part, _Equal)]
+    if how is any and len(equal) == len(parts) and len({part.name for part in equal}) == 1:
+        return _Equal(equal[0].name, frozenset().union(*(part.wanted for part in equal)), equal[0].plain)
+    return lambda row: how([part(row) for part in parts])
 
 
 def _compare(name: str, field: Field, operator: str, text: str, case_matters: bool) -> Predicate:
@@ -131,6 +149,9 @@ def _compare(name: str, field: Field, operator: str, text: str, case_matters: bo
         return value
 
     wanted = plain(_typed(name, field, text))
+
+    if operator == "==":
+        return _Equal(name, frozenset({wanted}), plain)
 
     def test(row: Row) -> bool:
         value = row.get(name)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
+from weakref import WeakKeyDictionary
 
 from orchestrator.simulator import documents
 from orchestrator.simulator.desk import Mount, MountDesk
@@ -128,10 +129,24 @@ def point_hit(machine: Machine, point: Point) -> Hit:
     )
 
 
+_KNOWN: "WeakKeyDictionary[Estate, dict[str, tuple[Machine, Point, Hit]]]" = WeakKeyDictionary()
+"""Hits that were made before, by the id of the point: every page of a query goes over all of them."""
+
+
 def point_hits(estate: Estate, kind: str) -> list[Hit]:
-    """All points of a kind, machine by machine."""
-    unknown = estate.uncollected
-    return [point_hit(m, p) for m in estate.machines if m.kind == kind for p in m.points if p.uid not in unknown]
+    """All points of a kind that EM has collected, machine by machine."""
+    known = _KNOWN.setdefault(estate, {})
+    found = []
+    for machine in estate.machines:
+        if machine.kind != kind:
+            continue
+        for point in machine.points:
+            made = known.get(point.uid)
+            if made is None or made[0] is not machine or made[1] is not point:
+                made = known[point.uid] = machine, point, point_hit(machine, point)
+            if point.uid not in estate.uncollected:
+                found.append(made[2])
+    return found
 
 
 def kind_of_points(entity: str) -> str:

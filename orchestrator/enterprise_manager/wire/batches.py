@@ -10,11 +10,11 @@ from urllib.parse import quote
 
 from orchestrator.core.catalog import PointKind, Question, kind_in
 
-FILTER_LIMIT = 6000
+FILTER_LIMIT = 7000
 """Encoded characters of names in one filter. No limit is documented; web servers take request lines of 8 KiB."""
 
-_COMPARISON = 66
-"""Encoded characters that a comparison adds to its value, at most: field, operator, quotes, comma, type of an id."""
+_ABOUT_A_NAME, _ABOUT_AN_ID = 30, 50
+"""Encoded characters that stand around a value: field, operator, quotes, comma, and the type of an id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +49,25 @@ def batches(asked: Iterable[Question]) -> list[Batch]:
         else:
             like = Batch(question.kind, backup_server=question.backup_server, backup_job=question.backup_job)
             names.setdefault(like, []).append(question)
-    found = [replace(like, uids=part) for like, uids in ids.items() for part in _cut(uids)]
+    found = [replace(like, uids=part) for like, uids in ids.items() for part in _cut(uids, _ABOUT_AN_ID)]
     for like, questions in names.items():
         bounded = replace(like, since=_first(questions), until=_last(questions))
         vms = [question.vm for question in questions if question.vm is not None]
         everything = len(vms) < len(questions)
-        found += [bounded] if everything else [replace(bounded, vms=part) for part in _cut(dict.fromkeys(vms))]
+        found += (
+            [bounded]
+            if everything
+            else [replace(bounded, vms=part) for part in _cut(dict.fromkeys(vms), _ABOUT_A_NAME)]
+        )
     return found
 
 
-def _cut(values: Iterable[str]) -> Iterator[tuple[str, ...]]:
+def _cut(values: Iterable[str], around: int) -> Iterator[tuple[str, ...]]:
     """The values in parts whose filters are as long as they may be."""
     part: list[str] = []
     length = 0
     for value in values:
-        more = len(quote(value, safe="")) + _COMPARISON
+        more = len(quote(value, safe="")) + around
         if part and length + more > FILTER_LIMIT:
             yield tuple(part)
             part, length = [], 0
