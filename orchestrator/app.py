@@ -6,7 +6,8 @@ No decision is made here.
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import anyio
 
@@ -29,6 +30,7 @@ from orchestrator.core.events import Notice, SweepEnded
 from orchestrator.core.ledger import LeaseRow, RunRow, RunState
 from orchestrator.core.plan import Plan, comparing, plan_from_json, plan_to_json
 from orchestrator.core.report import LeftMount, left_mount, reported
+from orchestrator.core.survey import Forecast, Survey, is_look
 from orchestrator.drilling import Finished, finish_drill
 from orchestrator.engine.books import Books
 from orchestrator.engine.calls import Calls
@@ -39,7 +41,7 @@ from orchestrator.engine.stopping import Stop
 from orchestrator.engine.sweeping import sweep
 from orchestrator.engine.verifying import Verified, verify
 from orchestrator.files import Sidecar
-from orchestrator.freezing import FrozenPlan, thawed_plan
+from orchestrator.freezing import FrozenPlan, compare_survey, planned_run, refuse_drill, thawed_plan, write_document
 from orchestrator.journal import Journal, is_locked
 from orchestrator.listing import NamedJob
 from orchestrator.opening import (
@@ -55,6 +57,7 @@ from orchestrator.opening import (
 )
 from orchestrator.planning import checked_plan, close, show_plans
 from orchestrator.reaching import make_verifier
+from orchestrator.surveying import foresee, forget_looks, survey_plan
 
 __all__ = [
     "App",
@@ -64,6 +67,7 @@ __all__ = [
     "exit_code",
     "is_locked",
     "left_mounts",
+    "look_closely",
     "make_notifier",
     "now",
     "opened",
@@ -94,6 +98,9 @@ async def run_jobs(
                     continue
                 one = await checked_plan(app, rooms, books, named, run, keep_going)
                 plans.append(comparing(one, compare) if compare else one)
+        for named, one in zip(jobs, plans, strict=True):
+            if isinstance(named, FrozenPlan):
+                await compare_survey(app, rooms, books, stop, seats, named, one)
         finished = []
         for named, one in zip(jobs, plans, strict=True):
             content, document = named.content, b""
@@ -101,6 +108,36 @@ async def run_jobs(
                 content, document = named.document.job_text.encode(), named.content
             finished.append(await run_plan(app, rooms, books, stop, content, one, seats, document=document))
         return finished
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """A plan that was looked at closely, and what follows from it; `hash` is that of its document, empty when none was
+    written."""
+
+    plan: Plan
+    survey: Survey
+    forecast: Forecast
+    hash: str = ""
+
+
+async def look_closely(app: App, named: NamedJob, out: Path | None) -> LookedAt:
+    """Plan a job, mount and list everything that it names, and delete the mounts; with `out`, freeze it there. What
+    cannot be planned is an error, as it is for a run; so are PlanUnusable, StoppedEarly and MountLeft."""
+    rooms, made = app.rooms(), now()
+    if out is not None:
+        refuse_drill(named)
+    async with _working(app, rooms) as (books, stop, seats):
+        with stop.forestalls():
+            plan = await checked_plan(app, rooms, books, named, planned_run(named, made), keep_going=False)
+        survey = await survey_plan(app, rooms, books, stop, seats, plan)
+        with stop.forestalls():
+            ahead = await foresee(app, rooms, books, plan, survey)
+            if out is None or survey.problems:
+                return LookedAt(plan, survey, ahead)
+            digest = await write_document(app.config, named, plan, made, app.source, out, survey)
+            return LookedAt(plan, survey, ahead, digest)
+    raise AssertionError("a forestalled block returns or raises")
 
 
 async def run_plan(
@@ -232,6 +269,7 @@ def books_of(rooms: Rooms) -> Books:
 async def _sweep_before(app: App, rooms: Rooms, books: Books) -> None:
     """No new mount before the old ones are dealt with; a run is not held up by what cannot be proved."""
     cleared, left = await sweep(rooms, books, within=0)
+    await books.ask(forget_looks, app.journal)
     if cleared or left:
         app.listen(_swept(cleared, left))
     if cleared:
@@ -272,8 +310,11 @@ def _new_row(config: Config, one: Plan) -> RunRow:
 
 def _resumable(journal: Journal, run: str | None) -> RunRow:
     if run is not None:
-        return journal.run(run)
-    unfinished = [row for row in journal.runs() if row.state is not RunState.FINISHED]
+        row = journal.run(run)
+        if is_look(row.id):
+            raise WordsError(what=f"{run} is no run but a close look at a plan; `orchestrator plan --deep` looks anew")
+        return row
+    unfinished = [row for row in journal.runs() if row.state is not RunState.FINISHED and not is_look(row.id)]
     if not unfinished:
         raise WordsError(
             what="there is no unfinished run. To try the failed machines of a finished one again, name it: "

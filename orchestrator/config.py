@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from orchestrator.config_limits import LimitSettings
+from orchestrator.config_limits import BackupWindowSettings, LimitSettings
 from orchestrator.config_mount_hosts import BackupServerSettings, one_meaning
 from orchestrator.config_notifications import NotificationSettings, PingSettings
 from orchestrator.config_shares import GuestCredentialsSettings, ShareSettings, TargetSettings, without_account
@@ -203,6 +203,7 @@ class Config(BaseModel):
     shares: list[ShareSettings] = Field(default_factory=list)
     guest_credentials: list[GuestCredentialsSettings] = Field(default_factory=list)
     limits: LimitSettings = Field(default_factory=LimitSettings)
+    backup_windows: BackupWindowSettings = Field(default_factory=BackupWindowSettings)
     targets: TargetSettings
     copying: CopySettings = Field(default_factory=CopySettings, alias="copy")
     state: StateSettings = Field(default_factory=StateSettings)

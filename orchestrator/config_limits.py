@@ -5,7 +5,28 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from orchestrator.core.rates import Timetable, rate_of
+from orchestrator.core.windows import Windows
 from orchestrator.core.zones import zone_of
+
+
+class BackupWindowSettings(BaseModel):
+    """When backup jobs run, so that `plan --deep` can tell which backup files a run would keep from them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    windows: list[str] = Field(
+        default_factory=list, description="Hours in which backup jobs run, such as Mon-Fri 22:00-06:00."
+    )
+    time_zone: str = Field(default="UTC", description="IANA name of the zone of windows.")
+
+    @model_validator(mode="after")
+    def _are_windows(self) -> Self:
+        Windows.of(self.windows, self.time_zone)
+        return self
+
+    @property
+    def hours(self) -> Windows | None:
+        """The windows; None when there are none."""
+        return Windows.of(self.windows, self.time_zone) if self.windows else None
 
 
 class LimitSettings(BaseModel):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 from orchestrator.config import Config
@@ -19,16 +20,22 @@ from orchestrator.core.plan_document import (
     sites_differ,
     written,
 )
+from orchestrator.core.survey import Survey, surveys_differ
 from orchestrator.core.words import listed
+from orchestrator.engine.beside import in_thread
+from orchestrator.engine.books import Books
 from orchestrator.engine.ports import Source
 from orchestrator.engine.rooms import Rooms
+from orchestrator.engine.seats import Seats
 from orchestrator.engine.sites import look_at_sites
+from orchestrator.engine.stopping import Stop
 from orchestrator.enterprise_manager import Client
 from orchestrator.files import unknown_accounts, write_text_atomically
 from orchestrator.listing import NamedJob
 from orchestrator.opening import App, engine_settings, now
 from orchestrator.planning import check_before, show_plans
 from orchestrator.reaching import make_source
+from orchestrator.surveying import survey_plan
 
 ASKED_ONE_BY_ONE = 20
 """Restore points of one backup server that are asked for by id; more are looked up in all that it has, page by page."""
@@ -58,23 +65,47 @@ def read_frozen(content: bytes, place: str) -> FrozenPlan:
 async def freeze(config: Config, named: NamedJob, file: Path) -> tuple[Plan, str]:
     """Plan a job, look at its destinations and write both to `file`; the plan and the hash of the document. A plan with
     problems is not written, and its hash is empty. PlanUnusable; WordsError when the file cannot be written."""
-    if named.job.drill:
-        what = "a drill restores into a folder of its own each time, and removes it; run its job"
-        raise PlanUnusable(what=what)
+    refuse_drill(named)
     made = now()
-    [plan] = await show_plans(config, [named], run=f"{named.job.name}-{made:%Y%m%dT%H%M%SZ}")
+    [plan] = await show_plans(config, [named], run=planned_run(named, made))
     if plan.problems:
         return plan, ""
     with closing(make_source(config)) as source:
-        sites = await look_at_sites(landings(plan), source, engine_settings(config))
+        return plan, await write_document(config, named, plan, made, source, file)
+
+
+def refuse_drill(named: NamedJob) -> None:
+    """PlanUnusable for a drill."""
+    if named.job.drill:
+        what = "a drill restores into a folder of its own each time, and removes it; run its job"
+        raise PlanUnusable(what=what)
+
+
+def planned_run(named: NamedJob, made: datetime) -> str:
+    """The id that the first run of a frozen plan will have."""
+    return f"{named.job.name}-{made:%Y%m%dT%H%M%SZ}"
+
+
+async def write_document(
+    config: Config,
+    named: NamedJob,
+    plan: Plan,
+    made: datetime,
+    source: Source,
+    file: Path,
+    survey: Survey | None = None,
+) -> str:
+    """Look at the destinations of a plan, and write all of it to `file`; the hash of the document. PlanUnusable;
+    WordsError when the file cannot be written."""
+    sites = await look_at_sites(landings(plan), source, engine_settings(config))
     text = named.content.decode("utf-8-sig")
-    document = PlanDocument(plan, made, config.enterprise_manager.url, named.place, text, sites)
+    document = PlanDocument(plan, made, config.enterprise_manager.url, named.place, text, sites, survey)
     content, digest = written(document)
     try:
-        write_text_atomically(file, content.decode())
+        await in_thread(lambda: write_text_atomically(file, content.decode()))
     except StateUnusable as error:
         raise WordsError(what=f"--out {file}: cannot be written: {error.facts['cause']}") from error
-    return plan, digest
+    return digest
 
 
 async def thawed_plan(app: App, rooms: Rooms, frozen: FrozenPlan, run: str) -> Plan:
@@ -94,6 +125,18 @@ async def thawed_plan(app: App, rooms: Rooms, frozen: FrozenPlan, run: str) -> P
     if plan.problems:
         raise JobInvalid(place=frozen.place, problems=listed([*map(str, plan.problems)]))
     return await check_before(app, rooms, plan, frozen.place, keep_going=False)
+
+
+async def compare_survey(
+    app: App, rooms: Rooms, books: Books, stop: Stop, seats: Seats, frozen: FrozenPlan, plan: Plan
+) -> None:
+    """Mount and list all of a plan that was looked at closely when it was made, and compare. PlanDiffers."""
+    then = frozen.document.survey
+    if then is None:
+        return
+    differences = surveys_differ(plan, then, await survey_plan(app, rooms, books, stop, seats, plan))
+    if differences:
+        raise PlanDiffers(place=frozen.place, differences=listed(shortened(differences)))
 
 
 async def _sites_differ(document: PlanDocument, source: Source, config: Config) -> list[str]:

@@ -1,5 +1,6 @@
 """`orchestrator plan`: what would a job do? Shown, and frozen as a document that `run` takes."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -7,12 +8,17 @@ import anyio
 import typer
 
 from orchestrator import app as roof
+from orchestrator.cli.recording import Recording
 from orchestrator.cli.speaking import Globals, read_jobs, say, tell
+from orchestrator.cli.working import opened
+from orchestrator.config import Config
 from orchestrator.core.errors import ExitCode, WordsError
+from orchestrator.core.plan import Plan
 from orchestrator.freezing import freeze
+from orchestrator.listing import NamedJob
 from orchestrator.opening import engine_settings
 from orchestrator.planning import expected_hosts
-from orchestrator.views import listed_json, plan_json_view, plan_text
+from orchestrator.views import listed_json, plan_json_view, plan_text, survey_text
 
 
 def plan(
@@ -21,35 +27,60 @@ def plan(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Freeze the plan of one job in FILE, for `run FILE`.")
     ] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Mount, list everything, delete the mounts; one job.")] = False,
 ) -> None:
-    """Show what a job would do: machines, restore points, destinations. Nothing is mounted.
+    """Show what a job would do: machines, restore points, destinations. Only --deep mounts; nothing is restored.
 
     \b
     orchestrator plan jobs/incident-4711.toml
+    orchestrator plan --deep jobs/incident-4711.toml
     orchestrator plan --out plan.json jobs/incident-4711.toml
     orchestrator run plan.json
 
     A plan in a FILE is run as it stands, or refused with what has changed since: restore points, and what stands where
-    the copies will land.
+    the copies will land; with --deep also the files of the restore points.
     """
     options: Globals = context.obj
     named, config = read_jobs(jobs), options.config()
+    if len(named) > 1 and (deep or out is not None):
+        raise WordsError(what="--deep and --out take one job; call it once for each")
+    if deep:
+        _look_closely(options, config, named[0], out)
+        return
     digest = ""
     if out is None:
         plans = anyio.run(roof.show_plans, config, named)
-    elif len(named) > 1:
-        raise WordsError(what="--out freezes the plan of one job; call it once for each")
     else:
         frozen, digest = anyio.run(freeze, config, named[0], out)
         plans = [frozen]
+    texts = [plan_json_view(one) if options.json else _text(config, one, roof.now()) for one in plans]
+    say(listed_json(texts) if options.json else "\n".join(texts))
+    _tell_written(out, digest)
+    if any(one.problems for one in plans):
+        raise typer.Exit(ExitCode.WORDS)
+
+
+def _text(config: Config, plan: Plan, at: datetime) -> str:
+    return plan_text(plan, at, engine_settings(config).limits, expected_hosts(config))
+
+
+def _look_closely(options: Globals, config: Config, named: NamedJob, out: Path | None) -> None:
+    record = Recording(options, config, "plan")
+    with opened(options, config, record, None) as app:
+        seen = anyio.run(roof.look_closely, app, named, out)
     if options.json:
-        say(listed_json([plan_json_view(one) for one in plans]))
+        say(plan_json_view(seen.plan, seen.survey, seen.forecast))
     else:
-        limits = engine_settings(config).limits
-        say("\n".join(plan_text(one, roof.now(), limits, expected_hosts(config)) for one in plans))
+        text = _text(config, seen.plan, seen.forecast.at)
+        say(f"{text}\n{survey_text(seen.plan, seen.survey, seen.forecast)}")
+    _tell_written(out, seen.hash)
+    code = record.settle(ExitCode.PARTIAL if seen.survey.problems else ExitCode.OK)
+    if code is not ExitCode.OK:
+        raise typer.Exit(code)
+
+
+def _tell_written(out: Path | None, digest: str) -> None:
     if digest:
         tell(f"{out}: written, sha256 {digest}")
     elif out is not None:
-        tell(f"{out}: not written, because not all of the job can be planned")
-    if any(one.problems for one in plans):
-        raise typer.Exit(ExitCode.WORDS)
+        tell(f"{out}: not written, because not all of the job could be planned and looked at")

@@ -18,6 +18,7 @@ from orchestrator.core.catalog import RestorePoint
 from orchestrator.core.census import EMPTY, Tree, difference
 from orchestrator.core.errors import PlanUnreadable
 from orchestrator.core.plan import Plan
+from orchestrator.core.survey import Survey
 
 FORMAT = "orchestrator-plan"
 
@@ -49,6 +50,8 @@ class PlanDocument:
     job_file: str
     job_text: str
     sites: tuple[Site, ...]
+    survey: Survey | None = None
+    """What was listed when the plan was made, if it was looked at closely."""
 
 
 _CODEC = TypeAdapter(PlanDocument)

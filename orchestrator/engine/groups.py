@@ -48,7 +48,7 @@ from orchestrator.engine.scribe import Outbox, Written, all_written, hand_over
 from orchestrator.engine.seats import Seats
 from orchestrator.engine.sessions import SessionWatch
 from orchestrator.engine.shortfalls import no_volume, unmatched, unmatched_patterns
-from orchestrator.engine.stages import Stages
+from orchestrator.engine.stages import Staged, Stages
 from orchestrator.engine.stopping import Stop
 from orchestrator.engine.walking import Walk, in_walks, watching_crossings
 
@@ -95,6 +95,7 @@ class GroupRunner:
         seats: Seats,
         control: RunControl,
         written: Written,
+        stages: Staged | None = None,
     ) -> None:
         self._written = written
         self._rooms = rooms
@@ -106,7 +107,7 @@ class GroupRunner:
         self._seats = seats
         self._leases = Leases(rooms, books, run, stop)
         self._control = control
-        self._stages = Stages(rooms, books, run, stop, seats, control)
+        self._stages = stages or Stages(rooms, books, run, stop, seats, control)
         self._calls = Calls(rooms.settings.stall)
 
     async def close(self) -> None:

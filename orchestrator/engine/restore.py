@@ -25,6 +25,7 @@ from orchestrator.engine.rooms import Rooms
 from orchestrator.engine.scribe import Handed, Outbox, Scribe, Written
 from orchestrator.engine.seats import Seats
 from orchestrator.engine.sessions import SessionWatch, keep_alive
+from orchestrator.engine.stages import Staged
 from orchestrator.engine.stopping import Stop
 
 LOG_OFF_WITHIN = 60.0
@@ -50,8 +51,10 @@ async def run_job(
     watch: SessionWatch,
     seats: Seats | None = None,
     priority: int = 0,
+    surveyor: Staged | None = None,
 ) -> Ending:
-    """Run every group of `plan` that is not done yet; all mounts are released when this returns.
+    """Run every group of `plan` that is not done yet; all mounts are released when this returns. With a `surveyor`
+    nothing is copied: it is given what the walks find.
 
     `seats` are shared with the other runs of this process; of those that wait for one, higher `priority` goes first.
     Raises StateError when the journal fails, and MountLeft when a mount stays besides; the rest is in the Ending.
@@ -67,7 +70,7 @@ async def run_job(
     error: OrchestratorError | None = None
     with one_error(), seats.controls.of(plan) as control:
         dispatcher = EmbeddedDispatcher(seats, stop, control, priority)
-        runner = GroupRunner(rooms, books, row.id, stop, watch, locator, seats, control, written)
+        runner = GroupRunner(rooms, books, row.id, stop, watch, locator, seats, control, written, surveyor)
         async with create_task_group() as witness:
             outbox, inbox = create_memory_object_stream[Handed](rooms.settings.copies * 2)
             scribe = Scribe(rooms, books, row.id, stop, written)

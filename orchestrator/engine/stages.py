@@ -62,6 +62,14 @@ class Ledgered(Protocol):
     unfinished: list[Outcome]
 
 
+class Staged(Protocol):
+    """What is done with the walks of a group, stage after stage; see Stages."""
+
+    async def run(self, stages: Sequence[Sequence[Walk]], course: Ledgered, outbox: Outbox) -> bool: ...
+
+    async def close(self) -> None: ...
+
+
 class Stages:
     """Runs the stages of a group. The limits on threads are shared by all groups of all runs; `control` has those of
     this run."""

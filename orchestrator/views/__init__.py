@@ -33,6 +33,7 @@ from orchestrator.views.limits import (
 from orchestrator.views.log import LogLines, log_line, progress_line
 from orchestrator.views.plan import plan_text
 from orchestrator.views.points import points_json, points_text
+from orchestrator.views.survey import survey_text
 from orchestrator.views.text import (
     drills_text,
     pruned_text,
@@ -89,6 +90,7 @@ __all__ = [
     "standing_text",
     "status_json",
     "status_text",
+    "survey_text",
     "undo_json",
     "undo_text",
     "visible",

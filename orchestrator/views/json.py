@@ -22,9 +22,11 @@ from orchestrator.core.plan import MountGroup, Plan, Selection
 from orchestrator.core.report import GroupReport, LeftMount, Problem, Report
 from orchestrator.core.retention import Pruned
 from orchestrator.core.snapshot import Snapshot
+from orchestrator.core.survey import Forecast, Survey
 from orchestrator.core.waiting import QueueLine
 from orchestrator.views.fidelity import card_table
 from orchestrator.views.selected import selected_values
+from orchestrator.views.survey import survey_values
 
 
 def report_json(report: Report) -> str:
@@ -69,8 +71,10 @@ def report_json(report: Report) -> str:
     )
 
 
-def plan_json_view(plan: Plan) -> str:
-    """The plan for `plan --json`; for people and their scripts, not for reading back (see core.plan.plan_to_json)."""
+def plan_json_view(plan: Plan, survey: Survey | None = None, ahead: Forecast | None = None) -> str:
+    """The plan for `plan --json`, with what was seen of it and what follows if it was looked at closely; for people
+    and their scripts, not for reading back (see core.plan.plan_to_json)."""
+    deep = {"deep": survey_values(survey, ahead)} if survey is not None and ahead is not None else {}
     return dump(
         {
             "run": plan.run,
@@ -79,6 +83,7 @@ def plan_json_view(plan: Plan) -> str:
             "destinations": list(plan.destinations),
             "problems": [{"entry": one.entry, "key": one.key, "message": one.message} for one in plan.problems],
             "warnings": [{"entry": one.entry, "key": one.key, "message": one.message} for one in plan.warnings],
+            **deep,
         },
         indent=2,
     )

@@ -24,7 +24,7 @@ from orchestrator.config import (
     WatchSettings,
     load_config,
 )
-from orchestrator.config_limits import LimitSettings
+from orchestrator.config_limits import BackupWindowSettings, LimitSettings
 from orchestrator.config_mount_hosts import BackupServerSettings, MountHostSettings
 from orchestrator.config_notifications import NotificationSettings, PingSettings
 from orchestrator.config_shares import GuestCredentialsSettings, ShareSettings
@@ -49,6 +49,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "shares": ShareSettings,
     "guest_credentials": GuestCredentialsSettings,
     "limits": LimitSettings,
+    "backup_windows": BackupWindowSettings,
     "targets": TargetSettings,
     "copy": CopySettings,
     "state": StateSettings,

@@ -24,7 +24,7 @@ from orchestrator.config import (
     TracingSettings,
     WatchSettings,
 )
-from orchestrator.config_limits import LimitSettings
+from orchestrator.config_limits import BackupWindowSettings, LimitSettings
 from orchestrator.config_mount_hosts import BackupServerSettings, MountHostSettings
 from orchestrator.config_notifications import NotificationSettings, PingSettings
 from orchestrator.config_shares import GuestCredentialsSettings, ShareSettings
@@ -64,6 +64,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "[[shares]]": ShareSettings,
     "[[guest_credentials]]": GuestCredentialsSettings,
     "[limits]": LimitSettings,
+    "[backup_windows]": BackupWindowSettings,
     "[targets]": TargetSettings,
     "[copy]": CopySettings,
     "[state]": StateSettings,
