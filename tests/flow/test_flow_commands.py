@@ -53,7 +53,7 @@ async def test_a_plan_names_points_and_destinations_and_mounts_nothing(tmp_path:
         }
         assert as_json["destinations"] == [str(em.target / "fs01"), str(em.target / "lx01")]
         assert as_json["problems"] == []
-        assert {entry.route for entry in em.requests()} == {"logon", "query", "logoff"}
+        assert {entry.route for entry in em.requests()} == {"logon", "query", "catalog_vms", "logoff"}
         assert not em.state.exists()
         em.assert_untouched()
 

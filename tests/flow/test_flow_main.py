@@ -28,7 +28,7 @@ async def test_twelve_machines_are_restored_byte_for_byte_and_a_second_run_copie
         report = em.report()
         assert report.keys() >= REPORT_KEYS
         assert all(group.keys() >= GROUP_KEYS for group in report["groups"])
-        assert [mount.keys() for group in report["groups"] for mount in group["mounts"]] == [{"href", "state"}] * 12
+        assert [mount.keys() for group in report["groups"] for mount in group["mounts"]] == [{"href", "state", "host"}] * 12
         assert report["exit_code"] == 0
         assert report["mounts_left"] == report["problems"] == []
         count = len(files_of(expected))
@@ -59,7 +59,7 @@ async def test_enterprise_manager_is_asked_for_exactly_what_is_needed(tmp_path: 
         asked = Counter(entry.route for entry in log)
         polls = asked.pop("task")
         assert asked == {
-            "entry": 1, "logon": 1, "query": 2, "mounts_list": 2, "mount_post": 2, "mount_get": 2, "browse": 3,
+            "entry": 1, "logon": 1, "query": 1, "mounts_list": 2, "mount_post": 2, "mount_get": 2, "browse": 3,
             "mount_delete": 2, "logoff": 1,
         }  # fmt: skip
         assert 2 <= polls <= 6

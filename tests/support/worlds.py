@@ -469,7 +469,7 @@ async def thousands_refused(night: Night) -> None:
 async def without_permissions(night: Night) -> None:
     """The files of a Linux machine were restored as a job without a word about it does."""
     data = night.em.estate.content(night.em.machine("web01").points[-1], "/") / "srv" / "data"
-    (data / "index.html").chmod(0o2640)
+    (data / "index.html").chmod(0o640)
     (night.home / "incident.toml").write_text(night.here(WEB))
     await night.em.run("run", str(night.home / "incident.toml"), env=night.more)
 
