@@ -1,7 +1,7 @@
 """Enterprise Manager: the room that speaks to it.
 
-Law: `async def` around a pure `wire/`. It may use aiohttp (client), tenacity and PyNaCl. It spawns no task,
-enters no thread and touches no disk, except that `ssl_context` reads the CA file before the loop runs.
+Law: `async def` around a pure `wire/`. It may use aiohttp (client), lxml, tenacity and PyNaCl. It spawns no
+task, enters no thread and touches no disk, except that `ssl_context` reads the CA file before the loop runs.
 
 It promises: one logon session, renewed once for all callers; a mount POST sent exactly once; nothing repeated under
 another session that belongs to the old one; the token sent to the configured address only; secrets in no message.

@@ -22,6 +22,7 @@ LIBRARIES = {
     "cronsim": "schedules of jobs",
     "frozenlist": "of aiohttp",
     "idna": "of yarl",
+    "lxml": "answers of Enterprise Manager",
     "multidict": "of aiohttp",
     "pathspec": "patterns of jobs",
     "propcache": "of yarl",

@@ -1,6 +1,4 @@
-"""Bytes in, elements out: the one place that drives an XML parser. Everything that comes is held for hostile.
-
-Expat resolves nothing outside, and is stopped at a DOCTYPE, without which there are no entities.
+"""Bytes in, elements out: the one place that drives lxml. Everything that comes is held for hostile.
 
 Source: page "Resource Representations"; JSON answers take the same shape (page "Representation Collections").
 """
@@ -9,21 +7,17 @@ import json
 import re
 from collections.abc import Iterator
 from typing import Any
-from xml.etree.ElementTree import Element as Element
-from xml.etree.ElementTree import ParseError, TreeBuilder, XMLParser
+
+from lxml import etree
 
 NAMESPACE = "http://www.veeam.com/ent/v1.0"
 BODY_LIMIT = 64 * 2**20
 """Bytes of one answer that are read at most."""
 
-DEPTH = 256
-"""Elements inside one another; Enterprise Manager's own go to about ten."""
-
+Element = etree._Element
 _BOM = b"\xef\xbb\xbf"
 _JSON_DEPTH = 40
 _JSON_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What is no character of an XML document. Source: XML 1.0, production 2."""
 
 
 class Unreadable(ValueError):
@@ -38,9 +32,8 @@ def document(body: bytes) -> Element:
     if len(text) > BODY_LIMIT:
         raise Unreadable(f"it is larger than {BODY_LIMIT // 2**20} MiB")
     root = _from_json(text) if text[:1] in b"{[" else _from_xml(text)
-    namespace, name = _name(root)
-    if namespace != NAMESPACE:
-        raise Unreadable(f"its root {name!r} is not in the namespace {NAMESPACE}")
+    if etree.QName(root).namespace != NAMESPACE:
+        raise Unreadable(f"its root {etree.QName(root).localname!r} is not in the namespace {NAMESPACE}")
     return root
 
 
@@ -54,39 +47,25 @@ def _from_xml(text: bytes) -> Element:
         raise Unreadable("it is an HTML page")
     if b"<!DOCTYPE" in text:
         raise Unreadable("it holds a DOCTYPE")
-    parser = XMLParser(target=_Builder())  # noqa: S314 - entities need a DOCTYPE, at which it is stopped
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+        recover=False,
+    )
     try:
-        parser.feed(text)
-        root = parser.close()
-    except ParseError as cause:
-        raise Unreadable(f"it is not well-formed XML (line {cause.position[0]})") from cause
-    except (LookupError, ValueError) as cause:
-        if isinstance(cause, Unreadable):
-            raise
-        raise Unreadable("it is in an encoding that is not known here") from cause
-    assert isinstance(root, Element)  # noqa: S101 - what this builder makes
-    return root
-
-
-class _Builder(TreeBuilder):
-    """Builds elements as the library does, down to DEPTH, and stops at a DOCTYPE, in whatever encoding it comes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._depth = 0
-
-    def start(self, tag: str, attrs: dict[str, str], /) -> Element:
-        self._depth += 1
-        if self._depth > DEPTH:
-            raise Unreadable("it is nested too deep")
-        return super().start(tag, attrs)
-
-    def end(self, tag: str, /) -> Element:
-        self._depth -= 1
-        return super().end(tag)
-
-    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        root = etree.fromstring(text, parser)
+    except etree.XMLSyntaxError as cause:
+        raise Unreadable(f"it is not well-formed XML (line {cause.lineno})") from cause
+    # The bytes of another encoding pass the first check.
+    declaration: Any = root.getroottree().docinfo
+    if declaration.doctype:
         raise Unreadable("it holds a DOCTYPE")
+    return root
 
 
 def _from_json(text: bytes) -> Element:
@@ -106,16 +85,17 @@ def _element(name: str, value: Any, depth: int) -> Element:
         raise Unreadable("it is nested too deep")
     if not _JSON_NAME.fullmatch(name):
         raise Unreadable("it has a member whose name is no element name")
-    element = Element(f"{{{NAMESPACE}}}{name}")
+    element = etree.Element(etree.QName(NAMESPACE, name))
     members = value.items() if isinstance(value, dict) else [(_singular(name, item), item) for item in value]
     for key, member in members:
         if member is None or isinstance(member, dict | list):
             element.append(_element(key, member or {}, depth - 1))
         else:
             text = str(member).lower() if isinstance(member, bool) else str(member)
-            if not _JSON_NAME.fullmatch(key) or _NOT_XML.search(text):
-                raise Unreadable("it has a member that XML cannot hold")
-            element.set(key, text)
+            try:
+                element.set(key, text)
+            except ValueError as cause:
+                raise Unreadable("it has a member that XML cannot hold") from cause
     return element
 
 
@@ -132,14 +112,8 @@ def _member(value: dict[str, Any], name: str) -> Any:
 
 def local(element: Element) -> str:
     """The element's name in EM's namespace, case folded; empty for a foreign element."""
-    namespace, name = _name(element)
-    return name.casefold() if namespace == NAMESPACE else ""
-
-
-def _name(element: Element) -> tuple[str, str]:
-    """(namespace, name); the parser writes `{namespace}name`."""
-    namespace, _, name = element.tag.rpartition("}")
-    return namespace.removeprefix("{"), name
+    name = etree.QName(element)
+    return name.localname.casefold() if name.namespace == NAMESPACE else ""
 
 
 def children(element: Element | None, *names: str) -> list[Element]:
@@ -156,9 +130,7 @@ def child(element: Element | None, name: str) -> Element | None:
 def below(element: Element | None) -> Iterator[Element]:
     """Every element below, in document order."""
     if element is not None:
-        everything = element.iter()
-        next(everything)  # itself
-        yield from everything
+        yield from element.iterdescendants("{*}*")
 
 
 def value(element: Element | None, name: str) -> str:
