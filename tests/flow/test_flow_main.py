@@ -28,7 +28,8 @@ async def test_twelve_machines_are_restored_byte_for_byte_and_a_second_run_copie
         report = em.report()
         assert report.keys() >= REPORT_KEYS
         assert all(group.keys() >= GROUP_KEYS for group in report["groups"])
-        assert [mount.keys() for group in report["groups"] for mount in group["mounts"]] == [{"href", "state", "host"}] * 12
+        mounts = [mount for group in report["groups"] for mount in group["mounts"]]
+        assert [mount.keys() for mount in mounts] == [{"href", "state", "host"}] * 12
         assert report["exit_code"] == 0
         assert report["mounts_left"] == report["problems"] == []
         count = len(files_of(expected))
