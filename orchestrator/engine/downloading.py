@@ -16,6 +16,7 @@ from orchestrator.core.errors import EmError, FileError, Forbidden, NotFound, Se
 from orchestrator.core.fidelity import Properties
 from orchestrator.core.reasons import Reason
 from orchestrator.engine.ports_files import IncomingFile, MountedFiles
+from orchestrator.engine.pulse import Abandoned
 
 POLL_FIRST = 0.05
 """Seconds until EM is first asked whether a file is ready: most are small."""
@@ -73,7 +74,8 @@ class Download:
             if task is not None:
                 await self._files.forget_task(task.href, self._generation)
 
-        with suppress(EmError, RuntimeError):  # RuntimeError: the event loop has ended, and everything with it
+        # RuntimeError: the event loop has ended, and everything with it
+        with suppress(EmError, RuntimeError, Abandoned):
             self._wait(closing)
 
     async def _next(self, most: int) -> bytes:

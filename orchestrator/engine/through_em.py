@@ -6,6 +6,8 @@ over to the loop and is waited for. EM tells names, sizes and times of files in 
 attributes, permissions or links.
 """
 
+import asyncio
+import math
 import unicodedata
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
@@ -14,7 +16,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from anyio import from_thread
+from anyio import CancelScope, current_effective_deadline, from_thread
 
 from orchestrator.core.catalog import Browsed, BrowsedPage, Listed, Listing, ShareListing
 from orchestrator.core.entries import Entry, EntryKind
@@ -138,10 +140,22 @@ class ThroughEm:
 
     def wait(self, question: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         """Ask on the event loop, and wait in this thread. Abandoned when nobody waits for the thread any more."""
+        answers: list[Result] = []
+
+        async def asked() -> None:
+            # A scope that is cancelled may be left before a task in it is told; it would then go round for ever. So a
+            # question that has begun is brought to its end, which its time limits see to, or the end of the loop.
+            if current_effective_deadline() > -math.inf:
+                with suppress(asyncio.CancelledError), CancelScope(shield=True):
+                    answers.append(await question())
+
         try:
-            return from_thread.run(question)
-        except CancelledError:
+            from_thread.run(asked)
+        except (CancelledError, asyncio.CancelledError):
             raise Abandoned from None
+        if not answers:
+            raise Abandoned
+        return answers[0]
 
     def _page(self, href: str, folder: str, generation: int) -> BrowsedPage:
         return self.wait(lambda: self._files.page(href, folder or "the volume", generation))
