@@ -6,6 +6,7 @@ than listed is an error, whatever its status says.
 
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol
 
 from anyio import sleep
@@ -49,7 +50,7 @@ class Download:
         """The next bytes, none at the end."""
         if self._wanted >= self._entry.size:
             return memoryview(buffer)[:0]  # an empty file needs no task of EM's
-        data = self._asked(lambda: self._next(len(buffer)))
+        data = self._asked(partial(self._next, len(buffer)))
         self._at = self._wanted = self._wanted + len(data)
         if not data:
             raise self._failed(Reason.READ_ERROR, self._too_short())
@@ -78,36 +79,42 @@ class Download:
         with suppress(EmError, RuntimeError, Abandoned):
             self._wait(closing)
 
-    async def _next(self, most: int) -> bytes:
-        """The bytes at `_wanted`: those before it are read and dropped."""
-        if self._incoming is None or self._wanted < self._at:
-            self._let_go()
-            self._incoming = await self._open()
+    def _next(self, most: int) -> bytes:
+        """The bytes at `_wanted`: those before it are read and dropped. Each question is one of its own, so that a
+        thread that nobody waits for asks nothing more."""
+        incoming = self._incoming
+        if incoming is None or self._wanted < self._at:
+            self._wait(self._letting_go)
+            incoming = self._incoming = self._open()
             self._at = 0
         while self._at < self._wanted:
-            dropped = await self._incoming.read(min(most, self._wanted - self._at))
+            dropped = self._wait(partial(incoming.read, min(most, self._wanted - self._at)))
             if not dropped:
                 return b""
             self._at += len(dropped)
-        return await self._incoming.read(most)
+        data: bytes = self._wait(partial(incoming.read, most))
+        return data
 
-    async def _open(self) -> IncomingFile:
-        name, size = self._entry.relative, self._entry.size
+    def _open(self) -> IncomingFile:
         if self._task is None or not self._task.download:
-            self._task = await self._ready(await self._files.stage(self._href, name, self._generation))
-        incoming = await self._files.fetch(self._task.download, name, self._generation)
-        if incoming.announced is not None and incoming.announced != size:
+            staged = self._wait(partial(self._files.stage, self._href, self._entry.relative, self._generation))
+            self._task = self._ready(staged)
+        incoming: IncomingFile = self._wait(partial(self._fetched, self._task.download))
+        return incoming
+
+    async def _fetched(self, download: str) -> IncomingFile:
+        incoming = await self._files.fetch(download, self._entry.relative, self._generation)
+        if incoming.announced is not None and incoming.announced != self._entry.size:
             announced = incoming.announced
             incoming.close()
             raise self._failed(Reason.READ_ERROR, self._too_short(announced))
         return incoming
 
-    async def _ready(self, task: Task) -> Task:
+    def _ready(self, task: Task) -> Task:
         pause, href = POLL_FIRST, task.href
         while task.phase is not TaskPhase.FINISHED:
-            await sleep(pause)
+            task = self._wait(partial(self._polled, href, pause))
             pause = min(pause * 1.5, self._poll_most)
-            task = await self._files.task(href, self._generation)
         if task.success is False:
             why = task.message.rstrip(". ") or "it gives no reason"
             raise self._failed(Reason.READ_ERROR, f"Enterprise Manager could not make it ready for a download: {why}")
@@ -116,14 +123,21 @@ class Download:
             raise self._failed(Reason.READ_ERROR, what)
         return task
 
+    async def _polled(self, href: str, pause: float) -> Task:
+        await sleep(pause)
+        return await self._files.task(href, self._generation)
+
+    async def _letting_go(self) -> None:
+        self._let_go()
+
     def _let_go(self) -> None:
         incoming, self._incoming = self._incoming, None
         if incoming is not None:
             incoming.close()
 
-    def _asked(self, question: Callable[[], Coroutine[Any, Any, bytes]]) -> bytes:
+    def _asked(self, read: Callable[[], bytes]) -> bytes:
         try:
-            data: bytes = self._wait(question)
+            return read()
         except SessionEnded:
             raise
         except Forbidden as error:
@@ -133,7 +147,6 @@ class Download:
             raise self._failed(Reason.VANISHED, str(error)) from error
         except EmError as error:
             raise self._failed(Reason.READ_ERROR, str(error)) from error
-        return data
 
     def _too_short(self, announced: int | None = None) -> str:
         size, got = self._entry.size, self._at if announced is None else announced
