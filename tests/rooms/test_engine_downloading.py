@@ -1,5 +1,6 @@
 """Files of a mount through Enterprise Manager, as the engine sees them: names, pages, and the bytes of one file."""
 
+import threading
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from orchestrator.core.errors import EmFault, FileError, Forbidden, NotFound, Se
 from orchestrator.core.paths import SourcePath
 from orchestrator.core.reasons import Reason
 from orchestrator.core.roads import em_root, href_below
+from orchestrator.engine.pulse import Abandoned
 from orchestrator.engine.through_em import ThroughEm
 
 ROOT = "/api/vmRestorePoints/1/mounts/1/C:"
@@ -256,3 +258,25 @@ def test_ems_own_link_to_a_file_goes_before_the_one_its_name_would_make() -> Non
     list(through.scan(AT, lambda _: True, still))
     through.open(SourcePath(AT.root, "f"), entry()).read(bytearray(8))
     assert files.asked[0] == own
+
+
+async def test_a_download_that_nobody_waits_for_any_more_asks_no_more() -> None:
+    scope, over = anyio.CancelScope(), threading.Event()
+
+    class Never(Files):
+        async def task(self, href: str, generation: int) -> Task:
+            scope.cancel()
+            return Task(href, TaskPhase.RUNNING)
+
+    reading = ThroughEm(Never(), 0.01).open(SourcePath(AT.root, "f"), Entry("f", EntryKind.FILE, 5, 1))
+
+    def read() -> None:
+        try:
+            reading.read(bytearray(10))
+        except Abandoned:
+            over.set()
+
+    with scope:
+        await anyio.to_thread.run_sync(read, abandon_on_cancel=True)
+    while not over.is_set():  # noqa: ASYNC110 - a thread that was given up tells nobody
+        await anyio.sleep(0.001)
