@@ -49,6 +49,8 @@ def four(tmp_path_factory: pytest.TempPathFactory) -> Estate:
     return small_files(tmp_path_factory.mktemp("em"), 100, machines=4)
 
 
+QUIET = 2.0
+"""Seconds without a move after which a share counts as hung: more than a busy machine makes a live one wait."""
 WANTED = {f"fs0{number}": {"C:\\Data": "C:"} for number in range(1, 5)}
 
 
@@ -121,12 +123,12 @@ async def test_who_waits_for_bandwidth_is_not_taken_for_hung_and_goes_on_when_th
     tmp_path: Path, large: Estate
 ) -> None:
     """At a kilobyte a second the file would take an hour."""
-    limits = {"bandwidth": "1 kB/s", "stall_timeout": 0.2}
+    limits = {"bandwidth": "1 kB/s", "stall_timeout": QUIET}
     async with house(large, tmp_path / "house", wanted=WANTED, limits=limits) as home:
         fate = Fate()
 
         async def lift(operator: Operator) -> None:
-            await anyio.sleep(0.8)  # four times what a hung file gets
+            await anyio.sleep(1.3 * QUIET)
             operator.change(bandwidth="none")
 
         with Operator(lambda event: False, lambda *_: None).at_work(fate) as operator:
@@ -260,11 +262,14 @@ async def several(fate: Fate, call: str, times: int = 4) -> None:
 async def test_a_paused_run_begins_no_file_keeps_its_mount_and_goes_on_where_it_was(
     tmp_path: Path, small: Estate
 ) -> None:
-    async with house(small, tmp_path / "house", wanted=WANTED, limits={"stall_timeout": 0.2}, keep_alive=0.05) as home:
+    async with house(
+        small, tmp_path / "house", wanted=WANTED, limits={"stall_timeout": QUIET}, keep_alive=0.05
+    ) as home:
         fate = Fate()
 
         async def look_and_go_on(operator: Operator) -> None:
-            await several(fate, "client.mount", 8)  # heartbeats of the mount
+            await anyio.sleep(1.3 * QUIET)
+            await several(fate, "client.mount", 1)  # the mount's heartbeat goes on
             assert "target.place" not in fate.calls
             assert len(home.simulator.open_mounts()) == 1
             operator.pause(False)
@@ -296,13 +301,13 @@ async def test_a_paused_run_mounts_nothing(tmp_path: Path, small: Estate) -> Non
 
 async def test_a_pause_holds_a_large_file_in_the_middle_and_a_stop_lets_it_end(tmp_path: Path, large: Estate) -> None:
     """Held at its first look; the stop gives it the grace."""
-    async with house(large, tmp_path / "house", wanted=WANTED, limits={"stall_timeout": 0.2}) as home:
+    async with house(large, tmp_path / "house", wanted=WANTED, limits={"stall_timeout": QUIET}) as home:
         fate, in_the_middle = Fate(), threading.Event()
 
         async def stop(operator: Operator) -> None:
             while not in_the_middle.is_set():  # noqa: ASYNC110 - a thread sets it
                 await anyio.sleep(0.01)
-            await anyio.sleep(0.6)  # three times what a hung file gets
+            await anyio.sleep(1.3 * QUIET)
             assert len(home.partial()) == 1
             assert fate.stop is not None
             fate.stop.drain()
