@@ -10,7 +10,7 @@ TEST_TMP ?= $(shell test -w /dev/shm && echo /dev/shm || echo /tmp)
 FAST_TESTS := tests/architecture tests/contract tests/core tests/deploy tests/docs tests/rooms tests/views
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo browser test screenshots systemd-tools samba service-test chaos mutations check bench bench-tools clean
+.PHONY: help setup demo browser test screenshots systemd-tools samba postgresql service-test chaos mutations check bench bench-tools clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,7 +30,7 @@ demo: setup ## restore 12 machines from a simulated Enterprise Manager, end to e
 screenshots: setup browser ## make the pictures in docs/screenshots again
 	UPDATE_SCREENSHOTS=1 $(BIN)/python -m pytest -q tests/browser/test_browser_page.py -k everything_fits
 
-test: setup systemd-tools samba browser ## every test but those of service-test
+test: setup systemd-tools samba postgresql browser ## every test but those of service-test
 	TMPDIR=$(TEST_TMP) $(BIN)/python -m pytest -n $(TEST_JOBS) --dist worksteal
 
 browser:
@@ -48,6 +48,11 @@ samba:
 	@command -v smbd > /dev/null && ls /usr/lib/*/samba/vfs/streams_depot.so > /dev/null 2>&1 || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends samba samba-vfs-modules > /dev/null; \
 	  else echo "Samba is not installed: the tests of UNC shares are skipped; on Debian: apt-get install samba samba-vfs-modules"; fi; }
+
+postgresql:
+	@ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || command -v initdb > /dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends postgresql > /dev/null; \
+	  else echo "PostgreSQL is not installed: the tests of the fleet are skipped; on Debian: apt-get install postgresql"; fi; }
 
 service-test: setup systemd-tools ## boot a systemd of its own (as root) and run the units for real
 	SERVICE_TEST=1 TMPDIR=$(TEST_TMP) $(BIN)/python -m pytest tests/service
