@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.core.errors import SchemaOutdated, SchemaUnknown, StateUnusable
-from orchestrator.journal.queries import SCHEMA, resource
+from orchestrator.journal.queries import PACKAGE, SCHEMA
+from orchestrator.ledgers import resource
 
 KNOWN = 4
 
-STEPS: Mapping[int, str] = {2: resource("step_2.sql"), 3: resource("step_3.sql"), 4: resource("step_4.sql")}
+STEPS: Mapping[int, str] = {version: resource(PACKAGE, f"step_{version}.sql") for version in range(2, KNOWN + 1)}
 """By the version it leads to: the statements that lead there from the one before."""
 
 EMPTY = "it holds no journal; no run has been started with it, or its disk is not mounted"

@@ -1,32 +1,7 @@
-"""The statements of queries.sql, by name. Each is `-- name: x`, a comment that says what for, and one statement."""
+"""The statements of this room, by name."""
 
-import re
-from collections.abc import Mapping
-from importlib.resources import files
+from orchestrator.ledgers import parse, resource
 
-_NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
-
-
-def parse(text: str) -> Mapping[str, str]:
-    """The statements by name. ValueError for a name that is there twice, or that has no comment or no statement."""
-    found: dict[str, str] = {}
-    head, *pieces = _NAME.split(text)
-    if head.strip():
-        raise ValueError(f"text before the first name: {head.strip()[:60]!r}")
-    for name, piece in zip(pieces[::2], pieces[1::2], strict=True):
-        lines = piece.strip().splitlines()
-        comment = [line for line in lines if line.startswith("--")]
-        statement = "\n".join(lines[len(comment) :]).strip()
-        if name in found or not comment or not statement.endswith(";"):
-            raise ValueError(f"query {name!r} is there twice, or lacks its comment or its statement")
-        found[name] = statement
-    return found
-
-
-def resource(name: str) -> str:
-    """The text of a file of this package."""
-    return files("orchestrator.journal").joinpath(name).read_text(encoding="utf-8")
-
-
-QUERIES = parse(resource("queries.sql"))
-SCHEMA = resource("schema.sql")
+PACKAGE = "orchestrator.journal"
+QUERIES = parse(resource(PACKAGE, "queries.sql"))
+SCHEMA = resource(PACKAGE, "schema.sql")

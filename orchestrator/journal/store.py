@@ -11,9 +11,10 @@ from typing import Any
 
 from orchestrator.core.errors import RunUnknown, StateUnusable
 from orchestrator.journal.migrate import EMPTY, check, migrate
+from orchestrator.journal.notation import all_stored, stored
 from orchestrator.journal.queries import QUERIES
-from orchestrator.journal.rows import Parameters
 from orchestrator.journal.translate import Translating
+from orchestrator.ledgers import Parameters
 
 FILE = "journal.db"
 PAGE = 500
@@ -42,6 +43,11 @@ class Store:
         self._run_keys: dict[str, int] = {}
         self._log_to_empty = False
 
+    @property
+    def place(self) -> str:
+        """The folder, for messages."""
+        return str(self.folder)
+
     def close(self) -> None:
         """Close the file. Harmless when it is closed."""
         with Translating(self.folder):
@@ -55,12 +61,12 @@ class Store:
     def rows(self, query: str, **parameters: Any) -> list[Any]:
         """Every row of a query."""
         with Translating(self.folder):
-            return self._connection.execute(QUERIES[query], parameters).fetchall()
+            return self._connection.execute(QUERIES[query], all_stored(parameters)).fetchall()
 
     def stream(self, query: str, **parameters: Any) -> Iterator[Any]:
         """The rows of a query in pages, by a cursor of their own; closing the iterator frees it."""
         with Translating(self.folder):
-            cursor = self._connection.execute(QUERIES[query], parameters)
+            cursor = self._connection.execute(QUERIES[query], all_stored(parameters))
         try:
             while True:
                 with Translating(self.folder):
@@ -74,13 +80,13 @@ class Store:
     def write(self, query: str, parameters: Parameters) -> int:
         """One statement, on the disk when it returns; the number of rows it changed."""
         with self._transaction(durable=True):
-            return self._connection.execute(QUERIES[query], parameters).rowcount
+            return self._connection.execute(QUERIES[query], all_stored(parameters)).rowcount
 
     def write_all(self, statements: Iterable[tuple[str, Parameters]]) -> None:
         """Several statements in one transaction, on the disk when it returns."""
         with self._transaction(durable=True):
             for query, parameters in statements:
-                self._connection.execute(QUERIES[query], parameters)
+                self._connection.execute(QUERIES[query], all_stored(parameters))
 
     @contextmanager
     def batch(self) -> Iterator["Batch"]:
@@ -166,15 +172,15 @@ class Batch:
         together = len(rows) // ROWS_AT_ONCE * ROWS_AT_ONCE
         for start in range(0, together, ROWS_AT_ONCE):
             self._together(query, rows[start : start + ROWS_AT_ONCE])
-        self._connection.executemany(QUERIES[query], rows[together:])
+        self._connection.executemany(QUERIES[query], map(all_stored, rows[together:]))
 
     def each(self, query: str, rows: Sequence[Parameters]) -> None:
         """One statement for each row."""
-        self._connection.executemany(QUERIES[query], rows)
+        self._connection.executemany(QUERIES[query], map(all_stored, rows))
 
     def _together(self, query: str, rows: Sequence[Parameters]) -> sqlite3.Cursor:
         statement, names = _for_many(query, len(rows))
-        return self._connection.execute(statement, [row[name] for row in rows for name in names])
+        return self._connection.execute(statement, [stored(row[name]) for row in rows for name in names])
 
 
 @cache

@@ -19,6 +19,7 @@ WITHOUT_AWAIT = (
     *PURE,
     "files",
     "journal",
+    "ledgers",
     "inbox",
     "audit",
     "syslog",

@@ -14,7 +14,7 @@ from orchestrator.core.entries import Entry, EntryKind
 from orchestrator.core.errors import ShareUnreadable, StateError
 from orchestrator.core.events import MountDeleted, Notice
 from orchestrator.engine import walking
-from orchestrator.journal.outcomes import Outcomes
+from orchestrator.ledgers.outcomes import Outcomes
 from orchestrator.simulator import Estate
 from tests.chaos.test_bad_neighbours import Wrapped
 from tests.support.chaos import (

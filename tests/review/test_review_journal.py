@@ -15,8 +15,8 @@ from orchestrator.core.errors import ExitCode, FileError, OrchestratorError, Sta
 from orchestrator.core.events import MountLeft
 from orchestrator.core.reasons import Reason
 from orchestrator.engine import scribe
-from orchestrator.journal.outcomes import Outcomes
 from orchestrator.journal.store import Store
+from orchestrator.ledgers.outcomes import Outcomes
 from orchestrator.simulator import Estate, Fault, Status
 from tests.chaos.test_bad_neighbours import Wrapped
 from tests.support.chaos import (

@@ -20,8 +20,9 @@ from orchestrator.core.lifecycle import LeaseState
 from orchestrator.journal import Journal, open_journal, store
 from orchestrator.journal.lock import StateLock
 from orchestrator.journal.migrate import KNOWN, check, migrate
-from orchestrator.journal.queries import QUERIES, parse
+from orchestrator.journal.queries import QUERIES
 from orchestrator.journal.translate import cause_of
+from orchestrator.ledgers import parse
 from tests.support.ledger_rows import START, later, make_lease, make_outcome, make_run, make_session
 
 

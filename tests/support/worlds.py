@@ -420,7 +420,7 @@ async def destination_hangs(night: Night) -> None:
 async def state_hangs(night: Night) -> None:
     """The disk of the state folder hangs in the middle of a run. It is given ten minutes; here a second."""
     night.patch("import orchestrator.engine.books as books; books.ANSWER_WITHIN = 1.0")
-    hang(night, "orchestrator.journal.outcomes", "Outcomes", "record")
+    hang(night, "orchestrator.ledgers.outcomes", "Outcomes", "record")
 
 
 # --- files ---

@@ -1,8 +1,8 @@
 """Restore drills in the journal: the times to restore, one row for each drill."""
 
 from orchestrator.core.drops import DrillRow
-from orchestrator.journal.rows import from_drill, store_text, to_drill
-from orchestrator.journal.store import Store
+from orchestrator.ledgers.rows import from_drill, to_drill
+from orchestrator.ledgers.store import Store
 
 
 class Drills:
@@ -18,4 +18,4 @@ class Drills:
         """Every drill, or those of one job, newest first."""
         if job is None:
             return [to_drill(row) for row in self._store.rows("drills")]
-        return [to_drill(row) for row in self._store.rows("drills_of_job", job=store_text(job))]
+        return [to_drill(row) for row in self._store.rows("drills_of_job", job=job)]

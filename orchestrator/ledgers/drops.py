@@ -1,8 +1,8 @@
 """Dropped jobs, schedules and the pause in the journal: what a watcher must know after a restart."""
 
 from orchestrator.core.drops import DropRow, ScheduleRow
-from orchestrator.journal.rows import from_drop, from_schedule, store_text, to_drop, to_schedule
-from orchestrator.journal.store import Store
+from orchestrator.ledgers.rows import from_drop, from_schedule, to_drop, to_schedule
+from orchestrator.ledgers.store import Store
 
 
 class Drops:
@@ -42,7 +42,7 @@ class Schedules:
 
     def forget_schedule(self, job: str) -> None:
         """Forget a schedule; nothing happens when there is none."""
-        self._store.write("forget_schedule", {"job": store_text(job)})
+        self._store.write("forget_schedule", {"job": job})
 
     def paused(self) -> bool:
         """Whether the queue is paused; it is not until somebody has paused it."""

@@ -1,7 +1,8 @@
-"""Rows of the journal as values of the core, and back.
+"""Rows of a journal as values of the core, and back.
 
-File names may hold what UTF-8 cannot (bytes kept as surrogates). Such a text is stored as a BLOB of its UTF-8 with the
-surrogates passed through; every other one as TEXT. So one name is always stored in one way, and can be a key.
+What is written here is what is meant: texts that may hold what UTF-8 cannot (bytes kept as surrogates) or NUL, and
+times. Each store writes them in its own way, always one name in one way, so that it can be a key. Read, a text may
+come as the bytes of its UTF-8 with the surrogates passed through, and a time as ISO 8601.
 """
 
 import json
@@ -19,50 +20,45 @@ from orchestrator.core.paths import TargetPath
 from orchestrator.core.reasons import Reason
 from orchestrator.core.replaced import Aside, AsideState, Stood, UndoRow
 
-Stored = str | bytes | int | float | None
+Stored = str | bytes | int | float | datetime | None
 Parameters = Mapping[str, Stored]
 Row = Sequence[Any]
 
 
-def store_text(text: str) -> str | bytes:
-    """A text as it is stored; see above."""
-    if text.isascii():
-        return text
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogatepass")
-    return text
-
-
 def load_text(stored: str | bytes) -> str:
-    """The text that `store_text` stored."""
+    """A text as it is read."""
     return stored if isinstance(stored, str) else stored.decode("utf-8", "surrogatepass")
 
 
-def store_time(time: datetime) -> str:
+def load_time(stored: str | datetime) -> datetime:
+    """A time as it is read."""
+    return stored if isinstance(stored, datetime) else datetime.fromisoformat(stored)
+
+
+def _load_moment(stored: str | datetime | None) -> datetime | None:
+    return None if stored is None else load_time(stored)
+
+
+def iso_time(time: datetime) -> str:
     """ISO 8601 UTC, always with microseconds so that the texts sort like the times. ValueError without a zone."""
+    return zoned(time).astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def zoned(time: datetime) -> datetime:
+    """`time`, when it has a time zone; else ValueError."""
     if time.tzinfo is None:
         raise ValueError(f"{time!r} has no time zone")
-    return time.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _store_moment(time: datetime | None) -> str | None:
-    return None if time is None else store_time(time)
-
-
-def _load_moment(stored: str | None) -> datetime | None:
-    return None if stored is None else datetime.fromisoformat(stored)
+    return time
 
 
 def from_run(run: RunRow) -> Parameters:
     return {
         "id": run.id,
-        "job": store_text(run.job),
+        "job": run.job,
         "state": run.state.value,
-        "started": store_time(run.started),
-        "plan": store_text(run.plan),
-        "ended": _store_moment(run.ended),
+        "started": run.started,
+        "plan": run.plan,
+        "ended": run.ended,
         "exit_code": run.exit_code,
         "checksum": run.checksum,
     }
@@ -74,7 +70,7 @@ def to_run(row: Row) -> RunRow:
         name,
         load_text(job),
         RunState(state),
-        datetime.fromisoformat(started),
+        load_time(started),
         load_text(plan),
         _load_moment(ended),
         exit_code,
@@ -85,10 +81,10 @@ def to_run(row: Row) -> RunRow:
 def from_group(key: int, group: GroupRow) -> Parameters:
     return {
         "run": key,
-        "group": store_text(group.group),
-        "vm": store_text(group.vm),
+        "group": group.group,
+        "vm": group.vm,
         "state": group.state.value,
-        "message": store_text(group.message),
+        "message": group.message,
         "seconds": group.seconds,
     }
 
@@ -102,19 +98,19 @@ def from_lease(key: int, lease: LeaseRow) -> Parameters:
     return {
         "id": lease.id,
         "run": key,
-        "group": store_text(lease.group),
+        "group": lease.group,
         "session": lease.session,
         "point": _store_point(lease.point),
         "state": lease.state.value,
-        "opened": store_time(lease.opened),
+        "opened": lease.opened,
         "before": json.dumps(lease.before),
         "task_href": lease.task_href,
         "mount_href": lease.mount_href,
-        "share": store_text(lease.share),
-        "folder": store_text(lease.folder),
-        "ended": _store_moment(lease.ended),
-        "note": store_text(lease.note),
-        "host": store_text(lease.host),
+        "share": lease.share,
+        "folder": lease.folder,
+        "ended": lease.ended,
+        "note": lease.note,
+        "host": lease.host,
     }
 
 
@@ -127,7 +123,7 @@ def to_lease(row: Row) -> LeaseRow:
         session=session,
         point=_load_point(point),
         state=LeaseState(state),
-        opened=datetime.fromisoformat(opened),
+        opened=load_time(opened),
         before=tuple(json.loads(before)),
         task_href=task,
         mount_href=mount,
@@ -144,7 +140,7 @@ def _store_point(point: RestorePoint) -> str:
         {
             "uid": point.uid,
             "vm": point.vm,
-            "created": store_time(point.created),
+            "created": iso_time(point.created),
             "backup_server": point.backup_server,
             "mounts_href": point.mounts_href,
             "create_href": point.create_href,
@@ -164,28 +160,28 @@ def from_session(session: SessionRow) -> Parameters:
         "id": session.id,
         "generation": session.generation,
         "em_url": session.em_url,
-        "started": store_time(session.started),
+        "started": session.started,
         "sealed": session.sealed,
     }
 
 
 def to_session(row: Row) -> SessionRow:
     name, generation, em_url, started, sealed = row
-    return SessionRow(name, generation, em_url, datetime.fromisoformat(started), sealed)
+    return SessionRow(name, generation, em_url, load_time(started), sealed)
 
 
 def from_outcome(key: int, outcome: Outcome) -> Parameters:
     return {
         "run": key,
-        "group": store_text(outcome.group),
-        "guest_path": store_text(outcome.guest_path),
-        "target_path": store_text(outcome.target_path),
+        "group": outcome.group,
+        "guest_path": outcome.guest_path,
+        "target_path": outcome.target_path,
         "verdict": outcome.verdict.value,
         "size": outcome.size,
         "mtime_ns": outcome.mtime_ns,
         "checksum": outcome.checksum,
         "reason": outcome.reason.slug if outcome.reason else None,
-        "message": store_text(outcome.message),
+        "message": outcome.message,
         "stood": outcome.stood.value,
         "fidelity": fidelity_code(outcome.fidelity) if outcome.fidelity else "",
     }
@@ -211,9 +207,9 @@ def to_outcome(row: Row) -> Outcome:
 def from_aside(key: int, aside: Aside) -> Parameters:
     return {
         "run": key,
-        "root": store_text(aside.target.root),
-        "held": store_text(aside.held.relative),
-        "relative": store_text(aside.target.relative),
+        "root": aside.target.root,
+        "held": aside.held.relative,
+        "relative": aside.target.relative,
         "size": aside.size,
         "mtime_ns": aside.mtime_ns,
         "checksum": aside.checksum,
@@ -240,19 +236,19 @@ def to_aside(row: Row) -> Aside:
 def from_drop(drop: DropRow) -> Parameters:
     return {
         "id": drop.id,
-        "file": store_text(drop.file),
-        "taken": store_time(drop.taken),
+        "file": drop.file,
+        "taken": drop.taken,
         "state": drop.state.value,
         "digest": drop.digest,
-        "owner": store_text(drop.owner),
-        "job": store_text(drop.job),
+        "owner": drop.owner,
+        "job": drop.job,
         "run": drop.run,
         "attempts": drop.attempts,
-        "next_try": _store_moment(drop.next_try),
-        "due": _store_moment(drop.due),
-        "ended": _store_moment(drop.ended),
+        "next_try": drop.next_try,
+        "due": drop.due,
+        "ended": drop.ended,
         "exit_code": drop.exit_code,
-        "line": store_text(drop.line),
+        "line": drop.line,
     }
 
 
@@ -261,7 +257,7 @@ def to_drop(row: Row) -> DropRow:
     return DropRow(
         id=name,
         file=load_text(file),
-        taken=datetime.fromisoformat(taken),
+        taken=load_time(taken),
         state=DropState(state),
         digest=digest,
         owner=load_text(owner),
@@ -277,25 +273,25 @@ def to_drop(row: Row) -> DropRow:
 
 
 def from_schedule(schedule: ScheduleRow) -> Parameters:
-    return {"job": store_text(schedule.job), "seen": store_time(schedule.seen)}
+    return {"job": schedule.job, "seen": schedule.seen}
 
 
 def to_schedule(row: Row) -> ScheduleRow:
     job, seen = row
-    return ScheduleRow(load_text(job), datetime.fromisoformat(seen))
+    return ScheduleRow(load_text(job), load_time(seen))
 
 
 def from_drill(drill: DrillRow) -> Parameters:
     return {
         "run": drill.run,
-        "job": store_text(drill.job),
-        "ended": store_time(drill.ended),
+        "job": drill.job,
+        "ended": drill.ended,
         "groups": drill.groups,
         "files": drill.files,
         "bytes": drill.bytes,
         "seconds": drill.seconds,
         "slowest": drill.slowest,
-        "slowest_vm": store_text(drill.slowest_vm),
+        "slowest_vm": drill.slowest_vm,
         "verify_seconds": drill.verify_seconds,
         "differences": drill.differences,
         "removed": drill.removed,
@@ -308,7 +304,7 @@ def to_drill(row: Row) -> DrillRow:
     return DrillRow(
         run=run,
         job=load_text(job),
-        ended=datetime.fromisoformat(ended),
+        ended=load_time(ended),
         groups=groups,
         files=files,
         bytes=size,
@@ -324,4 +320,4 @@ def to_drill(row: Row) -> DrillRow:
 
 def to_undo(run: str, row: Row) -> UndoRow:
     started, ended, returned, removed, left = row
-    return UndoRow(run, datetime.fromisoformat(started), _load_moment(ended), returned, removed, left)
+    return UndoRow(run, load_time(started), _load_moment(ended), returned, removed, left)

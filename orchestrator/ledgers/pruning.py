@@ -4,8 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from orchestrator.journal.rows import store_time
-from orchestrator.journal.store import Store
+from orchestrator.ledgers.store import Store
 
 
 class Pruning:
@@ -30,7 +29,7 @@ class Pruning:
 
     def old_drops(self, before: datetime, gone: Sequence[str]) -> list[str]:
         """The ids of claims that ended before a time and whose run is none, or unknown, or among those `gone`."""
-        rows = self._store.rows("old_drops", before=store_time(before), gone=json.dumps(list(gone)))
+        rows = self._store.rows("old_drops", before=before, gone=json.dumps(list(gone)))
         return [name for (name,) in rows]
 
     def forget_drops(self, ids: Sequence[str]) -> None:

@@ -2,8 +2,8 @@
 
 from orchestrator.core.catalog import GuestOs, PointKind
 from orchestrator.core.whereabouts import Answer
-from orchestrator.journal.rows import load_text, store_text
-from orchestrator.journal.store import Store
+from orchestrator.ledgers.rows import load_text
+from orchestrator.ledgers.store import Store
 
 
 class Answers:
@@ -23,10 +23,10 @@ class Answers:
         self._store.write(
             "write_answer",
             {
-                "backup_server": store_text(one.backup_server),
+                "backup_server": one.backup_server,
                 "kind": one.kind.value,
                 "os": one.os.value,
-                "chain": store_text(one.chain),
-                "share": store_text(one.share),
+                "chain": one.chain,
+                "share": one.share,
             },
         )

@@ -6,8 +6,8 @@ from datetime import datetime
 from orchestrator.core.entries import Outcome
 from orchestrator.core.paths import TargetPath
 from orchestrator.core.replaced import Aside, HeldFiles, Stood, UndoRow
-from orchestrator.journal.rows import from_aside, load_text, store_text, store_time, to_aside, to_outcome, to_undo
-from orchestrator.journal.store import Store
+from orchestrator.ledgers.rows import from_aside, load_text, to_aside, to_outcome, to_undo
+from orchestrator.ledgers.store import Store
 
 
 class Asides:
@@ -23,7 +23,7 @@ class Asides:
     def asides(self, run: str, after: Aside | None, limit: int) -> list[Aside]:
         """The files that a run holds aside, the first `limit` that come after one."""
         root, held = (after.held.root, after.held.relative) if after else ("", "")
-        rows = self._store.rows("asides", run=run, root=store_text(root), held=store_text(held), limit=limit)
+        rows = self._store.rows("asides", run=run, root=root, held=held, limit=limit)
         return [to_aside(row) for row in rows]
 
     def held(self, run: str) -> list[HeldFiles]:
@@ -40,7 +40,7 @@ class Asides:
         """Note folders that a run has made. A power cut may take the note away."""
         key = self._store.run_key(run)
         with self._store.batch() as batch:
-            batch.write("note_made", [{"run": key, "path": store_text(path)} for path in paths])
+            batch.write("note_made", [{"run": key, "path": path} for path in paths])
 
     def made(self, run: str) -> Iterator[str]:
         """The folders that a run has made, what lies in a folder before it, as they are read."""
@@ -59,7 +59,7 @@ class Undos:
 
     def begin_undo(self, run: str, started: datetime) -> None:
         """An undo begins; on the disk when it returns."""
-        self._store.write("begin_undo", {"run": self._store.run_key(run), "started": store_time(started)})
+        self._store.write("begin_undo", {"run": self._store.run_key(run), "started": started})
 
     def end_undo(self, row: UndoRow) -> None:
         """How the newest undo of a run has ended."""
@@ -69,7 +69,7 @@ class Undos:
             "end_undo",
             {
                 "run": self._store.run_key(row.run),
-                "ended": store_time(row.ended),
+                "ended": row.ended,
                 "returned": row.returned,
                 "removed": row.removed,
                 "left": row.left,
@@ -83,12 +83,12 @@ class Undos:
     def to_undo(self, run: str, after: Outcome | None, limit: int) -> list[Outcome]:
         """The restored files of a run that have not been undone, the first `limit` that come after one."""
         group, path = (after.group, after.guest_path) if after else ("", "")
-        rows = self._store.rows("to_undo", run=run, group=store_text(group), guest_path=store_text(path), limit=limit)
+        rows = self._store.rows("to_undo", run=run, group=group, guest_path=path, limit=limit)
         return [to_outcome(row) for row in rows]
 
     def was_aside(self, run: str, held: TargetPath) -> bool:
         """Whether a run was going to hold a file there, whatever became of that since."""
-        rows = self._store.rows("was_aside", run=run, root=store_text(held.root), held=store_text(held.relative))
+        rows = self._store.rows("was_aside", run=run, root=held.root, held=held.relative)
         return bool(list(rows))
 
     def mark_undone(self, run: str, outcomes: Sequence[Outcome]) -> None:
@@ -97,8 +97,5 @@ class Undos:
         with self._store.batch() as batch:
             batch.each(
                 "mark_undone",
-                [
-                    {"run": key, "group": store_text(one.group), "guest_path": store_text(one.guest_path)}
-                    for one in outcomes
-                ],
+                [{"run": key, "group": one.group, "guest_path": one.guest_path} for one in outcomes],
             )

@@ -4,8 +4,8 @@ import json
 
 from orchestrator.core.ledger import LeaseRow, SessionRow
 from orchestrator.core.lifecycle import OPEN_STATES
-from orchestrator.journal.rows import from_lease, from_session, to_lease, to_session
-from orchestrator.journal.store import Store
+from orchestrator.ledgers.rows import from_lease, from_session, to_lease, to_session
+from orchestrator.ledgers.store import Store
 
 _OPEN = json.dumps(sorted(state.value for state in OPEN_STATES))
 

@@ -2,8 +2,8 @@
 
 from orchestrator.core.errors import RunUnknown
 from orchestrator.core.ledger import GroupRow, RunRow
-from orchestrator.journal.rows import from_group, from_run, load_text, to_group, to_run
-from orchestrator.journal.store import Store
+from orchestrator.ledgers.rows import from_group, from_run, load_text, to_group, to_run
+from orchestrator.ledgers.store import Store
 
 
 class Runs:
@@ -19,13 +19,13 @@ class Runs:
     def end(self, run: RunRow) -> None:
         """Write how a run ended; RunUnknown when it never began."""
         if not self._store.write("end_run", from_run(run)):
-            raise RunUnknown(folder=self._store.folder, run=run.id)
+            raise RunUnknown(folder=self._store.place, run=run.id)
 
     def run(self, run: str) -> RunRow:
         """One run; RunUnknown when there is none."""
         found = self._store.rows("run", id=run)
         if not found:
-            raise RunUnknown(folder=self._store.folder, run=run)
+            raise RunUnknown(folder=self._store.place, run=run)
         return to_run(found[0])
 
     def runs(self) -> list[RunRow]:

@@ -6,8 +6,8 @@ from orchestrator.core.counting import Before, befores
 from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.fidelity import Card
 from orchestrator.core.ledger import Totals
-from orchestrator.journal.rows import from_outcome, load_text, store_text, to_outcome
-from orchestrator.journal.store import Store
+from orchestrator.ledgers.rows import Parameters, from_outcome, load_text, to_outcome
+from orchestrator.ledgers.store import Store
 
 
 class Outcomes:
@@ -48,7 +48,7 @@ class Outcomes:
     def record_folders(self, run: str, group: str, stage: int, codes: Mapping[str, int]) -> None:
         """What became of the folders of one stage of a group, in place of what was written of them before: how many
         have each `fidelity_code`. RunUnknown when the run never began."""
-        key = {"run": self._store.run_key(run), "group": store_text(group), "stage": stage}
+        key: Parameters = {"run": self._store.run_key(run), "group": group, "stage": stage}
         rows = [("write_folders", {**key, "fidelity": code, "number": number}) for code, number in codes.items()]
         self._store.write_all([("forget_stage", key), *rows])
 
