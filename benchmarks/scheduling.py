@@ -22,7 +22,8 @@ from orchestrator.core.catalog import RestorePoint
 from orchestrator.core.limits import Limits
 from orchestrator.core.plan import MountGroup, Plan
 from orchestrator.engine.controls import RunControl
-from orchestrator.engine.dispatching import EmbeddedDispatcher, Turn
+from orchestrator.engine.dispatching import EmbeddedDispatcher
+from orchestrator.engine.ports_dispatch import Turn
 from orchestrator.engine.rooms import EngineSettings, Reach
 from orchestrator.engine.seats import Seats
 from orchestrator.engine.stopping import Stop

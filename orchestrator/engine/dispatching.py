@@ -1,27 +1,14 @@
-"""Hands mount groups to those who work on them. The embedded dispatcher runs them in this process."""
+"""The embedded dispatcher: the groups of a run are worked on in this process."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from enum import Enum
+from collections.abc import Sequence
 
 from anyio import create_task_group
 
 from orchestrator.core.plan import MountGroup
 from orchestrator.engine.controls import RunControl
+from orchestrator.engine.ports_dispatch import Turn, Work
 from orchestrator.engine.seats import Seats
 from orchestrator.engine.stopping import Stop
-
-
-class Turn(Enum):
-    """How often a group is tried. A mount that fails may have failed for a passing reason, so it gets one more turn
-    when the others have had theirs; `GIVEN_UP` is a group of a server that is not tried any more."""
-
-    FIRST = "first"
-    LAST = "last"
-    GIVEN_UP = "given up"
-
-
-Work = Callable[[MountGroup, Turn], Awaitable[MountGroup | None]]
-"""Works on a group. What it returns wants a turn: the same group once more, or with another restore point anew."""
 
 
 class EmbeddedDispatcher:

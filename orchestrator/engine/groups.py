@@ -33,7 +33,6 @@ from orchestrator.core.select import Selector
 from orchestrator.engine.books import Books
 from orchestrator.engine.calls import Calls
 from orchestrator.engine.controls import RunControl
-from orchestrator.engine.dispatching import Turn
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.heartbeat import ask_for, beat, session_ends
 from orchestrator.engine.learning import learn
@@ -41,6 +40,7 @@ from orchestrator.engine.leases import Lease, Leases
 from orchestrator.engine.lettering import find_letters, lost_letters
 from orchestrator.engine.locating import Locator
 from orchestrator.engine.matching import Located, Sought, root_names
+from orchestrator.engine.ports_dispatch import Turn
 from orchestrator.engine.requests import Request, requests_of
 from orchestrator.engine.roads import RoadOfGroup
 from orchestrator.engine.rooms import Reach, Rooms

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from anyio import CancelScope, create_memory_object_stream, create_task_group, fail_after
 
@@ -15,11 +16,12 @@ from orchestrator.core.report import exit_code_of
 from orchestrator.core.select import Selector
 from orchestrator.engine.books import Books
 from orchestrator.engine.controls import Controls, RunControl
-from orchestrator.engine.dispatching import EmbeddedDispatcher, Turn
+from orchestrator.engine.dispatching import EmbeddedDispatcher
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.groups import GroupRunner
 from orchestrator.engine.learning import recall
 from orchestrator.engine.locating import Locator
+from orchestrator.engine.ports_dispatch import Dispatcher, Dispatching, Turn
 from orchestrator.engine.proving import Prover
 from orchestrator.engine.rooms import Rooms
 from orchestrator.engine.scribe import Handed, Outbox, Scribe, Written
@@ -52,9 +54,10 @@ async def run_job(
     seats: Seats | None = None,
     priority: int = 0,
     surveyor: Staged | None = None,
+    dispatching: Dispatching | None = None,
 ) -> Ending:
     """Run every group of `plan` that is not done yet; all mounts are released when this returns. With a `surveyor`
-    nothing is copied: it is given what the walks find.
+    nothing is copied: it is given what the walks find. Without `dispatching` the work is done in this process.
 
     `seats` are shared with the other runs of this process; of those that wait for one, higher `priority` goes first.
     Raises StateError when the journal fails, and MountLeft when a mount stays besides; the rest is in the Ending.
@@ -66,23 +69,43 @@ async def run_job(
     await _announce_earlier(row, rooms, books)
     seats = seats or Seats(rooms.settings, rooms.emit, rooms.clock)
     await recall(rooms, books, seats)
+    here = partial(EmbeddedDispatcher, seats, stop, priority=priority)
+    error, changes = await work_on(
+        plan, groups, rooms, books, stop, watch, seats, locator, dispatching or here, surveyor
+    )
+    await settle_lost(row.id, rooms, books, locator, stop)
+    return replace(await _end(plan, row, rooms, books, error, stop), changes=changes)
+
+
+async def work_on(
+    plan: Plan,
+    groups: Sequence[MountGroup],
+    rooms: Rooms,
+    books: Books,
+    stop: Stop,
+    watch: SessionWatch,
+    seats: Seats,
+    locator: Locator,
+    dispatching: Dispatching,
+    surveyor: Staged | None = None,
+) -> tuple[OrchestratorError | None, Sequence[LimitChanged | RunPaused]]:
+    """Do what a dispatcher brings of `groups`, with the one writer beside it. What ended the work, if not its own end;
+    and what was changed of its limits meanwhile. Raises StateError and MountLeft."""
     written: Written = {}
     error: OrchestratorError | None = None
     with one_error(), seats.controls.of(plan) as control:
-        dispatcher = EmbeddedDispatcher(seats, stop, control, priority)
-        runner = GroupRunner(rooms, books, row.id, stop, watch, locator, seats, control, written, surveyor)
+        dispatcher = dispatching(control)
+        runner = GroupRunner(rooms, books, plan.run, stop, watch, locator, seats, control, written, surveyor)
         async with create_task_group() as witness:
             outbox, inbox = create_memory_object_stream[Handed](rooms.settings.copies * 2)
-            scribe = Scribe(rooms, books, row.id, stop, written)
+            scribe = Scribe(rooms, books, plan.run, stop, written)
             witness.start_soon(scribe.write, inbox)
             async with outbox:
                 try:
                     error = await _work(groups, rooms, dispatcher, runner, outbox, stop, seats.controls, control)
                 finally:
                     await runner.close()
-    await _settle_lost(row, rooms, books, locator, stop)
-    ending = await _end(plan, row, rooms, books, error, stop)
-    return replace(ending, changes=tuple(control.changes))
+    return error, tuple(control.changes)
 
 
 async def _begin(plan: Plan, row: RunRow, rooms: Rooms, books: Books) -> tuple[list[MountGroup], bool]:
@@ -119,7 +142,7 @@ async def _announce_earlier(row: RunRow, rooms: Rooms, books: Books) -> None:
 async def _work(
     groups: Sequence[MountGroup],
     rooms: Rooms,
-    dispatcher: EmbeddedDispatcher,
+    dispatcher: Dispatcher,
     runner: GroupRunner,
     outbox: Outbox,
     stop: Stop,
@@ -159,11 +182,11 @@ def _chooser(group: MountGroup) -> Callable[[Selection], Selector]:
     return lambda one: Selector(one.include, one.exclude, ignore_case=group.windows, bounds=one.bounds)
 
 
-async def _settle_lost(row: RunRow, rooms: Rooms, books: Books, locator: Locator, stop: Stop) -> None:
+async def settle_lost(run: str, rooms: Rooms, books: Books, locator: Locator, stop: Stop) -> None:
     """Prove from outside what became of the mounts whose session ended, all at once; a second request to stop ends
     the wait, and what is not proved then counts as left."""
     prover = Prover(rooms, books, locator)
-    lost = [lease for lease in await books.ask(rooms.leases.leases, row.id) if lease.state is LeaseState.LOST]
+    lost = [lease for lease in await books.ask(rooms.leases.leases, run) if lease.state is LeaseState.LOST]
     with one_error(), CancelScope() as waiting, stop.governs(waiting):
         async with create_task_group() as settling:
             for lease in lost:
