@@ -12,6 +12,7 @@ from orchestrator.cli.speaking import Globals, say
 from orchestrator.cli.working import opened
 from orchestrator.core.catalog import GuestOs, PointKind
 from orchestrator.core.errors import ExitCode, WordsError
+from orchestrator.core.zones import typed_time
 from orchestrator.one_point import PointAsked
 from orchestrator.views import browsed_json, browsed_text
 
@@ -62,9 +63,9 @@ def instant_of(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise WordsError(what=f"--as-of: {text!r} is no time; write 2026-11-20T18:00:00Z") from None
+        instant = typed_time(text)
+    except ValueError as cause:
+        raise WordsError(what=f"--as-of: {cause}") from cause
     if instant.tzinfo is None:
         raise WordsError(what=f"--as-of: {text!r} has no time zone; add Z for UTC, or an offset such as +01:00")
     return instant

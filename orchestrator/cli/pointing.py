@@ -13,7 +13,7 @@ from orchestrator.core.errors import ExitCode, JobInvalid
 from orchestrator.core.lists import texts_in
 from orchestrator.core.which import Pick, Which, in_zone
 from orchestrator.core.words import read_model
-from orchestrator.core.zones import zone_of
+from orchestrator.core.zones import typed_time, zone_of
 from orchestrator.listing import list_at
 from orchestrator.opening import now
 from orchestrator.pointing import find_points
@@ -103,7 +103,6 @@ def _zone(name: str) -> str:
 
 def _time(text: str, option: str) -> datetime:
     try:
-        return datetime.fromisoformat(text)
+        return typed_time(text)
     except ValueError as cause:
-        problem = f"{option}: {text!r} is no date and time; write it as 2026-11-20T18:00:00Z"
-        raise JobInvalid(place=PLACE, problems=problem) from cause
+        raise JobInvalid(place=PLACE, problems=f"{option}: {cause}") from cause

@@ -46,8 +46,8 @@ class Question:
     """One question to EM's query service. Every field that is None does not restrict the answer.
 
     `vm` is an exact name, `uid` a restore point id (bare guid or URN), `since` and `until` are instants (UTC), both
-    included. `kind` says which points are asked for; the type that a URN in `uid` names goes before it. `backup_job` is
-    the name of a backup, which is that of its job.
+    included; what was made within a second of them may be among the answers. `kind` says which points are asked for;
+    the type that a URN in `uid` names goes before it. `backup_job` is the name of a backup, which is that of its job.
     """
 
     vm: str | None = None

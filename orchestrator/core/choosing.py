@@ -37,7 +37,7 @@ def questions_of(entry: Which) -> Iterator[Question]:
         for name in entry.names:
             yield Question(
                 vm=None if is_glob(name) else name,
-                until=entry.as_of,
+                until=entry.last_moment,
                 backup_server=entry.backup_server,
                 kind=kind,
                 since=entry.not_before,
@@ -109,7 +109,7 @@ def _is_allowed(entry: Which, point: RestorePoint) -> bool:
     """Whether a point is one of those to which the entry restricts itself, but for its age."""
     where = entry.backup_server is None or point.backup_server.casefold() in (entry.backup_server.casefold(), "")
     began = entry.not_before is None or point.created >= entry.not_before
-    ended = entry.as_of is None or point.created <= entry.as_of
+    ended = entry.last_moment is None or point.created <= entry.last_moment
     return where and began and ended and _is_in_hierarchy(entry, point) and _is_of_job(entry, point)
 
 

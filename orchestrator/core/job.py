@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Self
 
-from pydantic import AwareDatetime, BaseModel, Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from orchestrator.core.entry import Compare, Conflict, Defaults, Restore, Verify
 from orchestrator.core.errors import JobInvalid, JobUnreadable
@@ -11,7 +11,7 @@ from orchestrator.core.fidelity import OwnerPolicy, Wishes, ids_of
 from orchestrator.core.rates import rate_of
 from orchestrator.core.roads import Road
 from orchestrator.core.schedule import Schedule
-from orchestrator.core.which import in_zone
+from orchestrator.core.which import Instant, in_zone
 from orchestrator.core.which_files import STRICT
 from orchestrator.core.windows import Window, Windows
 from orchestrator.core.words import parse_toml, read_model
@@ -40,10 +40,8 @@ class Job(BaseModel):
     time_zone: str = Field(
         default="UTC", description="IANA name of the zone of schedule, windows and times without offset."
     )
-    not_before: AwareDatetime | None = Field(
-        default=None, description="The watcher does not begin before this instant."
-    )
-    deadline: AwareDatetime | None = Field(default=None, description="The instant by which the run should have ended.")
+    not_before: Instant | None = Field(default=None, description="The watcher does not begin before this instant.")
+    deadline: Instant | None = Field(default=None, description="The instant by which the run should have ended.")
     windows: list[str] = Field(
         default_factory=list,
         description="Hours in which mounts may be open, such as 22:00-06:00 or Mon-Fri 22:00-06:00.",

@@ -1,16 +1,16 @@
 """Which machines and which restore points an entry of a job means: its keys."""
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, field_validator, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, field_validator, model_validator
 
 from orchestrator.core.catalog import PointKind, kind_in
 from orchestrator.core.sizes import age_of
-from orchestrator.core.zones import instant_of, zone_of
+from orchestrator.core.zones import instant_of, typed_time, zone_of
 
 
 class Pick(Enum):
@@ -30,6 +30,9 @@ class FallBack(Enum):
     AGENT = "agent"
 
 
+YEARS = range(1970, 9999)
+"""The years in which a restore point may be asked for: those at the ends of the calendar overflow in other zones."""
+
 KINDS = {FallBack.REPLICA: PointKind.REPLICA, FallBack.AGENT: PointKind.AGENT}
 """The source that a step of a fall-back order turns to."""
 
@@ -40,7 +43,16 @@ def _an_age(text: str) -> str:
     return text
 
 
+def _a_moment(value: Any) -> Any:
+    """A time as TOML has it, or as text. A number is none: it would be taken for seconds since 1970."""
+    moment = value if isinstance(value, datetime) else typed_time(str(value))
+    if moment.year not in YEARS:
+        raise ValueError(f"{moment} lies outside the years {YEARS[0]} to {YEARS[-1]}")
+    return moment
+
+
 Age = Annotated[str, AfterValidator(_an_age)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_a_moment)]
 Name = Annotated[str, Field(min_length=1)]
 
 
@@ -70,10 +82,10 @@ class Which(BaseModel):
     )
     source: PointKind = Field(default=PointKind.VM, description="Whose restore points: vm (backups), replica or agent.")
     point: Pick = Field(default=Pick.LATEST, description="Of the restore points from not_before to as_of.")
-    as_of: AwareDatetime | None = Field(
+    as_of: Instant | None = Field(
         default=None, description="Newest restore point at or before this instant; default: the latest."
     )
-    not_before: AwareDatetime | None = Field(default=None, description="No restore point made before this instant.")
+    not_before: Instant | None = Field(default=None, description="No restore point made before this instant.")
     max_age: Age | None = Field(
         default=None, description="No restore point that is older than this at as_of, or now: 12h, 3d, 2w."
     )
@@ -84,13 +96,6 @@ class Which(BaseModel):
     refresh: bool = Field(
         default=False, strict=True, description="EM asks its backup servers for new restore points first."
     )
-
-    @field_validator("as_of", "not_before", mode="before")
-    @classmethod
-    def _has_a_time_of_day(cls, value: Any) -> Any:
-        if isinstance(value, date) and not isinstance(value, datetime):
-            raise ValueError(f"{value} is a day without a time; add one, such as {value}T18:00:00Z")
-        return value
 
     @field_validator("fall_back")
     @classmethod
@@ -134,6 +139,13 @@ class Which(BaseModel):
         return (self.vm,) if self.vm is not None else tuple(self.vms or ())
 
     @property
+    def last_moment(self) -> datetime | None:
+        """The latest that a restore point may have been made. A whole second in `as_of` is all of that second: what EM
+        tells has fractions, which nobody is shown, and the time that is shown has to find its restore point."""
+        whole = self.as_of is not None and not self.as_of.microsecond
+        return self.as_of.replace(microsecond=999_999) if self.as_of and whole else self.as_of
+
+    @property
     def oldest_allowed(self) -> timedelta | None:
         return None if self.max_age is None else age_of(self.max_age)
 
@@ -168,5 +180,6 @@ def in_zone(table: Any) -> Any:
 def _placed(table: Any, zone: ZoneInfo, keys: tuple[str, ...]) -> Any:
     if not isinstance(table, dict):
         return table
-    naive = {key: table[key] for key in keys if isinstance(table.get(key), datetime) and table[key].tzinfo is None}
+    times = {key: table[key] for key in keys if isinstance(table.get(key), datetime)}
+    naive = {key: time for key, time in times.items() if time.tzinfo is None and time.year in YEARS}
     return {**table, **{key: instant_of(value, zone) for key, value in naive.items()}}

@@ -9,6 +9,7 @@ compares two times of one zone by what the wall shows, which is wrong around a c
 """
 
 import difflib
+import re
 from bisect import bisect_left
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -35,6 +36,18 @@ def _meant(name: str) -> str:
     known |= {zone.rpartition("/")[2].casefold(): zone for zone in sorted(available_timezones()) if "/" in zone}
     close = difflib.get_close_matches(name.strip().replace(" ", "_").casefold(), known, n=1, cutoff=0.75)
     return known[close[0]] if close else ""
+
+
+def typed_time(text: str) -> datetime:
+    """A date and a time of day that somebody has written (ISO 8601); ValueError for anything else, a day alone too."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no date and time; write it as 2026-11-20T18:00:00Z") from None
+    if not re.search(r"\d[T ]\d", text):
+        day = moment.date()
+        raise ValueError(f"{text} is a day without a time; add one, such as {day}T18:00:00Z")
+    return moment
 
 
 def on_the_wall(instant: datetime, zone: ZoneInfo) -> datetime:

@@ -95,7 +95,7 @@ def test_a_toml_file_made_to_break_the_reader_is_a_plain_refusal(content: bytes)
         (with_entry('os = "beos"'), "(got 'beos')"),
         (with_entry("as_of = 2026-11-20T06:00:00"), "restore[1].as_of: 2026-11-20 06:00:00 has no time zone; add Z"),
         (with_entry("as_of = 2026-11-20"), "restore[1].as_of: 2026-11-20 is a day without a time; add one, such as"),
-        (with_entry("as_of = 06:00:00"), "restore[1].as_of: input should be a valid datetime"),
+        (with_entry("as_of = 06:00:00"), "restore[1].as_of: '06:00:00' is no date and time"),
         (with_entry('vms = ["fs02"]'), "restore[1]: vm and vms exclude each other; keep one"),
         (with_entry("restore_point = 'u'\nfall_back = ['older']"), "fall_back and restore_point exclude each other"),
         (with_entry("restore_point = 'u'\npoint = 'latest'"), "point and restore_point exclude each other"),

@@ -58,7 +58,7 @@ async def test_a_pattern_finds_names_at_any_depth_and_a_time_another_point(tmp_p
         (["browse", "--vm", "fs09"], 2, "there is no machine 'fs09'"),
         (["browse", "--vm", "?*"], 2, "2 machines match (fs01, lx01); name one"),
         ([*HERE, "--as-of", "2026-11-20T18:00:00"], 2, "has no time zone; add Z"),
-        ([*HERE, "--as-of", "yesterday"], 2, "'yesterday' is no time; write 2026-11-20T18:00:00Z"),
+        ([*HERE, "--as-of", "yesterday"], 2, "'yesterday' is no date and time; write it as 2026-11-20T18:00:00Z"),
         ([*HERE, "Shares"], 2, "'Shares' is not an absolute guest path"),
         ([*HERE, "C:\\gone"], 2, "C:\\gone is not in the restore point of fs01"),
         ([*HERE, "E:\\"], 2, "E:\\ is not in the restore point of fs01: it has C:, D:"),

@@ -84,6 +84,7 @@ async def test_the_table_shows_twins_and_names_that_stand_for_nothing(tmp_path: 
     ("options", "said"),
     [
         (("--as-of", "yesterday"), "--as-of: 'yesterday' is no date and time; write it as 2026-11-20T18:00:00Z"),
+        (("--as-of", "2026-11-20", "--time-zone", "Europe/Berlin"), "--as-of: 2026-11-20 is a day without a time"),
         (("--as-of", "2026-11-20T18:00:00"), "as_of: 2026-11-20 18:00:00 has no time zone"),
         (("--as-of", "2026-11-20T18:00:00", "--time-zone", "Berlin"), "did you mean Europe/Berlin?"),
         (("--vms-from", "no.txt"), "the list no.txt is not there"),

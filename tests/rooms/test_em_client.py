@@ -45,7 +45,7 @@ from orchestrator.engine import ports
 from orchestrator.enterprise_manager import Client, PastSession, seal, ssl_context, translate, transport
 from orchestrator.enterprise_manager.masking import Mask
 from orchestrator.enterprise_manager.wire.exchange import Request
-from orchestrator.enterprise_manager.wire.instants import written
+from orchestrator.enterprise_manager.wire.instants import instant, written
 from orchestrator.simulator.certificate import identity_in
 
 NS = 'xmlns="http://www.veeam.com/ent/v1.0"'
@@ -919,6 +919,9 @@ async def test_the_filter_reaches_em_as_it_was_encoded(em):
         )
 
 
+SECOND = timedelta(seconds=1)
+
+
 def filters(server):
     targets = [target for method, target, *_ in server.asked if "/query" in target]
     return [unquote(target.partition("&filter=")[2]) for target in targets]
@@ -932,9 +935,19 @@ async def test_a_thousand_machines_are_asked_for_in_a_few_queries_short_enough_f
         sent = filters(server)
         assert len(sent) < 20
         assert all(len(target) < 8000 for _, target, *_ in server.asked)
-        assert all(text.endswith(f';CreationTime<="{written(NOW)}";BackupServerName=="vbr01"') for text in sent)
+        ends = f';CreationTime<="{written(NOW + SECOND)}";BackupServerName=="vbr01"'
+        assert all(text.endswith(ends) for text in sent)
         names = [name for text in sent for name in re.findall(r'VmDisplayName=="([^"]+)"', text)]
         assert names == [question.vm for question in asked]
+
+
+async def test_a_query_for_a_span_takes_in_the_digits_that_are_not_kept_of_an_instant(em):
+    async with em() as (client, server):
+        server.on("GET", "/api/query", say(200, EMPTY_QUERY))
+        created = instant("2026-11-20T06:00:00.2099139Z")
+        await client.find_all([Question(vm="a", since=created, until=created)])
+        [sent] = filters(server)
+        assert sent.endswith(';CreationTime>="2026-11-20T06:00:00Z";CreationTime<="2026-11-20T06:00:01Z"')
 
 
 async def test_questions_that_go_together_are_asked_with_the_widest_of_their_instants(em):
@@ -950,7 +963,7 @@ async def test_questions_that_go_together_are_asked_with_the_widest_of_their_ins
         await client.find_all([Question(vm="a"), Question(), Question(vm="a", backup_server="vbr02")])
         assert filters(server) == [
             f'(VmDisplayName=="a",VmDisplayName=="b");CreationTime>="{written(NOW - timedelta(days=3))}"'
-            f';CreationTime<="{written(NOW)}"',
+            f';CreationTime<="{written(NOW + SECOND)}"',
             '(VmDisplayName=="a",VmDisplayName=="b")',
             "",
             'VmDisplayName=="a";BackupServerName=="vbr02"',

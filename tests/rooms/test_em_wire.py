@@ -1105,7 +1105,7 @@ def test_a_question_is_one_documented_query():
     assert unquoted(target) == {
         "VmDisplayName==": "fs01",
         "UID==": f"urn:veeam:VmRestorePoint:{GUID}",
-        "CreationTime<=": "2026-11-20T06:00:00Z",
+        "CreationTime<=": "2026-11-20T06:00:01Z",
         "BackupServerName==": "vbr01",
     }
 

@@ -4,7 +4,7 @@ Sources: pages "Logging On", "Query Service" and its filter pages, "POST /vmRest
 "GET .../mounts/{ID}/{filepath}".
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
@@ -97,9 +97,13 @@ def collect(target: str, backup_server: str) -> Request:
 
 
 def _between(since: datetime | None, until: datetime | None) -> list[str]:
+    """In whole seconds, the widest: EM's instants have more digits than ours, and how its database rounds them is not
+    documented. Who asks looks at the instants of what comes."""
+    first = None if since is None else since.replace(microsecond=0)
+    last = None if until is None else until.replace(microsecond=0) + timedelta(seconds=1)
     return [
-        comparison("CreationTime", ">=", written(since)) if since is not None else "",
-        comparison("CreationTime", "<=", written(until)) if until is not None else "",
+        comparison("CreationTime", ">=", written(first)) if first is not None else "",
+        comparison("CreationTime", "<=", written(last)) if last is not None else "",
     ]
 
 
