@@ -11,6 +11,7 @@ from orchestrator.core.fidelity import OwnerPolicy, Wishes, ids_of
 from orchestrator.core.rates import rate_of
 from orchestrator.core.roads import Road
 from orchestrator.core.schedule import Schedule
+from orchestrator.core.sound import JOB_NAME
 from orchestrator.core.which import Instant, in_zone
 from orchestrator.core.which_files import STRICT
 from orchestrator.core.windows import Window, Windows
@@ -29,7 +30,7 @@ class Job(BaseModel):
 
     model_config = STRICT
     name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        pattern=JOB_NAME,
         description="Names the runs of this job: letters, digits, dot, dash, underscore.",
     )
     defaults: Defaults = Field(default_factory=Defaults)

@@ -18,6 +18,7 @@ from orchestrator.core.catalog import RestorePoint
 from orchestrator.core.census import EMPTY, Tree, difference
 from orchestrator.core.errors import PlanUnreadable
 from orchestrator.core.plan import Plan
+from orchestrator.core.sound import unsound
 from orchestrator.core.survey import Survey
 
 FORMAT = "orchestrator-plan"
@@ -111,18 +112,21 @@ def read_document(content: bytes, place: str) -> tuple[PlanDocument, str]:
             place=place, problem="was changed or damaged after it was written: its hash does not fit; plan the job anew"
         )
     try:
-        return _CODEC.validate_python(
+        document = _CODEC.validate_python(
             {name: one for name, one in record.items() if name not in ("format", "version", "hash")}
-        ), told
+        )
     except ValidationError as error:
         # The hash fits, so that nobody has changed it: another program wrote it, or a version between two.
         problem = f"is a plan that this version cannot read ({error.error_count()} problems); plan the job anew"
         raise PlanUnreadable(place=place, problem=problem) from None
+    if fault := unsound(document.plan, [one.destination for one in document.sites]):
+        raise PlanUnreadable(place=place, problem=f"is no plan of this program ({fault}); plan the job anew")
+    return document, told
 
 
 def _parsed(content: bytes, place: str) -> dict[str, Any]:
     try:
-        record = json.loads(content.decode("utf-8-sig"))
+        record = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_named_once)
     except (ValueError, RecursionError) as error:
         where = f" after {error.pos:,} characters" if isinstance(error, json.JSONDecodeError) else ""
         problem = f"is not whole: it was cut off or damaged{where}; plan the job anew"
@@ -130,6 +134,14 @@ def _parsed(content: bytes, place: str) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise PlanUnreadable(place=place, problem="is JSON, but no plan; `orchestrator plan JOB --out FILE` writes one")
     return record
+
+
+def _named_once(members: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. What is said twice reads one way for people and another for programs: ValueError."""
+    named = dict(members)
+    if len(named) < len(members):
+        raise ValueError("a member is named twice")
+    return named
 
 
 def _same(told: str, record: Record) -> bool:
