@@ -37,7 +37,7 @@ def questions_of(entry: Which) -> Iterator[Question]:
         for name in entry.names:
             yield Question(
                 vm=None if is_glob(name) else name,
-                until=entry.last_moment,
+                until=entry.as_of,
                 backup_server=entry.backup_server,
                 kind=kind,
                 since=entry.not_before,
