@@ -20,7 +20,7 @@ which exit code does it ask for (`exit_code`). The docstring is the message: wha
       FileError               3   one file, the others go on
       StateError              5   journal or state folder
         StateLocked, StateUnusable, JournalSilent, SchemaUnknown, SchemaOutdated, RunUnknown, SealBroken,
-        AuditUnusable, AuditUnreadable
+        AuditUnusable, AuditUnreadable, QueueOutdated
 """
 
 from enum import Enum, IntEnum
@@ -353,6 +353,11 @@ class SchemaOutdated(StateError):
     """The journal in {folder} is that of an older version (schema {found}, this version needs {known}). The first
     command that writes brings it up to date and keeps everything in it: `orchestrator sweep`, `run`, `resume` or
     `watch`."""
+
+
+class QueueOutdated(StateError):
+    """The fleet's queue in PostgreSQL is not one that this version can use ({what}). Start `orchestrator worker` or
+    `run` of the newest version once, as the owner of the schema: it brings the queue up to date; what waits stays."""
 
 
 class RunUnknown(StateError):

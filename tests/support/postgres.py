@@ -52,11 +52,12 @@ class Postgres:
         """How the server is reached over its Unix socket, where no password is ever asked."""
         return f"host={self.own} port={self.port} user={USER} dbname=postgres"
 
-    def new_database(self) -> str:
-        """Make an empty database of a name of its own; its DSN."""
+    def new_database(self, like: str = "template1") -> str:
+        """Make a database of a name of its own, empty or `like` another that nobody is connected to; its DSN."""
         name = f"test_{os.getpid()}_{next(_names)}"
+        words = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(sql.Identifier, (name, like)))
         with psycopg.connect(self.socket_dsn, autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            connection.execute(words)
         return self.dsn_of(name)
 
     def start(self) -> None:
