@@ -3,17 +3,22 @@
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
+from orchestrator.core.entries import Entry
+from orchestrator.core.locate import join_share
+from orchestrator.core.paths import SourcePath
 from orchestrator.engine.ports import Source, Target
 from orchestrator.files import LocalSource, LocalTarget
 from orchestrator.files.folders import NamedFolder
 from orchestrator.journal import Journal, open_journal
 from tests.support.disk import put, tree
 from tests.support.fakes import MemoryJournal
+from tests.support.mounted import Mounted, mounted_volume
 from tests.support.samba import Samba, samba, smb_source, smb_target
 
 
@@ -26,14 +31,36 @@ def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journal 
         yield opened
 
 
+class Reads(Protocol):
+    """A file, open for reading."""
+
+    def read(self, buffer: bytearray) -> memoryview: ...
+
+    def seek(self, offset: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Opens(Source, Protocol):
+    """A source whose files can be opened: all of them, for whoever copies."""
+
+    def open(self, path: SourcePath, entry: Entry) -> Reads: ...
+
+
 @dataclass(frozen=True)
 class Ground:
-    """A share and the source that reads it. A fake brings its own `put` and `make`."""
+    """A share and the source that reads it. What Enterprise Manager does not tell is named here: it has no shares to
+    list, knows times to the `grain` in nanoseconds, and gives the content of a folder in an order of its own."""
 
-    source: Source
+    source: Opens
     root: str
     put: Callable[[str, bytes, int], None]
     make: Callable[[str], None]
+    is_share: bool = True
+    grain: int = 1
+
+    def kept(self, time_ns: int) -> int:
+        return time_ns // self.grain * self.grain
 
 
 @pytest.fixture(scope="session")
@@ -43,12 +70,26 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Samba]:
         yield running
 
 
-@pytest.fixture(params=["local", "smb"])
+@pytest.fixture(scope="session")
+def volume(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounted]:
+    """A volume that Enterprise Manager has mounted; every test has a folder of its own in it."""
+    with mounted_volume(tmp_path_factory.mktemp("em")) as mounted:
+        yield mounted
+
+
+@pytest.fixture(params=["local", "smb", "download"])
 def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
     if request.param == "local":
         share = tmp_path / "share"
         share.mkdir()
         yield ground_of(LocalSource(), str(share), share)
+        return
+    if request.param == "download":
+        volume = request.getfixturevalue("volume")
+        share = volume.disk / uuid.uuid4().hex
+        share.mkdir()
+        found = ground_of(volume.source, join_share(volume.root, share.name), share)
+        yield replace(found, is_share=False, grain=1_000_000_000)
         return
     server = request.getfixturevalue("server")
     share = server.shares["VeeamFLR"] / uuid.uuid4().hex
@@ -57,7 +98,7 @@ def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
         yield ground_of(source, server.unc("VeeamFLR", share.name), share)
 
 
-def ground_of(source: Source, root: str, share: Path) -> Ground:
+def ground_of(source: Opens, root: str, share: Path) -> Ground:
     return Ground(
         source,
         root,
