@@ -9,15 +9,17 @@ from anyio import create_task_group
 from orchestrator.core.catalog import Listed
 from orchestrator.core.entries import Entry, EntryKind
 from orchestrator.core.errors import MountStalled, PathMissing
-from orchestrator.core.locate import Volume, root_in_guest, roots_for
 from orchestrator.core.paths import GuestPath, SourcePath
 from orchestrator.core.plan import MountGroup
-from orchestrator.core.roads import em_root
 from orchestrator.engine.calls import Calls
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.heartbeat import beat, session_ends
 from orchestrator.engine.leases import Lease, Leases
+from orchestrator.engine.lettering import LETTERS_LOST, find_letters, lost_letters
+from orchestrator.engine.matching import Located
 from orchestrator.engine.ports import Beat, Source
+from orchestrator.engine.requests import requests_of
+from orchestrator.engine.roads import volumes_through_em
 from orchestrator.engine.rooms import Rooms
 from orchestrator.engine.sessions import SessionWatch
 
@@ -53,23 +55,29 @@ async def browse(
 
 async def _listed(rooms: Rooms, lease: Lease, group: MountGroup, wants: Wants | None, limit: int) -> Browsed:
     path, calls = group.selections[0].paths[0], Calls(rooms.settings.stall)
-    hrefs = {root.name: root.href for root in lease.held.roots}
+    located = Located("", "", volumes_through_em(lease.held, lease.generation), {})
+    names = [volume.root for volume in located.volumes]
     if path.volume == "*" and wants is None:
-        return Browsed([(GuestPath(name), Entry("", EntryKind.FOLDER)) for name in hrefs])
-    holding = roots_for(path, hrefs)
-    if not holding:
-        raise PathMissing(path=path, vm=group.vm, there=f"it has {', '.join(hrefs) or 'no volume'}")
+        return Browsed([(GuestPath(name), Entry("", EntryKind.FOLDER)) for name in names])
+    requests, wanted = requests_of(group, names)
+    lost = lost_letters(group, names)
+    if lost:
+        requests = await find_letters(rooms, calls, group, lost, located, names)
+        wanted = [root for _, _, root, _ in requests if root]
+    if not wanted:
+        hint = f". {LETTERS_LOST}, or look into every volume: --find PATTERN '*'" if lost else ""
+        raise PathMissing(path=path, vm=group.vm, there=f"it has {', '.join(names) or 'no volume'}{hint}")
+    volumes = {volume.root: volume for volume in located.volumes}
     entries: list[tuple[GuestPath, Entry]] = []
-    for name, below in holding:
-        volume = Volume(name, *root_in_guest(name), SourcePath(em_root(lease.generation, hrefs[name]), ""))
-        start = SourcePath(volume.folder.root, "/".join(below))
+    for _, _, root, below in requests:
+        start = SourcePath(volumes[root].folder.root, "/".join(below))
         try:
-            found = await calls.run(name, partial(_found, rooms.source, start, wants, limit + 1 - len(entries)))
+            found = await calls.run(root, partial(_found, rooms.source, start, wants, limit + 1 - len(entries)))
         except TimeoutError as error:
-            raise MountStalled(vm=group.vm, cause=f"{name}: {error.strerror}") from error
+            raise MountStalled(vm=group.vm, cause=f"{root}: {error.strerror}") from error
         if found is None:
             raise PathMissing(path=path, vm=group.vm, there="check the spelling, or choose another restore point")
-        entries += [(volume.guest(entry.relative), entry) for entry in found]
+        entries += [(volumes[root].guest(entry.relative), entry) for entry in found]
     return Browsed(entries[:limit], len(entries) > limit)
 
 

@@ -1,7 +1,6 @@
 """One mount group from seat to seat: lease, find, walk, copy, release; again when the session was lost under it."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from anyio import create_task_group, current_time
@@ -39,6 +38,7 @@ from orchestrator.engine.learning import learn
 from orchestrator.engine.leases import Lease, Leases
 from orchestrator.engine.lettering import find_letters, lost_letters
 from orchestrator.engine.locating import Locator
+from orchestrator.engine.looking import Place
 from orchestrator.engine.matching import Located, Sought, root_names
 from orchestrator.engine.ports_dispatch import Turn
 from orchestrator.engine.requests import Request, requests_of
@@ -258,16 +258,17 @@ class GroupRunner:
         reach = self._rooms.settings.reach(server)
         if reach is None:
             raise ShareUnreadable(share="no share", backup_server=server, cause="the config has no entry for it")
-        async with AsyncExitStack() as alone:
-            await alone.enter_async_context(self._seats.alone_on(reach.by_id))
+        road = RoadOfGroup(group, reach, self._rooms.emit, self._rooms.clock)
+        async with self._seats.looking.place(reach.by_id, road.looks) as place:
             if reach.by_id and self._stop.draining:
                 return  # asked for while others were waited for: nothing has been mounted
-            road = RoadOfGroup(group, reach, self._rooms.emit, self._rooms.clock)
             before = await road.seen_before(self._locator)
+            if before is None:
+                place.unseen()
             async with self._leases.hold(group) as lease:
                 course.mounted = True
                 self._seats.mounted(server, lease.seconds)
-                await self._while_held(course, outbox, lease, before, reach, road, alone)
+                await self._while_held(course, outbox, lease, before, reach, road, place)
         if lease.row.folder and lease.row.state is LeaseState.RELEASED:
             await self._confirm(lease.row)
 
@@ -279,9 +280,9 @@ class GroupRunner:
         before: Seen | None,
         reach: Reach,
         road: RoadOfGroup,
-        alone: AsyncExitStack,
+        place: Place,
     ) -> None:
-        """Find the files and copy them, for as long as EM has the mount. `alone` ends when they are found."""
+        """Find the files and copy them, for as long as EM has the mount. Others may look when they are found."""
         with one_error():
             async with create_task_group() as guarded:
                 guarded.start_soon(session_ends, self._watch, lease)
@@ -290,10 +291,11 @@ class GroupRunner:
                 walks, wanted = requests_of(course.group, names)
                 lost = lost_letters(course.group, names)
                 located = await self._locate(course.group, lease, before, reach, names if lost else wanted, road)
-                if located.volumes:
-                    await alone.aclose()
                 if located.share:
+                    place.seen()
                     await learn(self._rooms, self._books, self._seats, course.group, located.share)
+                elif located.volumes:
+                    place.unseen()
                 if lost:
                     walks = await find_letters(self._rooms, self._calls, course.group, lost, located, names)
                 await self._announce(lease, located)

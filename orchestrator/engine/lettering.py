@@ -19,6 +19,12 @@ from orchestrator.engine.matching import Located
 from orchestrator.engine.requests import Request, requests_of
 from orchestrator.engine.rooms import Rooms
 
+LETTERS_LOST = (
+    "EM shows no drive letters, as with a Linux mount host, and what is asked for on this one is not on exactly one "
+    "volume. Name a folder that only one volume has"
+)
+"""Why a letter is not guessed, and what helps; more may follow, or a full stop."""
+
 
 def lost_letters(group: MountGroup, names: Sequence[str]) -> dict[str, list[GuestPath]]:
     """What is asked for below drive letters, by letter, when the roots `names` of a mount have none. Nothing where
@@ -55,7 +61,7 @@ async def find_letters(
     sure = {letter: one for letter, one in found.items() if roots.count(one.root) == 1}
     for letter, one in sure.items():
         told = f"{group.vm}: EM shows no drive letters; {letter} is taken to be the volume {one.root}"
-        rooms.emit(Notice(rooms.clock(), f"{told}, which alone holds what the job names on {letter}"))
+        rooms.emit(Notice(rooms.clock(), f"{told}, which alone holds what is asked for on {letter}"))
         located.volumes.append(replace(one, root=letter, volume=letter, prefix=()))
     requests, _ = requests_of(group, [*names, *sure])
     return requests

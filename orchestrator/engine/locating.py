@@ -15,7 +15,7 @@ from orchestrator.engine.probing import SHARES_AT_ONCE, Probed, none_readable, p
 from orchestrator.engine.rooms import EngineSettings, Reach
 
 EXPECTED_ALONE = 3.0
-"""Seconds for which only those shares are looked at that have shown such mounts before."""
+"""First pauses (`limits.poll_interval`) for which only those shares are looked at that have shown such mounts before."""
 
 
 class Locator:
@@ -77,9 +77,10 @@ class Locator:
         """Everything that may be the mount. The folder appears within seconds after EM has finished the task, so it is
         waited for; folders that carry ids until what is wanted has been found in them."""
         begun, pause = current_time(), self._settings.poll_first
+        until_all = begun + EXPECTED_ALONE * pause
         while True:
             over = current_time() + pause > begun + self._settings.folder_timeout
-            probed = await self._look(sought, alone=current_time() < begun + EXPECTED_ALONE and not over)
+            probed = await self._look(sought, alone=current_time() < until_all and not over)
             found = candidates(sought.before, probed.seen, sought.vm, sought.reach.by_id, overdue=over)
             looked = await self._look_into(found, matching)
             by_name = any(not one.by_id for one in found)

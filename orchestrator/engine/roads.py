@@ -27,9 +27,14 @@ class RoadOfGroup:
         if self._road is ServerRoad.DOWNLOAD:
             self._take("the files are downloaded through Enterprise Manager")
 
+    @property
+    def looks(self) -> bool:
+        """Whether the files are looked for on the shares."""
+        return self._road is not ServerRoad.DOWNLOAD
+
     async def seen_before(self, locator: Locator) -> Seen | None:
         """The folders of the shares before the mount is made; None when none are needed. ShareUnreadable."""
-        if self._road is ServerRoad.DOWNLOAD:
+        if not self.looks:
             return None
         try:
             return await locator.folders(self._group.point.backup_server, self._reach)
@@ -45,10 +50,7 @@ class RoadOfGroup:
 
     def through_em(self, mount: Mount, generation: int, wanted: Iterable[str]) -> Located:
         """The volumes of a mount as EM shows them."""
-        volumes = [
-            Volume(root.name, *root_in_guest(root.name), SourcePath(em_root(generation, root.href), ""))
-            for root in mount.roots
-        ]
+        volumes = volumes_through_em(mount, generation)
         named = {volume.root for volume in volumes}
         unmatched = {root: f"Enterprise Manager shows no volume {root}" for root in wanted if root not in named}
         return Located("", "", volumes, unmatched)
@@ -58,3 +60,11 @@ class RoadOfGroup:
             raise DownloadsTooLittle(vm=self._group.vm)
         self._road = ServerRoad.DOWNLOAD
         self._emit(Notice(self._clock(), f"{self._group.vm}: {why}. {STAGING_WARNING}"))
+
+
+def volumes_through_em(mount: Mount, generation: int) -> list[Volume]:
+    """The volumes of a mount, to be read through EM."""
+    return [
+        Volume(root.name, *root_in_guest(root.name), SourcePath(em_root(generation, root.href), ""))
+        for root in mount.roots
+    ]

@@ -1,22 +1,21 @@
 """Places for mounts, how each backup server is doing, and the limits: what all runs of one process share."""
 
 import threading
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Protocol
 
-from anyio import CapacityLimiter, Event, Lock, current_time, move_on_after
+from anyio import CapacityLimiter, Event, current_time, move_on_after
 
 from orchestrator.core.events import Notice
 from orchestrator.core.health import Circuit, Health, failed, mounted, next_change
 from orchestrator.core.limits import Limits, Resource, kept_for, next_group
-from orchestrator.core.mount_hosts import folded
 from orchestrator.core.plan import MountGroup
 from orchestrator.core.whereabouts import Answer, Whereabouts
 from orchestrator.engine.allowance import Bandwidth
 from orchestrator.engine.controls import Controls
+from orchestrator.engine.looking import Looking
 from orchestrator.engine.ports import Clock, Emit
 from orchestrator.engine.rooms import EngineSettings
 
@@ -52,7 +51,7 @@ class Seats:
         self.paused = False
         self.processes = threading.Semaphore(settings.processes)
         self.controls = Controls(settings, emit, clock, self.stir, bandwidth or Bandwidth())
-        self._making: dict[str, Lock] = {}
+        self.looking = Looking()
         self._reach = cache(settings.reach)
         self._at: dict[int, frozenset[str]] = {}
         self._hosts: dict[int, frozenset[str]] = {}
@@ -109,15 +108,6 @@ class Seats:
         self._taken.remove(group)
         self._at.pop(id(group), None)
         self.stir()
-
-    @asynccontextmanager
-    async def alone_on(self, shares: Collection[str]) -> AsyncIterator[None]:
-        """While this is open nobody else of this process is here for one of `shares`: where folders carry ids, a new
-        one belongs to a mount only while no other is being made."""
-        async with AsyncExitStack() as held:
-            for share in sorted(map(folded, shares)):
-                await held.enter_async_context(self._making.setdefault(share, Lock()))
-            yield
 
     def pause(self, paused: bool) -> None:
         """While paused no group is given a place; those that have one go on to their end."""

@@ -7,7 +7,7 @@ from orchestrator.core.paths import GuestPath
 from orchestrator.core.plan import MountGroup
 from orchestrator.core.reasons import Reason
 from orchestrator.core.select import Selector
-from orchestrator.engine.lettering import lost_letters
+from orchestrator.engine.lettering import LETTERS_LOST, lost_letters
 from orchestrator.engine.walking import not_found
 
 PATHS_SHOWN = 5
@@ -19,10 +19,7 @@ def no_volume(group: MountGroup, path: GuestPath, names: Sequence[str]) -> Outco
     there = f"it has {', '.join(names)}" if names else "EM shows no volume of it"
     hint = ' For a Linux guest say os = "linux".' if path.linux else ""
     if names and lost_letters(group, names):
-        hint = (
-            " EM shows no drive letters, as with a Linux mount host, and what the job names on this one is not on "
-            "exactly one volume. Name a folder that only one volume has, or ask for every volume: *."
-        )
+        hint = f" {LETTERS_LOST}, or ask for every volume: *."
     return not_found(group, str(path), f"{group.vm} has no volume for {path}; {there}.{hint}")
 
 

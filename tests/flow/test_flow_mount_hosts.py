@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from anyio import to_thread
 
 from orchestrator.core.whereabouts import Answer
 from orchestrator.journal import open_journal
-from orchestrator.simulator import Estate
+from orchestrator.simulator import Estate, Fault, SlowTask
 from orchestrator.simulator.mount_hosts import Kind
 from tests.support.flow import Flow, Tree, copies, flow
 
@@ -194,4 +195,69 @@ async def test_a_mount_that_two_shares_show_restores_nothing_and_names_both(tmp_
         assert f"{share}/fs02_" in done.out
         assert f"{other}/fs02_12345678" in done.out
         assert em.restored() == {}
+        em.assert_nothing_left()
+
+
+@pytest.mark.parametrize("kind", ["linux", "linux volumes"])
+async def test_a_volume_without_a_letter_is_browsed_and_looked_at_by_the_letter_of_the_guest(
+    tmp_path: Path, kind: Kind
+) -> None:
+    async with flow(tmp_path, estate) as em:
+        await hosts(em, lin01=kind)
+        em.estate.mounted_on["fs01"] = "lin01"
+        done = await em.run("--json", "browse", "--vm", "fs01", "d:/data")
+        assert done.code == 0, done.everything
+        assert [(one["path"], one["size"]) for one in done.json["entries"]] == [("D:\\Data\\list.csv", 5)]
+        assert "fs01: EM shows no drive letters; D: is taken to be the volume" in done.err
+        found = await em.run("--json", "browse", "--vm", "fs01", "--find", "1*.txt", "C:\\Shares")
+        assert [one["path"] for one in found.json["entries"]] == [
+            f"C:\\Shares\\{number}.txt" for number in (1, *range(10, 20))
+        ]
+        plan = await em.run("--json", "plan", "--deep", em.job({"vm": "fs01", "paths": ["C:\\Shares", "D:\\data"]}))
+        assert plan.code == 0, plan.everything
+        [look] = plan.json["deep"]["looks"]
+        assert (look["files"], look["bytes"]) == (21, 35)
+        em.assert_nothing_left()
+
+
+@pytest.mark.parametrize("path", ["C:\\", "C:\\Nowhere"])
+async def test_a_letter_that_cannot_be_told_is_not_guessed_when_browsing_and_what_helps_is_said(
+    tmp_path: Path, path: str
+) -> None:
+    async with flow(tmp_path, estate) as em:
+        await hosts(em, lin01="linux")
+        em.estate.mounted_on["fs01"] = "lin01"
+        done = await em.run("browse", "--vm", "fs01", path)
+        assert done.code == 2, done.everything
+        said = " ".join(done.err.split())
+        assert "EM shows no drive letters, as with a Linux mount host" in said
+        assert "look into every volume: --find PATTERN '*'" in said
+        everywhere = await em.run("--json", "browse", "--vm", "fs01", "--find", "list.csv", "*")
+        assert [one["path"].partition("\\")[2] for one in everywhere.json["entries"]] == ["Data\\list.csv"]
+        plan = await em.run("plan", "--deep", em.job({"vm": "fs01", "paths": [path]}))
+        assert plan.code == 3, plan.everything
+        assert "EM shows no drive letters, as with a Linux mount host" in " ".join(plan.everything.split())
+        em.assert_nothing_left()
+
+
+@pytest.mark.parametrize("road", ["share-then-download", "download"])
+async def test_a_mount_that_is_downloaded_is_not_taken_for_that_of_a_machine_that_looks_alike(
+    tmp_path: Path, road: str
+) -> None:
+    """Its folder appears on the share while the files of the other are looked for there."""
+    slow = Fault("mount_post", 2, SlowTask(0.6))
+    async with flow(tmp_path, estate, slow, folder_delay=0.6, restore_seconds=1.5) as em:
+        await hosts(em, lin01="linux volumes")
+        em.estate.mounted_on |= dict.fromkeys(CLONES, "lin01")
+        [server] = tomllib.loads((em.folder / "config.toml").read_text())["backup_servers"]
+        if road == "share-then-download":  # of the first the folder has not appeared when it is given up
+            server["road"] = road
+        em.configure(backup_servers=[server], limits={"folder_timeout": 0.3 if road != "download" else 5})
+        entries: list[dict[str, Any]] = [{"vm": name, "os": "linux", "paths": ["/srv"]} for name in CLONES[:2]]
+        if road == "download":
+            entries[0]["road"] = road
+        done = await em.run("run", em.job(*entries))
+        assert done.code == 0, done.everything
+        for name in CLONES[:2]:
+            assert (em.target / name / "srv/who").read_bytes() == name.encode()
         em.assert_nothing_left()

@@ -161,7 +161,10 @@ async def test_a_candidate_whose_folder_hangs_is_an_error_only_when_there_is_no_
             await one.find(lambda: mounted(first, "fs01_11111111"))
 
 
-async def test_an_expected_share_is_looked_at_alone_until_it_shows_the_folder_and_then_all_are(tmp_path: Path) -> None:
+async def test_an_expected_share_is_looked_at_alone_until_it_shows_the_folder_and_then_all_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locating, "EXPECTED_ALONE", 1000)
     first, second = tmp_path / "vbr01", tmp_path / "mount02"
     looks: list[str] = []
 
@@ -179,7 +182,7 @@ async def test_an_expected_share_is_looked_at_alone_until_it_shows_the_folder_an
 
 
 async def test_a_wrong_expectation_costs_time_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locating, "EXPECTED_ALONE", 0.1)
+    monkeypatch.setattr(locating, "EXPECTED_ALONE", 2)
     first, second = tmp_path / "vbr01", tmp_path / "mount02"
     with search([first, second], folder_timeout=5) as one:
         assert (await one.find(lambda: mounted(first), expected=[str(second)])).share == str(first)
