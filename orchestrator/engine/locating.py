@@ -15,7 +15,7 @@ from orchestrator.engine.probing import SHARES_AT_ONCE, Probed, none_readable, p
 from orchestrator.engine.rooms import EngineSettings, Reach
 
 EXPECTED_ALONE = 3.0
-"""First pauses (`limits.poll_interval`) for which only those shares are looked at that have shown such mounts before."""
+"""Times `limits.poll_interval` for which only those shares are looked at that have shown such mounts before."""
 
 
 class Locator:

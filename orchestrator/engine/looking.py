@@ -11,7 +11,7 @@ from orchestrator.core.mount_hosts import folded
 
 
 class _Share:
-    """One share: `looking` is the place of the one who looks there, `unseen` counts open mounts that are not looked for."""
+    """One share: `looking` is the place of the one who looks, `unseen` counts open mounts that are not looked for."""
 
     def __init__(self) -> None:
         self.looking = Semaphore(1)
