@@ -31,6 +31,7 @@ from orchestrator.core.catalog import (
 from orchestrator.core.entry import Conflict
 from orchestrator.core.fidelity import BASIC, Wishes
 from orchestrator.core.ledger import RunRow, RunState
+from orchestrator.core.originals import InPlace
 from orchestrator.core.paths import GuestPath
 from orchestrator.core.plan import MountGroup, Plan, Selection, plan_to_json
 from orchestrator.core.report import Report
@@ -83,6 +84,15 @@ class QuickManager:
 
     async def tasks(self, generation: int) -> list[Task]:
         return []
+
+    async def restore_tasks(self, generation: int) -> list[Task]:
+        return []
+
+    async def forget_task(self, href: str, generation: int) -> None:
+        return None
+
+    async def restore_in_place(self, href: str, name: str, how: InPlace, generation: int) -> Task:
+        raise NotImplementedError
 
     async def mount(self, href: str, generation: int) -> Mount:
         return Mount(href, (MountRoot("C:", f"{href}/C:"),))
@@ -187,7 +197,7 @@ def opened(config: Config, share: Share, target: LocalTarget | Targets | None = 
         yield Rooms(
             catalogue=em, mounts=em, browser=em, session=em, reviver=em,
             source=share.source, target=place, runs=journal, leases=journal, outcomes=journal, fidelity=journal,
-            asides=journal, answers=journal,
+            asides=journal, answers=journal, originals=journal, restorer=em,
             emit=Tally().add, clock=now, new_id=lambda: f"id-{next(numbers)}",
             em_url=config.enterprise_manager.url, settings=engine_settings(config),
             flush=place.flush if durable == "batch" else None,

@@ -47,6 +47,9 @@ class LimitSettings(BaseModel):
         default=15, gt=0, description="Seconds a share that does not answer is waited for when another one has."
     )
     unmount_timeout: float = Field(default=600, gt=0, description="Seconds spent on deleting one mount.")
+    original_timeout: float = Field(
+        default=14400, gt=0, description="Seconds EM may take to restore one path to its original location."
+    )
     poll_interval: float = Field(
         default=1.0, gt=0, description="Seconds before a task of EM is looked at again, at first."
     )

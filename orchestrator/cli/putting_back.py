@@ -1,7 +1,6 @@
 """`orchestrator put-back`: Enterprise Manager restores to the original location, inside the guest."""
 
 import json
-from dataclasses import asdict
 from functools import partial
 from typing import Annotated
 
@@ -15,7 +14,7 @@ from orchestrator.cli.working import opened
 from orchestrator.config import Config, read_secret
 from orchestrator.core.catalog import GuestOs, PointKind
 from orchestrator.core.errors import ExitCode, WordsError
-from orchestrator.core.originals import InPlace, PutBack, Standing
+from orchestrator.core.originals import InPlace, OriginalState, Standing
 from orchestrator.one_point import PointAsked
 from orchestrator.putting_back import put_back as put_paths_back
 from orchestrator.views import visible
@@ -63,16 +62,16 @@ def put_back(
         point, done = anyio.run(partial(put_paths_back, app, asked, how, really=yes, again=again))
     where = f"{point.vm} on {point.backup_server}, restore point of {point.created:%Y-%m-%d %H:%M:%S} UTC"
     if options.json:
-        results = None if done is None else [asdict(one) | {"result": one.result.value} for one in done]
+        results = None if done is None else [dict(zip(("path", "result", "message"), one, strict=True)) for one in done]
         head = {"vm": point.vm, "restore_point": point.uid, "created": point.created.isoformat()}
         say(json.dumps({**head, "standing": standing.value, "paths": results}, indent=2))
     else:
         say(visible(where))
         if done is None:
             say(f"nothing was done. With --yes these come back ({standing.value}): {visible(', '.join(paths))}")
-        for one in done or ():
-            say(visible(f"{one.result.value}: {one.path}" + (f": {one.message}" if one.message else "")))
-    bad = any(one.result is not PutBack.DONE for one in done or ())
+        for path, result, message in done or ():
+            say(visible(f"{result}: {path}" + (f": {message}" if message else "")))
+    bad = any(result != OriginalState.RESTORED.value for _, result, _ in done or ())
     code = record.settle(ExitCode.PARTIAL if bad else ExitCode.OK)
     if code is not ExitCode.OK:
         raise typer.Exit(code)

@@ -50,6 +50,8 @@ class What(Enum):
     QUEUE_PAUSED = "queue_paused"
     DRILL_ENDED = "drill_ended"
     OPERATOR_ACTED = "operator_acted"
+    ORIGINAL_ASKED = "original_asked"
+    ORIGINAL_ENDED = "original_ended"
 
 
 Fact = str | int | bool | None | list[str]
@@ -99,6 +101,11 @@ AUDITED: Mapping[type, tuple[What, tuple[str, ...]]] = {
         ("run", "job", "groups", "files", "bytes", "seconds", "differences", "exit_code"),
     ),
     events.OperatorActed: (What.OPERATOR_ACTED, ("what", "run")),
+    events.OriginalAsked: (What.ORIGINAL_ASKED, ("run", "group", "vm", "guest_path", "standing")),
+    events.OriginalEnded: (
+        What.ORIGINAL_ENDED,
+        ("run", "group", "vm", "guest_path", "standing", "result", "message"),
+    ),
 }
 """Which events are audited, as what, and which of their facts."""
 
@@ -168,6 +175,8 @@ def _fact(value: Any) -> Fact:
             return round(value)
         case datetime():
             return utc(value)
+        case Enum():
+            return plain(str(value.value))
         case str():
             return plain(value)
         case Sequence():

@@ -9,6 +9,7 @@ from datetime import datetime
 from orchestrator.core.entries import Verdict
 from orchestrator.core.group_events import GroupPutOff, OtherPointTaken
 from orchestrator.core.ledger import Totals
+from orchestrator.core.original_events import OriginalAsked, OriginalEnded
 from orchestrator.core.watch_events import (
     DeadlineInDanger,
     DrillEnded,
@@ -48,6 +49,8 @@ __all__ = [
     "MountOpened",
     "Notice",
     "OperatorActed",
+    "OriginalAsked",
+    "OriginalEnded",
     "OtherPointTaken",
     "QueuePaused",
     "ReportWritten",
@@ -352,6 +355,8 @@ Event = (
     | GroupStarted
     | GroupPutOff
     | OtherPointTaken
+    | OriginalAsked
+    | OriginalEnded
     | MountOpened
     | FilesLocated
     | FilesScanned

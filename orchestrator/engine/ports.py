@@ -27,6 +27,7 @@ from orchestrator.core.fidelity import BASIC, Properties, Wishes
 from orchestrator.core.ledger import GroupRow, LeaseRow, RunRow, SessionRow, Totals
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.core.whereabouts import Answer
+from orchestrator.engine.ports_originals import RestoreTasks
 
 Checkpoint = Callable[[int], None]
 """Called in a copying thread with the bytes done since the last call; raises to stop the copy."""
@@ -125,6 +126,11 @@ class Revived(Protocol):
     @property
     def mounts(self) -> Mounts:
         """Its mounts; pass generation 0."""
+        ...
+
+    @property
+    def restores(self) -> RestoreTasks:
+        """Its tasks that restore files; pass generation 0."""
         ...
 
     async def close(self) -> None:

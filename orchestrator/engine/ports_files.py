@@ -3,7 +3,6 @@
 from typing import Protocol
 
 from orchestrator.core.catalog import BrowsedPage, Task
-from orchestrator.core.originals import InPlace
 
 
 class IncomingFile(Protocol):
@@ -44,17 +43,4 @@ class MountedFiles(Protocol):
 
     async def forget_task(self, href: str, generation: int) -> None:
         """DELETE a task that has ended."""
-        ...
-
-
-class Originals(Protocol):
-    """Restores to the original location, done by EM inside the guest; `generation` as with Mounts."""
-
-    async def restore_in_place(self, href: str, name: str, how: InPlace, generation: int) -> Task:
-        """Ask for one, exactly once. OutcomeUnknown when EM may have begun; every other EmError says that it has
-        not."""
-        ...
-
-    async def task(self, href: str, generation: int) -> Task:
-        """The task now. NotFound when EM no longer has it."""
         ...

@@ -22,6 +22,7 @@ from orchestrator.engine.ports import (
     Source,
 )
 from orchestrator.engine.ports_metadata import FidelityLedger
+from orchestrator.engine.ports_originals import OriginalLedger, Originals
 from orchestrator.engine.ports_standing import AsideLedger, Destination
 
 PROBE_TIMEOUT = 15.0
@@ -60,6 +61,7 @@ class EngineSettings:
     mount_timeout: float = 900.0
     folder_timeout: float = 60.0
     unmount_timeout: float = 600.0
+    original_timeout: float = 14400.0
     keep_alive: float = 240.0
     grace: float = 30.0
     poll_first: float = 1.0
@@ -89,6 +91,8 @@ class Rooms:
     answers: AnswerLedger
     asides: AsideLedger
     fidelity: FidelityLedger
+    originals: OriginalLedger
+    restorer: Originals
     emit: Emit
     clock: Clock
     new_id: Callable[[], str]

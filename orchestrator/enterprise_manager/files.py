@@ -66,7 +66,3 @@ class FileCalls(MountCalls):
             return incoming
         reply = await incoming.as_reply()
         raise refusal(reply, request, self._mask) or no_file(reply, request, self._mask)
-
-    async def forget_task(self, href: str, generation: int) -> None:
-        """DELETE a task that has ended; EM forgets it by itself with the session."""
-        await self._ask(requests.delete(href), generation)

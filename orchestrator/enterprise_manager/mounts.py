@@ -74,6 +74,19 @@ class MountCalls:
             return []
         return self._read(lambda root: records.mount_tasks(root, self._base), reply, request)
 
+    async def restore_tasks(self, generation: int) -> list[Task]:
+        """The tasks of this session that restore files out of a mount, finished or not; empty when EM answers 404."""
+        request = requests.tasks()
+        reply = await self._ask(request, generation)
+        if reply.status == 404:
+            return []
+        return self._read(lambda root: records.restore_tasks(root, self._base), reply, request)
+
+    async def forget_task(self, href: str, generation: int) -> None:
+        """DELETE a task: one that has ended is forgotten, as EM does by itself with the session; one that runs is
+        stopped. Source: page "POST /vmRestorePoints/{ID}/mounts"."""
+        await self._ask(requests.delete(href), generation)
+
     async def mount(self, href: str, generation: int) -> Mount:
         """The mount with its roots; NotFound when it is gone."""
         request = requests.mount(href)

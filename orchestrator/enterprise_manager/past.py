@@ -1,4 +1,5 @@
-"""A session of an earlier process: its mounts can be deleted and it can be logged off, nothing more.
+"""A session of an earlier process: its restores can be followed, its mounts deleted, and it can be
+logged off, nothing more.
 
 Source: page "VmRestorePointMount" (a mount is seen by the session that made it, and by no other).
 """
@@ -24,6 +25,11 @@ class PastSession:
     @property
     def mounts(self) -> MountCalls:
         """The calls on its mounts; pass generation 0."""
+        return self._mounts
+
+    @property
+    def restores(self) -> MountCalls:
+        """The calls on its tasks that restore files; pass generation 0."""
         return self._mounts
 
     async def verify(self) -> None:

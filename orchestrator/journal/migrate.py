@@ -12,7 +12,7 @@ from orchestrator.core.errors import SchemaOutdated, SchemaUnknown, StateUnusabl
 from orchestrator.journal.queries import PACKAGE, SCHEMA
 from orchestrator.ledgers import resource
 
-KNOWN = 4
+KNOWN = 5
 
 STEPS: Mapping[int, str] = {version: resource(PACKAGE, f"step_{version}.sql") for version in range(2, KNOWN + 1)}
 """By the version it leads to: the statements that lead there from the one before."""

@@ -1,4 +1,4 @@
--- The journal, schema 4. Times are ISO 8601 UTC text, sizes bytes, durations seconds, lists and points JSON.
+-- The journal, schema 5. Times are ISO 8601 UTC text, sizes bytes, durations seconds, lists and points JSON.
 -- Names are TEXT, or BLOB when they hold what UTF-8 cannot (see rows.py).
 
 CREATE TABLE runs (
@@ -110,6 +110,24 @@ CREATE TABLE folders (                      -- how many folders of a stage have 
     number   INTEGER NOT NULL,
     PRIMARY KEY (run, group_id, stage, fidelity)
 ) WITHOUT ROWID;
+
+CREATE TABLE originals (                    -- what EM was asked to restore to where it was; written before it is asked
+    run        INTEGER NOT NULL REFERENCES runs (key),
+    group_id   NOT NULL,
+    guest_path NOT NULL,
+    vm         NOT NULL,
+    standing   TEXT NOT NULL,
+    state      TEXT NOT NULL,
+    session    TEXT NOT NULL,               -- no reference: as with leases
+    asked      TEXT NOT NULL,
+    before     TEXT NOT NULL,
+    task_href  TEXT NOT NULL,
+    size       INTEGER,                     -- none for a folder: EM tells none
+    message    NOT NULL,
+    ended      TEXT,
+    PRIMARY KEY (run, group_id, guest_path)
+) WITHOUT ROWID;
+CREATE INDEX originals_by_state ON originals (state);
 
 CREATE TABLE drops (
     key       INTEGER PRIMARY KEY,

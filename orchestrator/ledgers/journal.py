@@ -9,13 +9,14 @@ from orchestrator.ledgers.asides import Asides, Undos
 from orchestrator.ledgers.drills import Drills
 from orchestrator.ledgers.drops import Drops, Schedules
 from orchestrator.ledgers.leases import Leases
+from orchestrator.ledgers.originals import Originals
 from orchestrator.ledgers.outcomes import Outcomes
 from orchestrator.ledgers.pruning import Pruning
 from orchestrator.ledgers.runs import Runs
 from orchestrator.ledgers.store import Store
 
 
-class Journal(Runs, Leases, Answers, Outcomes, Asides, Undos, Drops, Schedules, Drills, Pruning):
+class Journal(Runs, Leases, Answers, Outcomes, Originals, Asides, Undos, Drops, Schedules, Drills, Pruning):
     """Made by the room that has the database; a context manager. Any thread may call, but never two at once."""
 
     def __init__(self, store: Store, release: Callable[[], None] | None = None) -> None:

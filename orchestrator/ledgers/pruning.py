@@ -17,6 +17,7 @@ class Pruning:
         parts = (
             "forget_outcomes",
             "forget_folders",
+            "forget_originals",
             "forget_asides",
             "forget_made",
             "forget_undos",

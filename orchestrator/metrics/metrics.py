@@ -17,6 +17,7 @@ from orchestrator.metrics.copies import Copies
 from orchestrator.metrics.last_runs import LastRuns
 from orchestrator.metrics.limits import LimitsInForce
 from orchestrator.metrics.mounts import Mounts
+from orchestrator.metrics.originals import Originals
 from orchestrator.metrics.queue import Queue
 from orchestrator.metrics.requests import Requests
 from orchestrator.metrics.series import Maker, Series
@@ -67,6 +68,7 @@ class Metrics:
         self._folds = (
             self._mounts,
             Copies(passing),
+            Originals(passing),
             Requests(passing),
             LimitsInForce(passing),
             self._queue,

@@ -29,6 +29,8 @@ from orchestrator.core.events import (
     MountOpened,
     Notice,
     OperatorActed,
+    OriginalAsked,
+    OriginalEnded,
     OtherPointTaken,
     QueuePaused,
     ReportWritten,
@@ -46,6 +48,7 @@ from orchestrator.core.events import (
     WatchEvent,
 )
 from orchestrator.core.ledger import GroupState, Totals
+from orchestrator.core.originals import OriginalState
 from orchestrator.core.tally import Tally
 from orchestrator.views.units import count, duration, rate, size, visible
 
@@ -108,6 +111,10 @@ def _headline(event: Event) -> tuple[Level, str]:
             return "warning", "group put off"
         case OtherPointTaken():
             return "warning", "other restore point taken"
+        case OriginalAsked():
+            return "info", "in-place restore asked for"
+        case OriginalEnded(result=result):
+            return "info" if result is OriginalState.RESTORED else "warning", "in-place restore ended"
         case FilesScanned():
             return "debug", "files listed"
         case FilesDone():

@@ -13,6 +13,7 @@ from orchestrator.core.events import (
     MountLeft,
     Notice,
     OperatorActed,
+    OriginalEnded,
     OtherPointTaken,
     QueuePaused,
     RunEnded,
@@ -50,6 +51,9 @@ def told(event: Event) -> str:
             return f"{vm} waits for its second turn: {message}"
         case OtherPointTaken(vm=vm):
             return f"{vm}: {point_words(event.source, event.created)} is tried instead: {event.message}"
+        case OriginalEnded(vm=vm, guest_path=path, result=result, message=message):
+            how = f"restore of {path} to its original location: {result.value}"
+            return f"{vm}: {how}" + (f": {message}" if message else "")
         case MountLeft(vm=vm, backup_server=server, cause=cause):
             return f"mount of {vm} on {server} left behind: {cause}"
         case MountGone(vm=vm, cause=cause):

@@ -339,6 +339,7 @@ def rooms_of(em: ScriptedEm, numbers: Callable[[], str]) -> Rooms:
     return Rooms(
         catalogue=box, mounts=calls, browser=nothing, session=box, reviver=box, source=nothing, target=nothing,
         runs=ledger, leases=ledger, outcomes=ledger, asides=ledger, fidelity=ledger, answers=ledger,
+        originals=ledger, restorer=nothing,
         emit=lambda event: None, clock=lambda: START + timedelta(seconds=em.calls), new_id=numbers, em_url="https://em",
         settings=EngineSettings(Limits(4), lambda name: None),
     )  # fmt: skip

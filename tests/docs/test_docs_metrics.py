@@ -168,6 +168,7 @@ def test_every_metric_is_on_the_dashboard_or_in_an_alert_or_only_for_looking_up(
         "orchestrator_last_run_sessions",
         "orchestrator_last_run_remounts",
         "orchestrator_files_taken_back_total",
+        "orchestrator_original_restores_total",
         "orchestrator_mounts_swept_total",
         "orchestrator_mount_open_duration_seconds",
         "orchestrator_jobs_ended_total",

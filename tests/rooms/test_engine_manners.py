@@ -213,7 +213,7 @@ def guard_of(disk: Disk, reserve: int) -> SpaceGuard:
     rooms = Rooms(
         catalogue=nothing, mounts=nothing, browser=nothing, session=nothing, reviver=nothing, source=nothing,
         target=target, runs=nothing, leases=nothing, outcomes=nothing, asides=nothing, fidelity=nothing,
-        answers=nothing, emit=lambda event: None,
+        answers=nothing, originals=nothing, restorer=nothing, emit=lambda event: None,
         clock=now, new_id=str, em_url="https://em", settings=settings,
     )  # fmt: skip
     return SpaceGuard(rooms, Stop(lambda event: None, now))

@@ -29,6 +29,7 @@ SCHEMAS = {
     2: "846dac94c7eafebd27435af7982de5db3489bfbb80cbf60e979aa53cb06638cf",
     3: "0a75b92faf52e4128dd6ab5eff4accfbd966c8c4e668282269a503e8ba1f4e02",
     4: "412057d5fdb7066b6d872550da251223eb88a7f7d296a923ba4b31f0fb427e56",
+    5: "181a212307d4d946d281830294cc7d16eae2d1cb03ceb49304acd2dc8dcbff45",
 }
 """The SHA-256 of each schema, see `digest`. That of a version that is in use never changes."""
 
@@ -155,6 +156,7 @@ def test_everything_in_an_earlier_journal_is_read_as_it_was_written(put: Callabl
         assert [*journal.made("done")] == ([rows.MADE] if version > 2 else [])
         assert journal.undos("done") == ([rows.UNDO] if version > 2 else [])
         assert journal.answers() == ([rows.ANSWER] if version > 3 else [])
+        assert journal.open_originals() == ([rows.ORIGINAL] if version > 4 else [])
 
 
 @pytest.mark.parametrize("version", OLD)

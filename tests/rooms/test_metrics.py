@@ -512,8 +512,8 @@ def test_only_the_jobs_that_ended_last_have_series_of_their_own() -> None:
 def test_no_label_holds_a_machine_a_run_a_path_or_a_message() -> None:
     names = {label for series in measured().series for label in series.labels}
     assert names == {
-        "backup_server", "exit_code", "job_name", "method", "python_version", "reason", "route", "state", "status",
-        "verdict", "version",
+        "backup_server", "exit_code", "job_name", "method", "python_version", "reason", "result", "route", "state",
+        "status", "verdict", "version",
     }  # fmt: skip
 
 

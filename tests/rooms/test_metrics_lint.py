@@ -25,6 +25,7 @@ from orchestrator.core.events import (
     LimitChanged,
     MountDeleted,
     MountOpened,
+    OriginalEnded,
     RequestAnswered,
     RunEnded,
     RunReported,
@@ -32,6 +33,7 @@ from orchestrator.core.events import (
     ScheduleMissed,
 )
 from orchestrator.core.ledger import Totals
+from orchestrator.core.originals import OriginalState, Standing
 from orchestrator.metrics import Metrics
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)
@@ -46,6 +48,7 @@ EVENTS: tuple[Event, ...] = (
     FileProblem(AT, "r", "g", "C:\\a", Verdict.FAILED, "locked", ""),
     DeadlineInDanger(AT, "r", "night", AT, AT),
     LimitChanged(AT, "bandwidth", "20 MB/s", "none", "by hand", backup_server="vbr01"),
+    OriginalEnded(AT, "r", "g", "fs01", "C:\\a", Standing.KEEP, OriginalState.RESTORED, "", 2.0),
     MountDeleted(AT, "r", "g", "fs01", "vbr01", "/m/1", 20.0),
     GroupEnded(AT, "r", "g", "fs01", "done", TOTALS, 22.0),
     ScheduleMissed(AT, "night", AT, "EM was away"),

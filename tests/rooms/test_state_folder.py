@@ -19,6 +19,7 @@ from orchestrator.core.drops import DropRow, DropState
 from orchestrator.core.errors import RunUnknown
 from orchestrator.core.ledger import RunRow, RunState
 from orchestrator.core.lifecycle import LeaseState
+from orchestrator.core.originals import OriginalState
 from orchestrator.core.replaced import AsideState
 from orchestrator.journal import Journal, open_journal
 from tests.support.ledger_rows import (
@@ -27,6 +28,7 @@ from tests.support.ledger_rows import (
     make_drop,
     make_group,
     make_lease,
+    make_original,
     make_outcome,
     make_run,
 )
@@ -72,6 +74,7 @@ def finished(journal: Journal, state: Path, name: str, days: float, **fields: ob
     journal.write_group(make_group(name))
     journal.write_lease(make_lease(f"lease-{name}", name, state=LeaseState.CONFIRMED))
     journal.record(name, [make_outcome()])
+    journal.write_original(make_original(run=name, state=OriginalState.UNKNOWN))
     journal.write_asides(name, [make_aside(state=AsideState.RETURNED)])
     journal.note_made(name, ["/restore/fs01"])
     journal.begin_undo(name, ended)
@@ -107,6 +110,7 @@ def test_old_runs_leave_the_journal_and_the_disk(
         "groups": 2,
         "leases": 2,
         "outcomes": 2,
+        "originals": 2,
         "asides": 2,
         "made": 2,
         "undos": 2,

@@ -11,6 +11,7 @@ from orchestrator.core.errors import RunUnknown
 from orchestrator.core.fidelity import Card, fidelity_code
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, SessionRow, Totals
 from orchestrator.core.lifecycle import OPEN_STATES
+from orchestrator.core.originals import UNSETTLED, OriginalRow
 from orchestrator.core.paths import TargetPath
 from orchestrator.core.replaced import Aside, AsideState, UndoRow
 from orchestrator.core.whereabouts import Answer
@@ -35,6 +36,7 @@ class MemoryJournal:
     undo_rows: list[UndoRow] = field(default_factory=list)
     undone: set[tuple[str, str, str]] = field(default_factory=set)
     answer_rows: dict[tuple[object, ...], Answer] = field(default_factory=dict)
+    original_rows: dict[tuple[str, str, str], OriginalRow] = field(default_factory=dict)
 
     def begin(self, run: RunRow) -> None:
         self.runs_by_id[run.id] = run
@@ -90,6 +92,22 @@ class MemoryJournal:
 
     def write_answer(self, one: Answer) -> None:
         self.answer_rows[one.backup_server, one.kind, one.os, one.chain] = one
+
+    def write_original(self, row: OriginalRow) -> None:
+        self.run(row.run)
+        self.original_rows[row.run, row.group, row.guest_path] = row
+
+    def originals(self, run: str) -> list[OriginalRow]:
+        return [row for row in self._originals_by_time() if row.run == run]
+
+    def originals_of_vm(self, vm: str) -> list[OriginalRow]:
+        return [row for row in self._originals_by_time() if row.vm == vm]
+
+    def open_originals(self) -> list[OriginalRow]:
+        return [row for row in self._originals_by_time() if row.state in UNSETTLED]
+
+    def _originals_by_time(self) -> list[OriginalRow]:
+        return sorted(self.original_rows.values(), key=lambda row: row.asked)
 
     def record(self, run: str, outcomes: Sequence[Outcome]) -> list[Before]:
         self.run(run)

@@ -11,6 +11,7 @@ from orchestrator.core.drops import DropState
 from orchestrator.core.entries import Verdict
 from orchestrator.core.ledger import GroupState, RunState
 from orchestrator.core.lifecycle import LeaseState
+from orchestrator.core.originals import OriginalState, Standing
 from orchestrator.core.reasons import Reason
 from orchestrator.core.replaced import UndoRow
 from orchestrator.journal import Journal, open_journal
@@ -23,6 +24,7 @@ from tests.support.ledger_rows import (
     make_drop,
     make_group,
     make_lease,
+    make_original,
     make_outcome,
     make_run,
     make_schedule,
@@ -104,6 +106,17 @@ ASIDE = make_aside("C/b\udcff.txt")
 MADE = "/restore/fs01/C/b\udcff"
 UNDO = UndoRow("done", later(70), later(71), 1, 2, 3)
 ANSWER = make_answer("nightly caf\udce9")
+ORIGINAL = make_original(
+    "C:\\b\udcff",
+    "died",
+    standing=Standing.OVERWRITE,
+    state=OriginalState.ASKED,
+    session="s2",
+    asked=later(104),
+    before=("/tasks/1",),
+    task_href="/tasks/4",
+    size=7,
+)
 
 
 def fill(journal: Journal) -> None:
@@ -128,6 +141,7 @@ def fill(journal: Journal) -> None:
     journal.begin_undo("done", UNDO.started)
     journal.end_undo(UNDO)
     journal.write_answer(ANSWER)
+    journal.write_original(ORIGINAL)
 
 
 def frozen() -> str:

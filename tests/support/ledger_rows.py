@@ -9,6 +9,7 @@ from orchestrator.core.drops import DrillRow, DropRow, ScheduleRow
 from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, RunState, SessionRow
 from orchestrator.core.lifecycle import LeaseState
+from orchestrator.core.originals import OriginalRow, OriginalState, Standing
 from orchestrator.core.paths import TargetPath
 from orchestrator.core.replaced import Aside, held_path
 from orchestrator.core.whereabouts import Answer
@@ -38,6 +39,11 @@ def make_point(**fields: Any) -> RestorePoint:
 
 def make_lease(name: str = "l1", run: str = "r1", **fields: Any) -> LeaseRow:
     row = LeaseRow(name, run, "g1", "s1", make_point(kind=PointKind.AGENT), LeaseState.INTENDED, START)
+    return replace(row, **fields)
+
+
+def make_original(path: str = "C:\\a", run: str = "r1", **fields: Any) -> OriginalRow:
+    row = OriginalRow(run, "g1", path, "fs01", Standing.KEEP, OriginalState.INTENDED, "s1", START)
     return replace(row, **fields)
 
 

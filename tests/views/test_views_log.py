@@ -30,6 +30,8 @@ from orchestrator.core.events import (
     MountOpened,
     Notice,
     OperatorActed,
+    OriginalAsked,
+    OriginalEnded,
     OtherPointTaken,
     QueuePaused,
     ReportWritten,
@@ -45,11 +47,13 @@ from orchestrator.core.events import (
     WatcherReady,
 )
 from orchestrator.core.ledger import Totals
+from orchestrator.core.originals import OriginalState, Standing
 from orchestrator.core.tally import Tally
 from orchestrator.views import log_line, progress_line
 from tests.views.samples import START
 
 TURNED = OtherPointTaken(START, "r", "g", "fs01", "vbr01", "u2", START, "replica", "u1", "EM made no mount")
+RESTORED = OriginalEnded(START, "r", "g", "fs01", "C:\\a", Standing.KEEP, OriginalState.RESTORED, "", 2.0)
 END = GroupEnded(START, "r", "g", "fs01", "done", Totals(2, 0, 0, 1, 4096), 61.0)
 
 
@@ -99,6 +103,9 @@ END = GroupEnded(START, "r", "g", "fs01", "done", Totals(2, 0, 0, 1, 4096), 61.0
         (DeadlineInDanger(START, "r", "j", START, START), "warning", "deadline in danger"),
         (DrillEnded(START, "r", "j", 1, 2, 3, 4.0, 0, 0), "info", "drill ended"),
         (DrillEnded(START, "r", "j", 1, 2, 3, 4.0, 1, 3), "warning", "drill ended"),
+        (OriginalAsked(START, "r", "g", "fs01", "C:\\a", Standing.KEEP), "info", "in-place restore asked for"),
+        (RESTORED, "info", "in-place restore ended"),
+        (replace(RESTORED, result=OriginalState.UNKNOWN), "warning", "in-place restore ended"),
         (OperatorActed(START, "uid 1000 on the local socket", "drain", "r"), "warning", "operator acted"),
     ],
 )

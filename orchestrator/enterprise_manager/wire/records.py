@@ -121,10 +121,20 @@ def task(root: Element, base: Base, asked: str = "") -> Task:
 
 def mount_tasks(root: Element, base: Base) -> list[Task]:
     """The tasks of a `Tasks` list that make a mount; none when the list is empty."""
+    return _tasks(root, base, "MountRestorePoint")
+
+
+def restore_tasks(root: Element, base: Base) -> list[Task]:
+    """The tasks of a `Tasks` list that restore files out of a mount; none when the list is empty."""
+    return _tasks(root, base, "FileRestoreFromMountPoint")
+
+
+def _tasks(root: Element, base: Base, operation: str) -> list[Task]:
+    """Those of one operation. One that does not say what it is may be any."""
     if local(root) not in ("tasks", "task", "answer"):
         raise Unreadable(f"its root is {local(root)!r}, not 'Tasks'")
     each = [root] if local(root) == "task" else [one for one in below(root) if local(one) == "task"]
-    return [task(one, base) for one in each if word(one, "Operation") in ("", "MountRestorePoint")]
+    return [task(one, base) for one in each if word(one, "Operation") in ("", operation)]
 
 
 _PHASES = {phase.value.casefold(): phase for phase in TaskPhase}
