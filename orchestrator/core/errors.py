@@ -19,8 +19,9 @@ which exit code does it ask for (`exit_code`). The docstring is the message: wha
           MountLeft           7
       FileError               3   one file, the others go on
       StateError              5   journal or state folder
-        StateLocked, StateUnusable, JournalSilent, SchemaUnknown, SchemaOutdated, RunUnknown, SealBroken,
-        AuditUnusable, AuditUnreadable, QueueOutdated
+        StateLocked, JournalSilent, SchemaUnknown, SchemaOutdated, RunUnknown, SealBroken, AuditUnusable,
+        AuditUnreadable, QueueOutdated, StateUnusable
+          JournalUnusable, JournalUnreachable
 """
 
 from enum import Enum, IntEnum
@@ -337,6 +338,16 @@ class StateLocked(StateError):
 
 class StateUnusable(StateError):
     """The state folder {folder} cannot be used: {cause}."""
+
+
+class JournalUnusable(StateUnusable):
+    """The journal in {folder} cannot be used: {cause}."""
+
+
+class JournalUnreachable(JournalUnusable):
+    """The journal in {folder} cannot be reached: {cause}."""
+
+    transient = True
 
 
 class JournalSilent(StateError):

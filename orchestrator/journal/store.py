@@ -3,11 +3,11 @@
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from orchestrator.core.errors import RunUnknown, StateUnusable
 from orchestrator.journal.migrate import EMPTY, check, migrate
@@ -15,6 +15,8 @@ from orchestrator.journal.notation import all_stored, stored
 from orchestrator.journal.queries import QUERIES
 from orchestrator.journal.translate import Translating
 from orchestrator.ledgers import Parameters
+
+Result = TypeVar("Result")
 
 FILE = "journal.db"
 PAGE = 500
@@ -88,15 +90,14 @@ class Store:
             for query, parameters in statements:
                 self._connection.execute(QUERIES[query], all_stored(parameters))
 
-    @contextmanager
-    def batch(self) -> Iterator["Batch"]:
+    def batch(self, work: Callable[["Batch"], Result]) -> Result:
         """One transaction for many rows, which a power cut may take away as a whole.
 
         That is enough for outcomes: the files they tell of are proved from the disk when the run is resumed, and a
         flush for each batch would cost more than the batch. A killed process loses nothing.
         """
         with self._transaction(durable=False):
-            yield Batch(self._connection)
+            return work(Batch(self._connection))
 
     def run_key(self, run: str) -> int:
         """The short key of a run; RunUnknown when there is none."""

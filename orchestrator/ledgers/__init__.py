@@ -7,7 +7,18 @@ is handed in, with blocking calls. Promises: nothing here depends on which datab
 
 from orchestrator.ledgers.journal import Journal
 from orchestrator.ledgers.queries import parse, resource
-from orchestrator.ledgers.rows import Parameters, Stored, iso_time, zoned
+from orchestrator.ledgers.rows import Parameters, Stored, from_session, iso_time, zoned
 from orchestrator.ledgers.store import Batch, Store
 
-__all__ = ["Batch", "Journal", "Parameters", "Store", "Stored", "iso_time", "parse", "resource", "zoned"]
+__all__ = [
+    "Batch",
+    "Journal",
+    "Parameters",
+    "Store",
+    "Stored",
+    "from_session",
+    "iso_time",
+    "parse",
+    "resource",
+    "zoned",
+]

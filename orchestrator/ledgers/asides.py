@@ -6,7 +6,7 @@ from datetime import datetime
 from orchestrator.core.entries import Outcome
 from orchestrator.core.paths import TargetPath
 from orchestrator.core.replaced import Aside, HeldFiles, Stood, UndoRow
-from orchestrator.ledgers.rows import from_aside, load_text, to_aside, to_outcome, to_undo
+from orchestrator.ledgers.rows import Parameters, from_aside, load_text, to_aside, to_outcome, to_undo
 from orchestrator.ledgers.store import Store
 
 
@@ -39,8 +39,8 @@ class Asides:
     def note_made(self, run: str, paths: Sequence[str]) -> None:
         """Note folders that a run has made. A power cut may take the note away."""
         key = self._store.run_key(run)
-        with self._store.batch() as batch:
-            batch.write("note_made", [{"run": key, "path": path} for path in paths])
+        rows: list[Parameters] = [{"run": key, "path": path} for path in paths]
+        self._store.batch(lambda batch: batch.write("note_made", rows))
 
     def made(self, run: str) -> Iterator[str]:
         """The folders that a run has made, what lies in a folder before it, as they are read."""
@@ -94,8 +94,5 @@ class Undos:
     def mark_undone(self, run: str, outcomes: Sequence[Outcome]) -> None:
         """Note restored files as undone."""
         key = self._store.run_key(run)
-        with self._store.batch() as batch:
-            batch.each(
-                "mark_undone",
-                [{"run": key, "group": one.group, "guest_path": one.guest_path} for one in outcomes],
-            )
+        rows: list[Parameters] = [{"run": key, "group": one.group, "guest_path": one.guest_path} for one in outcomes]
+        self._store.batch(lambda batch: batch.each("mark_undone", rows))

@@ -7,7 +7,7 @@ from orchestrator.core.entries import Outcome, Verdict
 from orchestrator.core.fidelity import Card
 from orchestrator.core.ledger import Totals
 from orchestrator.ledgers.rows import Parameters, from_outcome, load_text, to_outcome
-from orchestrator.ledgers.store import Store
+from orchestrator.ledgers.store import Batch, Store
 
 
 class Outcomes:
@@ -20,12 +20,16 @@ class Outcomes:
         RunUnknown when the run never began."""
         key = self._store.run_key(run)
         rows = [from_outcome(key, outcome) for outcome in outcomes]
-        with self._store.batch() as batch:
+
+        def write(batch: Batch) -> dict[tuple[str, str], tuple[Verdict, int, str]]:
             known = {
                 (load_text(group), load_text(path)): (Verdict(verdict), size, reason or "")
                 for group, path, verdict, size, reason in batch.known("written", rows)
             }
             batch.write("record", rows)
+            return known
+
+        known = self._store.batch(write)
         return befores(known, outcomes)
 
     def totals(self, run: str) -> dict[str, Totals]:

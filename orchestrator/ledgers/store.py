@@ -1,10 +1,11 @@
 """What the ledgers need of a database: named queries, transactions, and what it holds on to."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
 
 from orchestrator.ledgers.rows import Parameters
+
+Result = TypeVar("Result")
 
 
 class Batch(Protocol):
@@ -43,8 +44,9 @@ class Queries(Protocol):
         """Several statements in one transaction, durable when it returns."""
         ...
 
-    def batch(self) -> AbstractContextManager[Batch]:
-        """One transaction for many rows, which a power cut may take away as a whole."""
+    def batch(self, work: Callable[[Batch], Result]) -> Result:
+        """`work` in one transaction for many rows, which a power cut may take away as a whole. It may be called again,
+        after what it did was rolled back."""
         ...
 
     def erase(self, query: str, parameters: Parameters) -> None:

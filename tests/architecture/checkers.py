@@ -19,6 +19,7 @@ WITHOUT_AWAIT = (
     *PURE,
     "files",
     "journal",
+    "journal_postgres",
     "ledgers",
     "inbox",
     "audit",

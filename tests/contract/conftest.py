@@ -12,20 +12,34 @@ import pytest
 from orchestrator.core.entries import Entry
 from orchestrator.core.locate import join_share
 from orchestrator.core.paths import SourcePath
+from orchestrator import journal_postgres
 from orchestrator.engine.ports import Source, Target
 from orchestrator.files import LocalSource, LocalTarget
 from orchestrator.files.folders import NamedFolder
 from orchestrator.journal import Journal, open_journal
+from orchestrator.journal_postgres import Access
 from tests.support.disk import put, tree
 from tests.support.fakes import MemoryJournal
 from tests.support.mounted import Mounted, mounted_volume
+from tests.support.postgres import Postgres, postgres
 from tests.support.samba import Samba, samba, smb_source, smb_target
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="session")
+def database() -> Iterator[Postgres]:
+    with postgres() as running:
+        yield running
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journal | MemoryJournal]:
     if request.param == "memory":
         yield MemoryJournal()
+        return
+    if request.param == "postgres":
+        running: Postgres = request.getfixturevalue("database")
+        with journal_postgres.open_journal(Access(running.dsn, schema=f"s{uuid.uuid4().hex}")) as opened:
+            yield opened
         return
     with open_journal(tmp_path / "state") as opened:
         yield opened

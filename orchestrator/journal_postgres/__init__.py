@@ -1,0 +1,12 @@
+"""The journal in PostgreSQL: what must outlive the processes of a fleet, and is shared by them.
+
+May touch: `psycopg`, the network, one connection with blocking calls. Promises: what is written is committed exactly
+once when its write returns, also when the connection is lost meanwhile; a server that restarts is waited for; whatever
+fails is a StateError with a plain cause and without a password. Refuses: `async`, threads, logging, a schema that is
+newer than it knows, a server older than 14. A token that is erased stays in the server's files for a while, sealed.
+"""
+
+from orchestrator.journal_postgres.access import Access
+from orchestrator.journal_postgres.journal import Guard, SharedJournal, open_journal
+
+__all__ = ["Access", "Guard", "SharedJournal", "open_journal"]

@@ -1,0 +1,119 @@
+"""Bringing a journal in PostgreSQL to the schema this version knows.
+
+To change the schema: change schema.sql, count KNOWN up, add what leads there from the version before, and raise OLDEST
+only when a program that knows an earlier one can no longer work with it. While it can, workers of two versions may
+serve one journal, and are replaced one by one. A step is never changed once it has been released.
+"""
+
+from collections.abc import Mapping
+
+import psycopg
+from psycopg import sql
+
+from orchestrator.core.errors import JournalUnusable, SchemaOutdated, SchemaUnknown
+from orchestrator.journal_postgres.access import Access
+from orchestrator.journal_postgres.queries import SCHEMA
+
+KNOWN = 1
+
+OLDEST = 1
+"""The oldest schema that a program may know to work with that of KNOWN."""
+
+STEPS: Mapping[int, str] = {}
+"""By the version it leads to: the statements that lead there from the one before."""
+
+SERVER_AT_LEAST = 14
+
+_LOCK = 0x6F7263686573  # "orches": nobody else's advisory lock
+
+_VERSIONS = """
+CREATE TABLE journal_version (
+    one     BOOLEAN PRIMARY KEY DEFAULT true CHECK (one),
+    version INTEGER NOT NULL,
+    oldest  INTEGER NOT NULL
+);
+"""
+
+EMPTY = "it holds no journal; no run has been started with it"
+FOREIGN = "the schema belongs to another program; name another one in fleet.schema"
+
+
+def check_server(connection: psycopg.Connection, place: str) -> None:
+    """JournalUnusable for a server that is too old, or a database that cannot keep every name."""
+    version = connection.info.server_version // 10_000
+    if version < SERVER_AT_LEAST:
+        cause = f"the server is PostgreSQL {version}; {SERVER_AT_LEAST} or newer is needed"
+        raise JournalUnusable(folder=place, cause=cause)
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        cause = f"the database is encoded in {encoding}; make one with ENCODING 'UTF8'"
+        raise JournalUnusable(folder=place, cause=cause)
+
+
+def migrate(
+    connection: psycopg.Connection,
+    access: Access,
+    *,
+    known: int = KNOWN,
+    oldest: int = OLDEST,
+    steps: Mapping[int, str] = STEPS,
+) -> None:
+    """Make the schema, or bring it up to date, in one transaction and by one process at a time.
+
+    SchemaUnknown for one that is too new; JournalUnusable when it is another program's.
+    """
+    found = _version(connection, access)
+    if found >= known:
+        return
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        found = _version(connection, access)  # another process may have been quicker
+        if found == 0:
+            _make(connection, access)
+        for version in range(found + 1, known + 1) if found else ():
+            connection.execute(steps[version].encode())
+        if found < known:
+            write = """INSERT INTO journal_version (version, oldest) VALUES (%(known)s, %(oldest)s)
+                       ON CONFLICT (one) DO UPDATE SET version = excluded.version, oldest = excluded.oldest"""
+            connection.execute(write, {"known": known, "oldest": oldest})
+
+
+def check(connection: psycopg.Connection, access: Access) -> None:
+    """For a journal that is only read: SchemaUnknown for one that is too new, SchemaOutdated for an older one,
+    JournalUnusable when there is none."""
+    found = _version(connection, access)
+    if found == 0:
+        raise JournalUnusable(folder=access.place, cause=EMPTY)
+    if found < KNOWN:
+        raise SchemaOutdated(folder=access.place, found=found, known=KNOWN)
+
+
+def _version(connection: psycopg.Connection, access: Access) -> int:
+    """The schema's version; 0 when there is none."""
+    table = sql.Identifier(access.schema, "journal_version")
+    place = connection.execute("SELECT to_regclass(%s)", [table.as_string(connection)]).fetchone()
+    if place is None or place[0] is None:
+        _refuse_foreign(connection, access)
+        return 0
+    row = connection.execute(sql.SQL("SELECT version, oldest FROM {}").format(table)).fetchone()
+    version, oldest = row or (0, 0)
+    if oldest > KNOWN:
+        raise SchemaUnknown(folder=access.place, found=version, known=KNOWN)
+    return int(version)
+
+
+def _refuse_foreign(connection: psycopg.Connection, access: Access) -> None:
+    """A schema without a version is a new one, or not ours."""
+    query = "SELECT count(*) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = %s"
+    found = connection.execute(query, [access.schema]).fetchone()
+    if found is not None and found[0]:
+        raise JournalUnusable(folder=access.place, cause=FOREIGN)
+
+
+def _make(connection: psycopg.Connection, access: Access) -> None:
+    """The schema is not made when it is there: an account that owns it need not be allowed to make others."""
+    there = connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [access.schema]).fetchone()
+    if there is None:
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(access.schema)))
+    connection.execute(SCHEMA.encode())
+    connection.execute(_VERSIONS.encode())
