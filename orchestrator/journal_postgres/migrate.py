@@ -62,20 +62,32 @@ def migrate(
 
     SchemaUnknown for one that is too new; JournalUnusable when it is another program's.
     """
+    if _version(connection, access) >= known:
+        return
+    # Before the transaction: one that is waiting already would not see what another process has made meanwhile.
+    connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+    try:
+        with connection.transaction():
+            _bring_up(connection, access, known, oldest, steps)
+    finally:
+        if not connection.closed:
+            connection.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+
+
+def _bring_up(
+    connection: psycopg.Connection, access: Access, known: int, oldest: int, steps: Mapping[int, str]
+) -> None:
     found = _version(connection, access)
     if found >= known:
         return
-    with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        found = _version(connection, access)  # another process may have been quicker
-        if found == 0:
-            _make(connection, access)
-        for version in range(found + 1, known + 1) if found else ():
+    if found == 0:
+        _make(connection, access)
+    else:
+        for version in range(found + 1, known + 1):
             connection.execute(steps[version].encode())
-        if found < known:
-            write = """INSERT INTO journal_version (version, oldest) VALUES (%(known)s, %(oldest)s)
-                       ON CONFLICT (one) DO UPDATE SET version = excluded.version, oldest = excluded.oldest"""
-            connection.execute(write, {"known": known, "oldest": oldest})
+    write = """INSERT INTO journal_version (version, oldest) VALUES (%s, %s)
+               ON CONFLICT (one) DO UPDATE SET version = excluded.version, oldest = excluded.oldest"""
+    connection.execute(write, [known, oldest])
 
 
 def check(connection: psycopg.Connection, access: Access) -> None:
@@ -83,6 +95,7 @@ def check(connection: psycopg.Connection, access: Access) -> None:
     JournalUnusable when there is none."""
     found = _version(connection, access)
     if found == 0:
+        _refuse_foreign(connection, access)
         raise JournalUnusable(folder=access.place, cause=EMPTY)
     if found < KNOWN:
         raise SchemaOutdated(folder=access.place, found=found, known=KNOWN)
@@ -93,7 +106,6 @@ def _version(connection: psycopg.Connection, access: Access) -> int:
     table = sql.Identifier(access.schema, "journal_version")
     place = connection.execute("SELECT to_regclass(%s)", [table.as_string(connection)]).fetchone()
     if place is None or place[0] is None:
-        _refuse_foreign(connection, access)
         return 0
     row = connection.execute(sql.SQL("SELECT version, oldest FROM {}").format(table)).fetchone()
     version, oldest = row or (0, 0)
@@ -103,15 +115,17 @@ def _version(connection: psycopg.Connection, access: Access) -> int:
 
 
 def _refuse_foreign(connection: psycopg.Connection, access: Access) -> None:
-    """A schema without a version is a new one, or not ours."""
-    query = "SELECT count(*) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = %s"
-    found = connection.execute(query, [access.schema]).fetchone()
-    if found is not None and found[0]:
+    """A schema with tables, and no version among them, is not ours. One that is being made just now is."""
+    query = """SELECT count(*), count(*) FILTER (WHERE relname = 'journal_version')
+               FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = %s"""
+    tables, ours = connection.execute(query, [access.schema]).fetchone() or (0, 0)
+    if tables and not ours:
         raise JournalUnusable(folder=access.place, cause=FOREIGN)
 
 
 def _make(connection: psycopg.Connection, access: Access) -> None:
     """The schema is not made when it is there: an account that owns it need not be allowed to make others."""
+    _refuse_foreign(connection, access)
     there = connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [access.schema]).fetchone()
     if there is None:
         connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(access.schema)))

@@ -37,8 +37,9 @@ PAUSE, LONGEST_PAUSE = 0.05, 2.0
 KEYS: Mapping[str, tuple[str, ...]] = {"record": ("group", "guest_path")}
 """What must not be there twice in one statement."""
 
-IDLE_SECONDS = 20
-"""How long the server waits for a process within a transaction: one that was stopped or cut off must not hold rows."""
+IDLE_SECONDS, LOCK_SECONDS = 3, 30
+"""How long the server waits for a process within a transaction, and a process for a row: one that was frozen or cut off
+must not hold up the others."""
 
 _END_OF = b"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_xid = (%s::text::xid8)::xid"
 
@@ -254,6 +255,7 @@ class Store:
             "search_path": sql.Identifier(self._access.schema).as_string(connection),
             "timezone": "UTC",
             "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+            "lock_timeout": f"{LOCK_SECONDS}s",
             "default_transaction_read_only": "on" if self._read_only else "off",
         }
         for name, value in settings.items():

@@ -21,8 +21,15 @@ _CAUSES = {
     "57014": "the server cancelled the statement; look at its statement_timeout",
 }
 
-_AGAIN = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+_AGAIN = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure, psycopg.errors.LockNotAvailable)
 """The server took the transaction back to let another go on."""
+
+_ENDED = (
+    psycopg.errors.AdminShutdown,
+    psycopg.errors.CrashShutdown,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
+"""The server ended the session."""
 
 _CONNECTING = {
     "password authentication failed": "the password behind {password} is wrong",
@@ -39,7 +46,7 @@ _UNREACHABLE = "Check fleet.dsn, the firewall, and that PostgreSQL runs and list
 
 def is_lost(error: psycopg.Error, connection: psycopg.Connection) -> bool:
     """Whether the connection is gone, and not just the statement refused."""
-    return connection.closed or isinstance(error, psycopg.errors.AdminShutdown | psycopg.errors.CrashShutdown)
+    return connection.closed or isinstance(error, _ENDED)
 
 
 def is_taken_back(error: psycopg.Error) -> bool:

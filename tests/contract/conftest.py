@@ -12,14 +12,14 @@ import pytest
 from orchestrator.core.entries import Entry
 from orchestrator.core.locate import join_share
 from orchestrator.core.paths import SourcePath
-from orchestrator import journal_postgres
 from orchestrator.engine.ports import Source, Target
 from orchestrator.files import LocalSource, LocalTarget
 from orchestrator.files.folders import NamedFolder
-from orchestrator.journal import Journal, open_journal
+from orchestrator.journal import Journal
 from orchestrator.journal_postgres import Access
 from tests.support.disk import put, tree
 from tests.support.fakes import MemoryJournal
+from tests.support.journals import PostgresShelf, Shelf, SqliteShelf
 from tests.support.mounted import Mounted, mounted_volume
 from tests.support.postgres import Postgres, postgres
 from tests.support.samba import Samba, samba, smb_source, smb_target
@@ -32,17 +32,25 @@ def database() -> Iterator[Postgres]:
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
-def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journal | MemoryJournal]:
+def journal(request: pytest.FixtureRequest) -> Iterator[Journal | MemoryJournal]:
     if request.param == "memory":
         yield MemoryJournal()
         return
-    if request.param == "postgres":
-        running: Postgres = request.getfixturevalue("database")
-        with journal_postgres.open_journal(Access(running.dsn, schema=f"s{uuid.uuid4().hex}")) as opened:
-            yield opened
-        return
-    with open_journal(tmp_path / "state") as opened:
+    with shelf_of(request, request.param).open() as opened:
         yield opened
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def shelf(request: pytest.FixtureRequest) -> Shelf:
+    """A place for a journal that can be opened again."""
+    return shelf_of(request, request.param)
+
+
+def shelf_of(request: pytest.FixtureRequest, kind: str) -> Shelf:
+    if kind == "sqlite":
+        return SqliteShelf(request.getfixturevalue("tmp_path") / "state")
+    running: Postgres = request.getfixturevalue("database")
+    return PostgresShelf(Access(running.dsn, schema=f"s{uuid.uuid4().hex}"))
 
 
 class Reads(Protocol):

@@ -9,14 +9,12 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from orchestrator.core.errors import RunUnknown, SchemaOutdated, SchemaUnknown, StateLocked, StateUnusable
 from orchestrator.core.ledger import RunState
-from orchestrator.core.lifecycle import LeaseState
 from orchestrator.journal import Journal, open_journal, store
 from orchestrator.journal.lock import StateLock
 from orchestrator.journal.migrate import KNOWN, check, migrate
@@ -59,17 +57,6 @@ def test_a_journal_that_others_could_read_is_closed_to_them(journal: Journal, fo
     assert mode_of(folder / "journal.db") == 0o600
 
 
-def test_everything_is_there_when_the_journal_is_opened_again(journal: Journal, folder: Path) -> None:
-    journal.begin(make_run())
-    journal.write_lease(make_lease(state=LeaseState.HELD))
-    journal.record("r1", [make_outcome()])
-    journal.close()
-    with open_journal(folder) as again:
-        assert again.runs() == [make_run()]
-        assert again.open_leases() == [make_lease(state=LeaseState.HELD)]
-        assert list(again.restored("r1")) == [make_outcome()]
-
-
 def test_a_killed_process_loses_nothing_and_leaves_no_lock(folder: Path) -> None:
     code = (
         "import os, signal, sys; from pathlib import Path; from orchestrator.journal import open_journal;"
@@ -106,14 +93,6 @@ def test_a_lock_that_says_nothing_is_still_a_lock(folder: Path) -> None:
             StateLock(folder, lambda: START)
 
 
-def test_a_reader_sees_a_run_while_it_is_written(journal: Journal, folder: Path) -> None:
-    journal.begin(make_run())
-    with open_journal(folder, read_only=True) as reader:
-        assert reader.runs() == [make_run()]
-        journal.record("r1", [make_outcome()])
-        assert reader.totals("r1")["g1"].restored == 1
-
-
 def test_a_reader_reads_a_journal_that_nobody_has_open(journal: Journal, folder: Path) -> None:
     journal.begin(make_run())
     journal.close()
@@ -130,12 +109,6 @@ def test_a_reader_makes_nothing(folder: Path) -> None:
     with pytest.raises(StateUnusable, match="no run has been started"):
         open_journal(folder, read_only=True)
     assert not folder.exists()
-
-
-def test_a_closed_journal_says_so(journal: Journal) -> None:
-    journal.close()
-    with pytest.raises(StateUnusable, match="closed"):
-        journal.runs()
 
 
 def test_an_erased_token_is_in_no_file_any_more(journal: Journal, folder: Path) -> None:
@@ -166,25 +139,6 @@ def test_an_erased_token_that_a_reader_still_sees_is_gone_after_closing(
             reading.close()
             writer.close()
             assert not any(token in path.read_bytes() for path in folder.iterdir())
-
-
-def test_a_token_can_be_erased_while_restored_files_are_read(journal: Journal) -> None:
-    journal.begin(make_run())
-    journal.record("r1", [make_outcome(f"{n:04d}") for n in range(1200)])
-    journal.write_session(make_session())
-    reading = journal.restored("r1")
-    next(reading)
-    journal.erase_session("s1")
-    assert len(list(reading)) == 1199
-
-
-def test_a_batch_that_fails_leaves_nothing_of_itself(journal: Journal) -> None:
-    journal.begin(make_run())
-    with pytest.raises(OverflowError):
-        journal.record("r1", [make_outcome(), make_outcome("b", size=2**70)])
-    assert journal.totals("r1") == {}
-    journal.record("r1", [make_outcome()])
-    assert journal.totals("r1")["g1"].restored == 1
 
 
 def test_leases_are_flushed_and_outcomes_are_not(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -345,14 +299,6 @@ def test_a_journal_that_must_be_brought_up_is_not_read_as_it_is(database: sqlite
         check(database, Path("state"))
 
 
-def test_the_heads_of_runs_are_the_runs_without_their_plans(folder: Path) -> None:
-    with open_journal(folder) as journal:
-        for name, seconds in (("b", 10.5), ("a", 20), ("c", 10)):
-            journal.begin(make_run(name, started=later(seconds), plan="a large plan"))
-        journal.end(make_run("b", state=RunState.STOPPED, ended=later(60), exit_code=6))
-        assert journal.heads() == [replace(run, plan="") for run in journal.runs()]
-
-
 def test_an_empty_file_is_a_journal_without_runs_for_those_who_only_look(folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "journal.db").touch()
@@ -407,11 +353,6 @@ def test_times_are_text_that_a_person_can_read(journal: Journal) -> None:
     assert connection.execute("SELECT opened FROM leases").fetchone() == ("2026-11-20T06:00:00.000000+00:00",)
     point = json.loads(connection.execute("SELECT point FROM leases").fetchone()[0])
     assert point["created"] == "2026-11-20T04:59:59.750000+00:00"
-
-
-def test_a_time_without_a_zone_is_refused(journal: Journal) -> None:
-    with pytest.raises(ValueError, match="no time zone"):
-        journal.begin(make_run(started=START.replace(tzinfo=None)))
 
 
 def test_a_run_is_remembered_by_name_after_another_has_been_added(journal: Journal) -> None:
