@@ -347,8 +347,6 @@ class JournalUnusable(StateUnusable):
 class JournalUnreachable(JournalUnusable):
     """The journal in {folder} cannot be reached: {cause}."""
 
-    transient = True
-
 
 class JournalSilent(StateError):
     """The journal has not answered for {seconds:g} s: the disk of the state folder hangs. Mend it, then
