@@ -7,6 +7,7 @@ from typing import Protocol
 from orchestrator.core.counting import Before
 from orchestrator.core.entries import Outcome
 from orchestrator.core.ledger import GroupRow, LeaseRow, SessionRow
+from orchestrator.core.originals import OriginalRow
 from orchestrator.journal_postgres.access import Access
 from orchestrator.journal_postgres.store import Cursor, Store
 from orchestrator.ledgers import Journal, from_session
@@ -58,6 +59,11 @@ class SharedJournal(Journal):
         """As Journal does, when the guard has nothing against it."""
         with self._guarded(run, {group}):
             super().record_folders(run, group, stage, codes)
+
+    def write_original(self, row: OriginalRow) -> None:
+        """As Journal does, when the guard has nothing against it."""
+        with self._guarded(row.run, {row.group}):
+            super().write_original(row)
 
     @contextmanager
     def _guarded(self, run: str, groups: Collection[str], lease: LeaseRow | None = None) -> Iterator[None]:

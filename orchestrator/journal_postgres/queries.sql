@@ -139,6 +139,42 @@ FROM outcomes
 WHERE run = (SELECT key FROM runs WHERE id = :run) AND verdict = 'restored'
 ORDER BY target_path, group_id, guest_path;
 
+-- name: write_original
+-- A path that EM was asked to restore to its original location, as it is now.
+INSERT INTO originals (run, group_id, guest_path, vm, standing, state, session, asked, before, task_href, size, message,
+                       ended)
+VALUES (:run, :group, :guest_path, :vm, :standing, :state, :session, :asked, :before, :task_href, :size, :message,
+        :ended)
+ON CONFLICT (run, group_id, path_key(guest_path)) DO UPDATE SET
+    vm = excluded.vm, standing = excluded.standing, state = excluded.state, session = excluded.session,
+    asked = excluded.asked, before = excluded.before, task_href = excluded.task_href, size = excluded.size,
+    message = excluded.message, ended = excluded.ended;
+
+-- name: originals
+-- What EM was asked for by a run, in the order of asking.
+SELECT runs.id, group_id, guest_path, vm, standing, originals.state, session, asked, before, task_href, size, message,
+       originals.ended
+FROM originals JOIN runs ON runs.key = originals.run
+WHERE runs.id = :run ORDER BY asked, group_id, guest_path;
+
+-- name: originals_of_vm
+-- What EM was asked for by any run, of one machine, oldest first.
+SELECT runs.id, group_id, guest_path, vm, standing, originals.state, session, asked, before, task_href, size, message,
+       originals.ended
+FROM originals JOIN runs ON runs.key = originals.run
+WHERE vm = :vm ORDER BY asked, runs.key;
+
+-- name: open_originals
+-- What EM was asked for by any run, in one of the states of a JSON list, oldest first.
+SELECT runs.id, group_id, guest_path, vm, standing, originals.state, session, asked, before, task_href, size, message,
+       originals.ended
+FROM originals JOIN runs ON runs.key = originals.run
+WHERE originals.state IN (SELECT json_array_elements_text(:states::json)) ORDER BY asked, runs.key;
+
+-- name: forget_originals
+-- What EM was asked for by a run.
+DELETE FROM originals WHERE run = (SELECT key FROM runs WHERE id = :run);
+
 -- name: write_aside
 -- A file that is going to be set aside, or is by now somewhere else.
 INSERT INTO asides (run, root, held, relative, size, mtime_ns, checksum, new_size, new_checksum, state)

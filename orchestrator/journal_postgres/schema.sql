@@ -120,6 +120,24 @@ CREATE TABLE folders (                          -- how many folders of a stage h
     PRIMARY KEY (run, group_id, stage, fidelity)
 );
 
+CREATE TABLE originals (                        -- what EM was asked to restore to where it was; written before it is asked
+    run        BIGINT NOT NULL REFERENCES runs (key),
+    group_id   TEXT COLLATE "C" NOT NULL,
+    guest_path TEXT COLLATE "C" NOT NULL,
+    vm         TEXT COLLATE "C" NOT NULL,
+    standing   TEXT NOT NULL,
+    state      TEXT NOT NULL,
+    session    TEXT COLLATE "C" NOT NULL,       -- no reference: as with leases
+    asked      TIMESTAMPTZ NOT NULL,
+    before     TEXT NOT NULL,
+    task_href  TEXT NOT NULL,
+    size       BIGINT,                          -- none for a folder: EM tells none
+    message    TEXT NOT NULL,
+    ended      TIMESTAMPTZ
+);
+CREATE UNIQUE INDEX originals_key ON originals (run, group_id, path_key(guest_path));
+CREATE INDEX originals_by_state ON originals (state);
+
 CREATE TABLE drops (
     key       BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id        TEXT COLLATE "C" NOT NULL UNIQUE,
