@@ -19,6 +19,7 @@ from orchestrator.listing import NamedJob
 from orchestrator.opening import engine_settings
 from orchestrator.planning import expected_hosts
 from orchestrator.views import listed_json, plan_json_view, plan_text, survey_text
+from orchestrator.views.plan import HostsOf
 
 
 def plan(
@@ -53,25 +54,29 @@ def plan(
     else:
         frozen, digest = anyio.run(freeze, config, named[0], out)
         plans = [frozen]
-    texts = [plan_json_view(one) if options.json else _text(config, one, roof.now()) for one in plans]
+    at, hosts_of = roof.now(), expected_hosts(config)
+    texts = [
+        plan_json_view(one, hosts_of=hosts_of) if options.json else _text(config, one, at, hosts_of) for one in plans
+    ]
     say(listed_json(texts) if options.json else "\n".join(texts))
     _tell_written(out, digest)
     if any(one.problems for one in plans):
         raise typer.Exit(ExitCode.WORDS)
 
 
-def _text(config: Config, plan: Plan, at: datetime) -> str:
-    return plan_text(plan, at, engine_settings(config).limits, expected_hosts(config))
+def _text(config: Config, plan: Plan, at: datetime, hosts_of: HostsOf) -> str:
+    return plan_text(plan, at, engine_settings(config).limits, hosts_of)
 
 
 def _look_closely(options: Globals, config: Config, named: NamedJob, out: Path | None) -> None:
     record = Recording(options, config, "plan")
     with opened(options, config, record, None) as app:
         seen = anyio.run(roof.look_closely, app, named, out)
+    hosts_of = expected_hosts(config)
     if options.json:
-        say(plan_json_view(seen.plan, seen.survey, seen.forecast))
+        say(plan_json_view(seen.plan, seen.survey, seen.forecast, hosts_of))
     else:
-        text = _text(config, seen.plan, seen.forecast.at)
+        text = _text(config, seen.plan, seen.forecast.at, hosts_of)
         say(f"{text}\n{survey_text(seen.plan, seen.survey, seen.forecast)}")
     _tell_written(out, seen.hash)
     code = record.settle(ExitCode.PARTIAL if seen.survey.problems else ExitCode.OK)

@@ -7,7 +7,7 @@ readable under its key, with replacement characters, and exact under `<key>_b64`
 import base64
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -25,6 +25,7 @@ from orchestrator.core.snapshot import Snapshot
 from orchestrator.core.survey import Forecast, Survey
 from orchestrator.core.waiting import QueueLine
 from orchestrator.views.fidelity import card_table
+from orchestrator.views.plan import HostsOf
 from orchestrator.views.selected import selected_values
 from orchestrator.views.survey import survey_values
 
@@ -71,7 +72,12 @@ def report_json(report: Report) -> str:
     )
 
 
-def plan_json_view(plan: Plan, survey: Survey | None = None, ahead: Forecast | None = None) -> str:
+def plan_json_view(
+    plan: Plan,
+    survey: Survey | None = None,
+    ahead: Forecast | None = None,
+    hosts_of: HostsOf = lambda group: (),
+) -> str:
     """The plan for `plan --json`, with what was seen of it and what follows if it was looked at closely; for people
     and their scripts, not for reading back (see core.plan.plan_to_json)."""
     deep = {"deep": survey_values(survey, ahead)} if survey is not None and ahead is not None else {}
@@ -79,7 +85,7 @@ def plan_json_view(plan: Plan, survey: Survey | None = None, ahead: Forecast | N
         {
             "run": plan.run,
             "job": plan.job,
-            "groups": [_planned(group) for group in plan.groups],
+            "groups": [_planned(group, hosts_of(group)) for group in plan.groups],
             "destinations": list(plan.destinations),
             "problems": [{"entry": one.entry, "key": one.key, "message": one.message} for one in plan.problems],
             "warnings": [{"entry": one.entry, "key": one.key, "message": one.message} for one in plan.warnings],
@@ -248,7 +254,7 @@ def _left(mount: LeftMount) -> dict[str, Any]:
     return {**table, "created": whole_second(mount.created), "remedy": mount.remedy}
 
 
-def _planned(group: MountGroup) -> dict[str, Any]:
+def _planned(group: MountGroup, hosts: Collection[str]) -> dict[str, Any]:
     return {
         "group": group.id,
         "vm": group.vm,
@@ -257,6 +263,7 @@ def _planned(group: MountGroup) -> dict[str, Any]:
         "backup_server": group.point.backup_server,
         "kind": group.point.kind.value,
         "others": [_other(point) for point in group.others],
+        "expected_hosts": list(hosts),
         "os": group.os.value if group.os else None,
         "selections": [_selection(selection) for selection in group.selections],
     }

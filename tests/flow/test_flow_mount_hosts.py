@@ -75,6 +75,8 @@ async def test_where_a_mount_appeared_is_told_and_expected_next_time(tmp_path: P
         job = em.job({"vm": "fs01", "paths": ["D:\\"]})
         shown = await em.run("plan", job)
         assert f"expected on {em.estate.shares['vbr01']} or mount02: 1 mount" in shown.out
+        [planned] = (await em.run("--json", "plan", job)).json["groups"]
+        assert planned["expected_hosts"] == [str(em.estate.shares["vbr01"]), "mount02"]
         done = await em.run("run", job)
         assert done.code == 0, done.everything
         [group] = em.report()["groups"]
@@ -83,6 +85,9 @@ async def test_where_a_mount_appeared_is_told_and_expected_next_time(tmp_path: P
         assert (answer.backup_server, answer.chain) == ("vbr01", "files")
         assert answer.share == str(em.estate.mount_hosts["mount02"].share)
         assert "expected on mount02: 1 mount" in (await em.run("plan", job)).out
+        for words in (["plan"], ["plan", "--deep"]):
+            [planned] = (await em.run("--json", *words, job)).json["groups"]
+            assert planned["expected_hosts"] == ["mount02"]
 
 
 async def test_a_wrong_memory_of_where_mounts_appear_fails_nothing_and_is_mended(tmp_path: Path) -> None:
