@@ -59,10 +59,10 @@ def planning(found: Places, quick: bool) -> None:
                     f"{one.requests:,}",
                     f"{one.seconds:.1f}",
                     f"{one.processor:.1f}",
-                    f"{one.seconds / one.machines * 1000:.1f}",
+                    f"{one.processor / one.machines * 1000:.2f}",
                 )
             )
-    head = ("machines", "asked for", "requests", "seconds", "our processor s", "ms a machine")
+    head = ("machines", "asked for", "requests", "seconds", "our processor s", "of it ms a machine")
     print_table(f"Planning, {POINTS} restore points a machine on {SERVERS} backup servers", head, rows)
 
 

@@ -141,7 +141,8 @@ class Enterprise:
         elif kind == "RestoreSession":
             hits = query.restore_hits(self.desk, self._settings.restore_session_lag)
         else:
-            hits = query.point_hits(self._estate, query.kind_of_points(kind))
+            means = query.machines_meant(self.pen, kind, call.parameters)
+            hits = query.point_hits(self._estate, query.kind_of_points(kind), means)
         return Answer(200, query.result(self.pen, kind, hits, call.parameters))
 
     async def _tasks(self, call: Call) -> Answer:

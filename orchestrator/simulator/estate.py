@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -51,8 +52,9 @@ class Machine:
     twin: int = 0
 
 
+@lru_cache(maxsize=1024, typed=True)
 def guid(*words: object) -> str:
-    """A guid that depends on the words only."""
+    """A guid that depends on the words only. Those of servers and jobs are told with every restore point."""
     return str(uuid.uuid5(_NAMES, "\n".join(str(word) for word in words)))
 
 

@@ -43,6 +43,14 @@ def compile_filter(text: str, fields: Fields, *, case_matters: bool) -> Predicat
     return predicate
 
 
+def values_of(predicate: Predicate, name: str) -> Callable[[FieldValue], bool] | None:
+    """What a row must have as `name` (lower-cased) to be found, as far as the filter says so at its top; None when it
+    does not."""
+    parts = predicate.parts if isinstance(predicate, _All) else (predicate,)
+    equal = next((part for part in parts if isinstance(part, _Equal) and part.name == name), None)
+    return None if equal is None else lambda value: equal({name: value})
+
+
 def sort_key(field: Field) -> Callable[[FieldValue], tuple[int, Any]]:
     """How values of a field are ordered; nothing comes first."""
 
@@ -131,13 +139,23 @@ class _Equal:
         return value is not None and self.plain(value) in self.wanted
 
 
+@dataclass(frozen=True)
+class _All:
+    """All parts hold."""
+
+    parts: tuple[Predicate, ...]
+
+    def __call__(self, row: Row) -> bool:
+        return all(part(row) for part in self.parts)
+
+
 def _joined(parts: Sequence[Predicate], how: Callable[[list[bool]], bool]) -> Predicate:
     if len(parts) == 1:
         return parts[0]
     equal = [part for part in parts if isinstance(part, _Equal)]
     if how is any and len(equal) == len(parts) and len({part.name for part in equal}) == 1:
         return _Equal(equal[0].name, frozenset().union(*(part.wanted for part in equal)), equal[0].plain)
-    return lambda row: how([part(row) for part in parts])
+    return _All(tuple(parts)) if how is all else lambda row: how([part(row) for part in parts])
 
 
 def _compare(name: str, field: Field, operator: str, text: str, case_matters: bool) -> Predicate:

@@ -7,9 +7,10 @@ from urllib.parse import unquote
 
 import pytest
 
-from orchestrator.simulator import Estate
+from orchestrator.simulator import Estate, Settings
 from orchestrator.simulator.filters import compile_filter
-from orchestrator.simulator.query import FIELDS
+from orchestrator.simulator.pen import Pen
+from orchestrator.simulator.query import FIELDS, machines_meant, point_hits
 from orchestrator.simulator.refusals import Refusal
 from tests.rooms.test_simulator_kit import box
 
@@ -86,6 +87,32 @@ def test_whether_case_matters_is_a_switch() -> None:
 
 def test_an_unquoted_value_loses_its_spaces() -> None:
     assert compile_filter("VmDisplayName==fs 01", POINTS, case_matters=False)({"vmdisplayname": "fs01"})
+
+
+@pytest.mark.parametrize(
+    ("text", "looked_at"),
+    [
+        ('VmDisplayName=="fs01"', {"fs01"}),
+        ('VmDisplayName=="FS01",VmDisplayName=="fs03"', {"fs01", "fs03"}),
+        ('(VmDisplayName=="fs01",VmDisplayName=="fs02");CreationTime<="2026-11-20T02:00:00Z"', {"fs01", "fs02"}),
+        ('CreationTime>"2000-01-01T00:00:00Z";VmDisplayName=="fs02"', {"fs02"}),
+        ('VmDisplayName=="fs01",Type==Full', {"fs01", "fs02", "fs03"}),
+        ('VmDisplayName!="fs01"', {"fs01", "fs02", "fs03"}),
+        ('(VmDisplayName=="fs01";Type==Full),VmDisplayName=="fs02"', {"fs01", "fs02", "fs03"}),
+        ('VmDisplayName=="fs01";VmDisplayName=="fs02"', {"fs01"}),
+    ],
+)
+def test_a_query_about_some_machines_finds_the_same_without_looking_at_all(
+    tmp_path: Path, text: str, looked_at: set[str]
+) -> None:
+    estate = Estate.empty(tmp_path)
+    for name in ("fs01", "fs02", "fs03"):
+        estate.add_machine(name, points=[{}] * 2)
+    holds = compile_filter(text, POINTS, case_matters=False)
+    everything = point_hits(estate, "vm")
+    some = point_hits(estate, "vm", machines_meant(Pen(Settings()), "VmRestorePoint", {"filter": text}))
+    assert {hit.row["vmdisplayname"] for hit in some} == looked_at
+    assert [hit for hit in some if holds(hit.row)] == [hit for hit in everything if holds(hit.row)]
 
 
 def many_points(folder: Path, count: int) -> Estate:

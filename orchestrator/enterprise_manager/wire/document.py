@@ -11,6 +11,7 @@ from typing import Any
 from lxml import etree
 
 NAMESPACE = "http://www.veeam.com/ent/v1.0"
+_OURS = f"{{{NAMESPACE}}}"
 BODY_LIMIT = 64 * 2**20
 """Bytes of one answer that are read at most."""
 
@@ -112,8 +113,8 @@ def _member(value: dict[str, Any], name: str) -> Any:
 
 def local(element: Element) -> str:
     """The element's name in EM's namespace, case folded; empty for a foreign element."""
-    name = etree.QName(element)
-    return name.localname.casefold() if name.namespace == NAMESPACE else ""
+    tag = str(element.tag)  # asked for many times of each restore point: taken apart without a QName
+    return tag[len(_OURS) :].casefold() if tag.startswith(_OURS) else ""
 
 
 def children(element: Element | None, *names: str) -> list[Element]:
@@ -124,7 +125,10 @@ def children(element: Element | None, *names: str) -> list[Element]:
 
 def child(element: Element | None, name: str) -> Element | None:
     """The first direct child with that name."""
-    return next(iter(children(element, name)), None)
+    if element is None:
+        return None
+    wanted = name.casefold()
+    return next((child for child in element if local(child) == wanted), None)
 
 
 def below(element: Element | None) -> Iterator[Element]:
@@ -140,8 +144,11 @@ def value(element: Element | None, name: str) -> str:
     """
     if element is None:
         return ""
-    for key, text in element.attrib.items():
-        if str(key).casefold() == name.casefold():
+    if (exact := element.get(name)) is not None:
+        return str(exact)
+    wanted = name.casefold()
+    for key, text in element.items():
+        if str(key).casefold() == wanted:
             return str(text)
     found = child(element, name)
     return "" if found is None else found.text or ""
