@@ -40,10 +40,15 @@ async def find_plan(client: Client, config: Config, named: NamedJob, run: str, h
             raise JobInvalid(place=named.place, problems="drill = true needs a scratch folder: set [drill] folder")
         job, scratch = job.into_scratch(config.drill.folder), f"{config.drill.folder.rstrip('/')}/{run}"
     await refresh(client, job.restore)
-    inventory = Inventory(await client.find_all(questions(job)))
-    found = plan(job, inventory, run=run, allow=config.targets.allow, now=now(), history=history)
-    known = refusing(found, unknown_accounts)
-    return replace(known, scratch=scratch, verify=job.verify or config.copying.verify)
+    points = await client.find_all(questions(job))
+
+    def resolved() -> Plan:
+        found = plan(job, Inventory(points), run=run, allow=config.targets.allow, now=now(), history=history)
+        known = refusing(found, unknown_accounts)
+        return replace(known, scratch=scratch, verify=job.verify or config.copying.verify)
+
+    # Seconds for a hundred thousand paths; meanwhile other runs have heartbeats to send and mounts to delete.
+    return await in_thread(resolved)
 
 
 async def refresh(client: Client, wanted: Iterable[Which]) -> None:

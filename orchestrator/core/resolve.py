@@ -123,16 +123,16 @@ def _clashes(groups: Sequence[MountGroup]) -> dict[tuple[str, Selection], PlanPr
     """
     owners = {group.id: group.id.rpartition(" ")[0] for group in groups}
     vms = {owners[group.id]: group.vm for group in groups}
-    found = rivals((claim, owners[group.id]) for group in groups for one in group.selections for claim in _claims(one))
+    claimed = [(group, one, _claims(one)) for group in groups for one in group.selections]
+    found = rivals((claim, owners[group.id]) for group, _, made in claimed for claim in made)
     problems: dict[tuple[str, Selection], PlanProblem] = {}
     by_entry: dict[int, PlanProblem] = {}
-    for group in groups:
-        for one in group.selections:
-            owner = owners[group.id]
-            other = next((vms[found[claim, owner]] for claim in _claims(one) if (claim, owner) in found), None)
-            if other is not None:
-                problem = PlanProblem(one.entry, "to", _both_write(group.vm, other, one.destination))
-                problems[group.id, one] = by_entry.setdefault(one.entry, problem)
+    for group, one, made in claimed if found else ():
+        owner = owners[group.id]
+        other = next((vms[found[claim, owner]] for claim in made if (claim, owner) in found), None)
+        if other is not None:
+            problem = PlanProblem(one.entry, "to", _both_write(group.vm, other, one.destination))
+            problems[group.id, one] = by_entry.setdefault(one.entry, problem)
     return problems
 
 
