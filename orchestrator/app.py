@@ -32,6 +32,7 @@ from orchestrator.core.plan import Plan, comparing, plan_from_json, plan_to_json
 from orchestrator.core.report import LeftMount, left_mount, reported
 from orchestrator.core.survey import Forecast, Survey, is_look
 from orchestrator.drilling import Finished, finish_drill
+from orchestrator.engine.beside import in_thread
 from orchestrator.engine.books import Books
 from orchestrator.engine.calls import Calls
 from orchestrator.engine.restore import Ending, leave, run_job
@@ -152,7 +153,7 @@ async def run_plan(
     document: bytes = b"",
 ) -> Finished:
     """Run a plan whose job file was `content`, and which came from `document` if it was frozen."""
-    row = _new_row(app.config, one)
+    row = await in_thread(lambda: _new_row(app.config, one))
     kept = await books.ask(keep_job, app.config, row.id, content, document)
     await _tell_written(app, books, row.id, kept)
     return await _run(app, rooms, books, stop, one, row, seats, priority)
@@ -163,7 +164,8 @@ async def go_on(
 ) -> Finished:
     """Go on with a run that the journal knows, as its row says."""
     again = replace(row, state=RunState.RUNNING, ended=None, exit_code=None, checksum=checksum_of(app.config, row))
-    return await _run(app, rooms, books, stop, plan_from_json(row.plan), again, seats, priority)
+    one = await in_thread(lambda: plan_from_json(row.plan))
+    return await _run(app, rooms, books, stop, one, again, seats, priority)
 
 
 async def _run(

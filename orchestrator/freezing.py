@@ -12,6 +12,7 @@ from orchestrator.core.errors import JobInvalid, PlanDiffers, PlanUnusable, Stat
 from orchestrator.core.plan import MountGroup, Plan, refusing
 from orchestrator.core.plan_document import (
     PlanDocument,
+    Site,
     landings,
     points_differ,
     points_of,
@@ -97,15 +98,19 @@ async def write_document(
 ) -> str:
     """Look at the destinations of a plan, and write all of it to `file`; the hash of the document. PlanUnusable;
     WordsError when the file cannot be written."""
-    sites = await look_at_sites(landings(plan), source, engine_settings(config))
+    sites = await _sites(config, plan, source)
     text = named.content.decode("utf-8-sig")
     document = PlanDocument(plan, made, config.enterprise_manager.url, named.place, text, sites, survey)
-    content, digest = written(document)
+
+    def write() -> str:
+        content, digest = written(document)
+        write_text_atomically(file, content.decode())
+        return digest
+
     try:
-        await in_thread(lambda: write_text_atomically(file, content.decode()))
+        return await in_thread(write)
     except StateUnusable as error:
         raise WordsError(what=f"--out {file}: cannot be written: {error.facts['cause']}") from error
-    return digest
 
 
 async def thawed_plan(app: App, rooms: Rooms, frozen: FrozenPlan, run: str) -> Plan:
@@ -117,7 +122,7 @@ async def thawed_plan(app: App, rooms: Rooms, frozen: FrozenPlan, run: str) -> P
     if document.em_url != app.config.enterprise_manager.url:
         told = f"it was made with Enterprise Manager at {document.em_url}, and the config names another"
         differences.insert(0, told)
-    differences += await _sites_differ(document, rooms.source, app.config)
+    differences += sites_differ(document.sites, await _sites(app.config, document.plan, rooms.source))
     if differences:
         raise PlanDiffers(place=frozen.place, differences=listed(shortened(differences)))
     plan = replace(document.plan, run=run, groups=tuple(_now(group, found) for group in document.plan.groups))
@@ -139,8 +144,10 @@ async def compare_survey(
         raise PlanDiffers(place=frozen.place, differences=listed(shortened(differences)))
 
 
-async def _sites_differ(document: PlanDocument, source: Source, config: Config) -> list[str]:
-    return sites_differ(document.sites, await look_at_sites(landings(document.plan), source, engine_settings(config)))
+async def _sites(config: Config, plan: Plan, source: Source) -> tuple[Site, ...]:
+    """What stands where the copies of a plan will land, now. PlanUnusable when it cannot be told."""
+    places = await in_thread(lambda: landings(plan))
+    return await look_at_sites(places, source, engine_settings(config))
 
 
 def _now(group: MountGroup, found: Mapping[str, RestorePoint]) -> MountGroup:

@@ -6,22 +6,25 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from orchestrator.announcing import announced
 from orchestrator.app import books_of, go_on, logged_on, new_run, run_plan
 from orchestrator.artefacts import read_report, run_folder
 from orchestrator.config import Config
+from orchestrator.core.dropped import read_dropped
 from orchestrator.core.drops import DropRow
 from orchestrator.core.errors import ExitCode, RunUnknown, WordsError
 from orchestrator.core.events import Event, Notice, RunStarted
-from orchestrator.core.job import read_job
 from orchestrator.core.ledger import RunRow, RunState
 from orchestrator.core.plan import plan_from_json
+from orchestrator.core.plan_document import is_document
 from orchestrator.core.snapshot import Outlook
 from orchestrator.core.waiting import QueueLine, queue_lines
 from orchestrator.drilling import Finished, finish_drill
 from orchestrator.engine.answering import Answering, Patience, Ran, Restore
+from orchestrator.engine.beside import in_thread
 from orchestrator.engine.books import Books
 from orchestrator.engine.intake import Intake, IntakeSettings
 from orchestrator.engine.queueing import Queue
@@ -31,6 +34,7 @@ from orchestrator.engine.seats import Seats
 from orchestrator.engine.serving import Ask, Companion, Serving
 from orchestrator.engine.stopping import Stop
 from orchestrator.engine.timetable import Timetable
+from orchestrator.freezing import compare_survey, read_frozen, thawed_plan
 from orchestrator.inbox import DropFolder
 from orchestrator.journal import Journal, is_locked
 from orchestrator.listing import NamedJob
@@ -142,21 +146,37 @@ class _Restorer:
 
     async def _restore(self, row: DropRow, content: bytes, stop: Stop, begun: Callable[[str], Awaitable[None]]) -> Ran:
         app, rooms, books = self._app, _owned(self._rooms, row.owner), self._books
-        job = await books.ask(read_job, content, row.file)
+        job = await in_thread(partial(read_dropped, content, row.file))
         known = await books.ask(_run_of, app.journal, row.run)
         if known is not None and known.state is RunState.FINISHED:  # only its answer was still to be given
             finished = Finished(await books.ask(read_report, app.journal, app.config, row.run))
-            one = plan_from_json(known.plan)
+            one = await in_thread(partial(plan_from_json, known.plan))
             return _ran(await finish_drill(app, books, stop, one, finished) if one.scratch else finished)
         if known is not None:
             await begun(known.id)
             return _ran(await go_on(app, rooms, books, stop, known, self._seats, job.priority))
+        if is_document(content):
+            return await self._restore_planned(row, content, stop, begun, job.priority)
         with stop.forestalls():
             run = row.run or await books.ask(new_run, app.journal, job.name)
             named = NamedJob(job, row.file, content, app.config.watch.folder / LISTS, confined=True)
             one = await checked_plan(app, rooms, books, named, run, keep_going=False)
         await begun(run)
         return _ran(await run_plan(app, rooms, books, stop, content, one, self._seats, job.priority))
+
+    async def _restore_planned(
+        self, row: DropRow, content: bytes, stop: Stop, begun: Callable[[str], Awaitable[None]], priority: int
+    ) -> Ran:
+        """As `orchestrator run` does with a plan: as it stands, or not at all. PlanDiffers."""
+        app, rooms, books = self._app, _owned(self._rooms, row.owner), self._books
+        frozen = await in_thread(partial(read_frozen, content, row.file))
+        plan, job_text = frozen.document.plan, frozen.document.job_text.encode()
+        with stop.forestalls():
+            run = row.run or await books.ask(new_run, app.journal, plan.job, (), plan.run)
+            one = await thawed_plan(app, rooms, frozen, run)
+        await compare_survey(app, rooms, books, stop, self._seats, frozen, one)
+        await begun(run)
+        return _ran(await run_plan(app, rooms, books, stop, job_text, one, self._seats, priority, content))
 
 
 def _owned(rooms: Rooms, owner: str) -> Rooms:
@@ -229,7 +249,7 @@ def queue_of(config: Config, journal: Journal) -> tuple[list[QueueLine], bool]:
         with suppress(WordsError):  # told in its line
             content = folder.content(row)
             if content is not None:
-                jobs[row.id] = read_job(content, row.file)
+                jobs[row.id] = read_dropped(content, row.file)
     seen = {one.job: one.seen for one in journal.schedules()}
     watched = is_locked(config.state.folder)
     return queue_lines(rows, jobs, seen, now(), watched=watched, at_once=config.watch.runs), journal.paused()

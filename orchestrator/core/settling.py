@@ -19,6 +19,9 @@ EMPTY_SETTLES = 15
 BROKEN_SETTLES = 5
 """A file that is no TOML may be half of one, and is waited for this many times as long."""
 
+ENDINGS = (".toml", ".json")
+"""What the names of jobs, and of plans that were frozen of jobs, end in."""
+
 READY = ".ready"
 REJECTED = ".rejected.txt"
 
@@ -70,7 +73,7 @@ class Settled:
 
 
 def kind_of(name: str) -> NameKind:
-    """What a file is, by its name. Jobs end in `.toml`, in any letter case."""
+    """What a file is, by its name. Jobs end in `.toml`, plans in `.json`, in any letter case."""
     folded = name.casefold()
     if folded.endswith(REJECTED):
         return NameKind.ANSWER
@@ -78,7 +81,7 @@ def kind_of(name: str) -> NameKind:
         return NameKind.TEMPORARY
     if folded.endswith(READY):
         return NameKind.MARKER
-    return NameKind.JOB if folded.endswith(".toml") else NameKind.STRANGER
+    return NameKind.JOB if folded.endswith(ENDINGS) else NameKind.STRANGER
 
 
 def markers_of(name: str) -> tuple[str, str]:

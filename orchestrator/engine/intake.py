@@ -8,10 +8,11 @@ from typing import TypeVar, TypeVarTuple
 
 from anyio import current_time, fail_after, sleep, to_thread
 
+from orchestrator.core.dropped import read_dropped
 from orchestrator.core.drops import DONE, FAILED, DropRow, DropState
-from orchestrator.core.errors import DropFolderUnusable, ExitCode, JobInvalid, JobUnreadable
+from orchestrator.core.errors import DropFolderUnusable, ExitCode, JobInvalid, JobUnreadable, PlanUnreadable
 from orchestrator.core.events import JobEnded, JobRejected, JobTaken, Notice
-from orchestrator.core.job import Job, read_job
+from orchestrator.core.job import Job
 from orchestrator.core.settling import DropFile, Settled, Settling
 from orchestrator.engine.books import Books
 from orchestrator.engine.ports import Clock, Emit
@@ -111,8 +112,8 @@ class Intake:
             await self.finish(row, ExitCode.BUG, line)
             return
         try:
-            job = await _in_thread(read_job, content, row.file)
-        except JobInvalid as error:
+            job = await _in_thread(read_dropped, content, row.file)
+        except (JobInvalid, PlanUnreadable) as error:
             await self.finish(row, error.exit_code, f"its file in active was changed: {error}")
             return
         await self._line_up(row, job)
@@ -120,10 +121,10 @@ class Intake:
     async def _adopt(self, row: DropRow) -> None:
         content = await _in_thread(self._jobs.content, row)
         if content is not None:
-            row = replace(row, digest=_digest(content))
+            row = replace(row, digest=await _in_thread(_digest, content))
             try:
-                await self._accept(row, await _in_thread(read_job, content, row.file))
-            except JobInvalid as error:
+                await self._accept(row, await _in_thread(read_dropped, content, row.file))
+            except (JobInvalid, PlanUnreadable) as error:
                 await self._reject(row, str(error))
 
     # --- for as long as the watcher lives ---
@@ -184,11 +185,11 @@ class Intake:
         if found is None:
             return
         content, owner = found
-        row = replace(row, digest=_digest(content), owner=owner)
+        row = replace(row, digest=await _in_thread(_digest, content), owner=owner)
         try:
-            job = await _in_thread(read_job, content, file.name)
-        except JobInvalid as error:
-            if settled.patient or not isinstance(error, JobUnreadable):
+            job = await _in_thread(read_dropped, content, file.name)
+        except (JobInvalid, PlanUnreadable) as error:
+            if settled.patient or not isinstance(error, JobUnreadable | PlanUnreadable):
                 await self._claim_and_reject(row, file, str(error))
             return
         if await self._claim(row, file):

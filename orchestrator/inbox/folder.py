@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from orchestrator.core.drops import DONE, FAILED, DropRow
 from orchestrator.core.settling import REJECTED, SIZE_LIMIT, DropFile, markers_of
-from orchestrator.inbox.names import claim_in, claimed_name, ended_stem
+from orchestrator.inbox.names import claim_in, claimed_name, ended_stem, ending_of
 from orchestrator.inbox.translate import translating
 from orchestrator.inbox.waking import Waker
 
@@ -156,7 +156,7 @@ class DropFolder:
                     shutil.copyfileobj(source, copy)
             _write(_with(stem, suffix), f"{line}\n")
             with suppress(FileNotFoundError):
-                os.replace(self._active / claimed_name(row), _with(stem, ".toml"))
+                os.replace(self._active / claimed_name(row), _with(stem, ending_of(row.file)))
 
     def _is_as_seen(self, path: Path, file: DropFile) -> bool:
         try:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from orchestrator.core.census import Census, Tree
 from orchestrator.core.errors import PlanUnreadable
+from orchestrator.core.job import Job
 from orchestrator.core.paths import parse_guest_path
 from orchestrator.core.plan import Plan
 from orchestrator.core.plan_document import (
@@ -27,6 +28,7 @@ from orchestrator.core.plan_document import (
     sites_differ,
     written,
 )
+from tests.core.values import planned, point
 from tests.views.samples import sample_plan
 
 MADE = datetime(2026, 11, 25, 20, 0, tzinfo=UTC)
@@ -129,6 +131,21 @@ def test_a_document_that_says_more_than_a_job_can_is_refused_although_its_hash_f
 ) -> None:
     with pytest.raises(PlanUnreadable, match=said):
         read_document(altered(change), "plan.json")
+
+
+def test_every_rule_of_where_files_land_makes_a_sound_document() -> None:
+    tables: list[dict[str, Any]] = [
+        {"vm": "fs01", "paths": ["C:\\Shares\\HR", "D:\\"], "strip": ["C:\\Shares"], "drives": {"D": "data/two"}},
+        {"vm": "fs02", "paths": ["*"], "to": "/restore/{volume}/x:{volume}/{vm}", "drives": {"C": "one"}},
+        {"vm": "fs03", "to": {"C:\\a": "/restore/a", "Volume$0:\\": "/restore/b"}},
+        {"vm": "lx01", "os": "linux", "paths": ["/srv/a\\b", "/etc"], "prefix": "deep/er", "include": ["*.c", "/x/"]},
+    ]
+    for table in tables:
+        one = Job.model_validate({"name": "incident-4711", "defaults": {"to": "/restore/{vm}"}, "restore": [table]})
+        plan = planned(one, [point("fs01"), point("fs02"), point("fs03"), point("lx01")])
+        assert plan.groups, plan.problems
+        content, digest = written(document(replace(plan, run="incident-4711-20261125T200000Z")))
+        assert read_document(content, "plan.json")[1] == digest
 
 
 def test_copies_land_in_places_of_which_none_lies_below_another() -> None:

@@ -67,6 +67,16 @@ def test_a_file_is_seen_read_claimed_and_answered_beside_its_files(
     assert (root / "done" / f"{stem}.toml").exists()
 
 
+def test_a_plan_keeps_its_ending_from_claim_to_answer_and_is_known_again(root: Path, folder: DropFolder) -> None:
+    drop(root, "Plan.JSON", b"{}")
+    plan = row("Plan.JSON")
+    assert folder.claim(plan, only(folder, "Plan.JSON"))
+    assert names(root / "active") == {"Plan.abc123-00000001.json"}
+    assert folder.claimed("abc123") == [("abc123-00000001", "Plan.json")]
+    folder.end(plan, DONE, "exit 0", {})
+    assert names(root / "done") == {f"Plan.20261125T030000Z.abc123-00000001.{end}" for end in ("json", "reason.txt")}
+
+
 def test_of_many_watchers_that_claim_one_file_exactly_one_has_it(root: Path, folder: DropFolder) -> None:
     for number in range(50):
         drop(root)

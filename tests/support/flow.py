@@ -231,8 +231,8 @@ class Flow:
         folder = self.folder / "jobs" / where
         found = {}
         for file in folder.glob("*.reason.txt"):
-            job = file.with_name(file.name.replace(".reason.txt", ".toml"))
-            if job.exists():
+            jobs = [file.with_name(file.name.replace(".reason.txt", ending)) for ending in (".toml", ".json")]
+            if any(job.exists() for job in jobs):
                 found[file.name.split(".")[0]] = file.read_text()
         return found
 
