@@ -40,9 +40,15 @@ def which_one(vm: str, twins: Twins) -> str:
         what = f"{vm!r} is on several backup servers ({', '.join(servers)}); set backup_server to the one you mean"
         keys = [f'backup_server = "{server}"' for server in servers]
     else:
-        what = f"{vm!r} is the name of {len(twins)} machines; set hierarchy to that of the one you mean"
-        keys = [f'hierarchy = "{points[0].hierarchy}" on {points[0].backup_server}' for points in twins]
+        what = f"{vm!r} is the name of {len(twins)} machines; say which one you mean"
+        keys = [_key_of(points) for points in twins]
     return f"{what}: " + ", or ".join(f"{key} {_told(points)}" for key, points in zip(keys, twins, strict=True))
+
+
+def _key_of(points: Sequence[RestorePoint]) -> str:
+    """EM tells no reference of replicas and agents: there the backup server says which one is meant."""
+    server, hierarchy = points[0].backup_server, points[-1].hierarchy or points[0].hierarchy
+    return f'hierarchy = "{hierarchy}" on {server}' if hierarchy else f'backup_server = "{server}"'
 
 
 def _told(points: Sequence[RestorePoint]) -> str:

@@ -4,6 +4,7 @@ A file counts only with every byte that was listed: an answer without bytes, wit
 than listed is an error, whatever its status says.
 """
 
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
@@ -17,10 +18,13 @@ from orchestrator.core.errors import EmError, FileError, Forbidden, NotFound, Se
 from orchestrator.core.fidelity import Properties
 from orchestrator.core.reasons import Reason
 from orchestrator.engine.ports_files import IncomingFile, MountedFiles
-from orchestrator.engine.pulse import Abandoned
+from orchestrator.engine.pulse import Abandoned, beat_here
 
 POLL_FIRST = 0.05
 """Seconds until EM is first asked whether a file is ready: most are small."""
+
+STAGED_AT_LEAST = 1 << 20
+"""Bytes a second at which EM is trusted to make a file ready. While it may be at work on that, waiting is no stall."""
 
 
 class Wait(Protocol):
@@ -112,8 +116,11 @@ class Download:
 
     def _ready(self, task: Task) -> Task:
         pause, href = POLL_FIRST, task.href
+        patient_until = time.monotonic() + self._entry.size / STAGED_AT_LEAST
         while task.phase is not TaskPhase.FINISHED:
             task = self._wait(partial(self._polled, href, pause))
+            if time.monotonic() < patient_until:
+                beat_here()
             pause = min(pause * 1.5, self._poll_most)
         if task.success is False:
             why = task.message.rstrip(". ") or "it gives no reason"

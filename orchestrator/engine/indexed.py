@@ -15,6 +15,9 @@ from orchestrator.core.plan import MountGroup, Plan, PlanProblem
 ASKS = 300
 """Folders and restore points that EM is asked about for one plan. A plan of thousands of machines is made soon."""
 
+PATHS_TOLD = 20
+"""Paths of one selection that are told by name; of a long list that is of another machine, the rest is counted."""
+
 
 class Index(Protocol):
     """EM's catalogue of indexed guests. EmError when it cannot be asked."""
@@ -32,21 +35,31 @@ class Index(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names in a folder, as they are and as a guest of Windows compares them: a list of many paths asks often."""
+
+    exact: frozenset[str]
+    folded: frozenset[str]
+
+
 @dataclass(slots=True)
 class _Asking:
     """What was asked so far, for one plan."""
 
     index: Index
     left: int = ASKS
-    folders: dict[tuple[str, tuple[str, ...] | None], Listing | None] = field(default_factory=dict)
+    folders: dict[tuple[str, tuple[str, ...] | None], Names | None] = field(default_factory=dict)
 
-    async def listing(self, point: RestorePoint, folder: GuestPath | None) -> Listing | None:
+    async def names(self, point: RestorePoint, folder: GuestPath | None) -> Names | None:
+        """The names in a folder; None when nothing is known of it."""
         key = point.uid, None if folder is None else folder.key
         if key not in self.folders:
             if self.left <= 0:
                 return None
             self.left -= 1
-            self.folders[key] = await self.index.listing(point, folder)
+            listed = await self.index.listing(point, folder)
+            self.folders[key] = None if listed is None else Names(frozenset(listed), frozenset(map(fold, listed)))
         return self.folders[key]
 
 
@@ -71,13 +84,15 @@ async def _missing(asking: _Asking, group: MountGroup) -> list[PlanProblem]:
     asking.left -= 1
     if not await asking.index.holds(group.point):
         return []
+    when = f"{group.vm}, {group.point.created:%Y-%m-%d %H:%M:%S} UTC"
     found = []
     for selection in group.selections:
-        for path in selection.paths:
-            if await _lacks(asking, group.point, path):
-                when = f"{group.point.created:%Y-%m-%d %H:%M:%S} UTC"
-                text = f"{path} is not in the index of that point ({group.vm}, {when}); check the spelling and the time"
-                found.append(PlanProblem(selection.entry, "paths", text))
+        lacking = [path for path in selection.paths if await _lacks(asking, group.point, path)]
+        texts = [f"{path} is" for path in lacking[:PATHS_TOLD]]
+        if len(lacking) > PATHS_TOLD:
+            texts.append(f"and {len(lacking) - PATHS_TOLD:,} more paths are")
+        said = f"not in the index of that point ({when}); check the spelling and the time"
+        found += [PlanProblem(selection.entry, "paths", f"{text} {said}") for text in texts]
     return found
 
 
@@ -86,12 +101,12 @@ async def _lacks(asking: _Asking, point: RestorePoint, path: GuestPath) -> bool:
     there; then from the volume down, for the first folder that lacks a name."""
     folders = _above(path)
     for folder, name in (*folders[-1:], *folders[:-1]):
-        listed = await asking.listing(point, folder)
+        listed = await asking.names(point, folder)
         if listed is None:
             if folder is folders[-1][0]:
                 continue
             return False
-        if not _has(listed, name, path.linux):
+        if name not in listed.exact and (path.linux or fold(name) not in listed.folded):
             return True
         if folder is folders[-1][0]:
             return False
@@ -106,7 +121,3 @@ def _above(path: GuestPath) -> list[tuple[GuestPath | None, str]]:
     for length, name in enumerate(path.parts):
         steps.append((GuestPath(path.volume, path.parts[:length]), name))
     return steps
-
-
-def _has(listed: Listing, name: str, exact: bool) -> bool:
-    return name in listed or (not exact and fold(name) in map(fold, listed))

@@ -1,5 +1,6 @@
 """A thread as the event loop sees it: how far it is, and when it last moved."""
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,6 +9,9 @@ from typing import TypeVar
 from anyio import CancelScope, sleep
 
 Result = TypeVar("Result")
+
+
+_HERE = threading.local()
 
 
 class Abandoned(BaseException):
@@ -31,12 +35,21 @@ class Progress:
     def beat(self) -> None:
         """The thread is getting on."""
         self.last = time.monotonic()
+        _HERE.progress = self
 
     def check(self, done: int = 0) -> None:
         """The thread is getting on, with `done` bytes; Abandoned when it is to end."""
         if self.abandoned:
             raise Abandoned
-        self.last = time.monotonic()
+        self.beat()
+
+
+def beat_here() -> None:
+    """Whatever this thread is at, it is getting on: for who waits in it for a machine that is at work, and has not been
+    handed the beat."""
+    progress: Progress | None = getattr(_HERE, "progress", None)
+    if progress is not None:
+        progress.beat()
 
 
 @dataclass(slots=True, eq=False)

@@ -146,6 +146,15 @@ def test_a_name_of_two_machines_on_one_server_is_told_apart_by_their_references(
             assert taken(result) == ["ab"[number - 1] + "2"]
 
 
+def test_where_em_tells_no_reference_the_backup_server_says_which_machine_is_meant() -> None:
+    elsewhere = point("fs01", "c1", AT, server="vbr02")
+    fleet = [twin("a1", 1, AT), twin("b1", 2, AT + HOUR), elsewhere]
+    said = only_problem(planned(job({"vm": "fs01"}), fleet))
+    assert "is the name of 3 machines; say which one you mean" in said
+    assert 'hierarchy = ""' not in said
+    assert said.endswith('or backup_server = "vbr02" (1 restore point, newest 2026-11-20T06:00:00+00:00)')
+
+
 def test_a_machine_that_was_registered_anew_is_one_machine_once_it_has_been_backed_up_twice() -> None:
     before = [twin("a1", 1, AT), twin("a2", 1, AT + DAY)]
     once, twice = twin("b1", 2, AT + 2 * DAY), twin("b2", 2, AT + 3 * DAY)

@@ -14,7 +14,7 @@ from orchestrator.core.errors import EmFault, FileError, Forbidden, NotFound, Se
 from orchestrator.core.paths import SourcePath
 from orchestrator.core.reasons import Reason
 from orchestrator.core.roads import em_root, href_below
-from orchestrator.engine.pulse import Abandoned
+from orchestrator.engine.pulse import Abandoned, Progress
 from orchestrator.engine.through_em import ThroughEm
 
 ROOT = "/api/vmRestorePoints/1/mounts/1/C:"
@@ -123,6 +123,30 @@ def test_a_scan_gives_folders_before_their_content_and_follows_ems_own_links() -
     assert found[2] == Entry("x", EntryKind.FILE, 5, 1_700_000_000 * 10**9)
     entered = [one for batch in source(Files(pages)).scan(AT, lambda at: at != "b c", still) for one in batch]
     assert [one.relative for one in entered] == ["plain", "x", "y"]
+
+
+@dataclass
+class Slow(Files):
+    """Is asked three times before a file is ready. `seen` is when the thread was thought to move, each time; it is
+    taken for long ago then."""
+
+    pulse: Progress = field(default_factory=Progress)
+    seen: list[float | None] = field(default_factory=list)
+
+    async def task(self, href: str, generation: int) -> Task:
+        self.seen.append(self.pulse.last)
+        self.pulse.last = 0.0
+        return self.end if len(self.seen) == 3 else Task(href, TaskPhase.RUNNING)
+
+
+@pytest.mark.parametrize(("size", "moves"), [(10 << 30, True), (0x400, False)])
+def test_while_em_makes_a_large_file_ready_its_thread_is_not_taken_for_one_that_hangs(size: int, moves: bool) -> None:
+    pulse = Progress()
+    files = Slow(pulse=pulse)
+    pulse.check()
+    with pytest.raises(FileError, match="listed with"):
+        read(files, size)
+    assert [bool(last) for last in files.seen] == [True, moves, moves]
 
 
 @pytest.mark.parametrize("name", [".", "..", "a/b", "../x", "n\x00l"])

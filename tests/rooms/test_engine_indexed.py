@@ -8,7 +8,7 @@ from orchestrator.core.catalog import Listed, Listing, PointKind, RestorePoint
 from orchestrator.core.errors import EmFault
 from orchestrator.core.paths import GuestPath
 from orchestrator.core.plan import Plan
-from orchestrator.engine.indexed import ASKS, with_index_warnings
+from orchestrator.engine.indexed import ASKS, PATHS_TOLD, with_index_warnings
 from tests.core.values import job, planned, point
 
 FOLDERS = {"": ["C:"], "C:\\": ["Shares", "boot.ini"], "C:\\Shares": ["Finance"], "/": ["srv"], "/srv": ["Data"]}
@@ -111,3 +111,14 @@ async def test_a_catalogue_that_cannot_be_asked_is_no_obstacle() -> None:
             raise EmFault(status=500, what="it", cause="broken")
 
     assert await lacking(Broken("fs01"), "C:\\Shares\\HR") == []
+
+
+async def test_of_a_long_list_that_is_of_another_machine_the_first_paths_are_named_and_the_rest_is_counted() -> None:
+    """With names that differ in letter case, which takes long where each is compared with all others anew."""
+    names = [f"Büro {number}.docx" for number in range(2000)]
+    folders = {"": ["C:"], "C:\\": names}
+    asked = [f"C:\\{name.upper()}" for name in names] + [f"C:\\other {number}" for number in range(20_000)]
+    told = (await with_index_warnings(plan(*asked), Catalogue("fs01", folders=folders))).warnings
+    assert len(told) == PATHS_TOLD + 1
+    assert told[0].message.startswith("C:\\other 0 is not in the index of that point (fs01, ")
+    assert told[-1].message.startswith(f"and {20_000 - PATHS_TOLD:,} more paths are not in the index")
