@@ -19,7 +19,7 @@ async def test_twelve_machines_are_restored_byte_for_byte_and_a_second_run_copie
     async with flow(tmp_path, seeded()) as em:
         em.configure(copy={"checksum": "sha256"})
         job = em.job(name="estate")
-        done = await em.run("run", job)
+        done = await em.run("run", job, cold=True)
         assert done.code == 0, done.everything
         expected = em.expected()
         assert em.restored() == expected

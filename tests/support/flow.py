@@ -30,12 +30,15 @@ from orchestrator.simulator import (
     serving,
 )
 from orchestrator.simulator.faults import FaultScript
+from tests.support.warm import WARM, Warm
 
 PASSWORD = "Kranich7-unter-Eis"
 PARTIAL = ".orchestrator-partial"
 QUICK = Settings(password=PASSWORD, task_seconds=0.02, operation_finished_seconds=0.01)
 GLANCE = 0.003
 """Seconds between two looks at something that another process does."""
+
+Process = asyncio.subprocess.Process | Warm
 
 Tree = dict[str, tuple[str, int] | None]
 """Relative path -> (SHA-256, mtime_ns) of a file, None for a folder."""
@@ -104,7 +107,7 @@ class Done:
 class Command:
     """A process that is running, and the events it appends to a file."""
 
-    process: asyncio.subprocess.Process
+    process: "Process"
     events_file: Path
     flow: "Flow"
 
@@ -201,22 +204,31 @@ class Flow:
         (self.folder / f"{name}.toml").write_text(toml(table))
         return f"{name}.toml"
 
-    async def start(self, *words: str, env: Mapping[str, str] | None = None, events: bool = True) -> Command:
-        """Start `orchestrator <words>` in the flow's folder; `run`, `resume` and `watch` write an events file."""
+    async def start(
+        self, *words: str, env: Mapping[str, str] | None = None, events: bool = True, cold: bool = False
+    ) -> Command:
+        """Start `orchestrator <words>` in the flow's folder; `run`, `resume` and `watch` write an events file. `cold`,
+        or when the interpreter is told anything, it is an interpreter of its own from its first instruction."""
         events_file = self.folder / f"events-{len(self.started)}.jsonl"
         command = next((word for word in words if word in ("run", "resume", "watch")), None)
         more = ["--events", str(events_file)] if command and events and "--events" not in words else []
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "orchestrator", *words, *more, cwd=self.folder,
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            env={**clean_environment(self.folder), **(env or {})},
-        )  # fmt: skip
+        around = {**clean_environment(self.folder), **(env or {})}
+        process: Process
+        if cold or not WARM or any(name.startswith("PYTHON") for name in env or {}):
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "orchestrator", *words, *more, cwd=self.folder, env=around,
+                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+        else:
+            process = await Warm.start(*words, *more, cwd=self.folder, env=around)
         self.started.append(Command(process, events_file, self))
         return self.started[-1]
 
-    async def run(self, *words: str, env: Mapping[str, str] | None = None, events: bool = True) -> Done:
+    async def run(
+        self, *words: str, env: Mapping[str, str] | None = None, events: bool = True, cold: bool = False
+    ) -> Done:
         """Run `orchestrator <words>` to its end."""
-        return await (await self.start(*words, env=env, events=events)).done()
+        return await (await self.start(*words, env=env, events=events, cold=cold)).done()
 
     def drop(self, content: str | bytes, name: str) -> Path:
         """Drop a job as a careful program does: written under another name and then renamed."""

@@ -22,7 +22,7 @@ import anyio
 from orchestrator.simulator import Estate, Fault
 from tests.support.flow import GLANCE, PASSWORD, Flow, clean_environment, flow
 from tests.support.runbook import Chapter, Happens, Saved, Typed, canonical, shows
-from tests.support.warm import CLIENT
+from tests.support.warm import CLIENT, Warm, server
 
 EM = "em.example.com:9398"
 WATCH = {"settle": 0.05, "poll": 0.1, "retry_after": 0.2}
@@ -114,7 +114,7 @@ class Service:
 
     def __init__(self, night: "Night") -> None:
         self._night = night
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Warm | None = None
         self.log = night.home / ".log"
         self.log.touch()
         self._read = 0
@@ -131,10 +131,10 @@ class Service:
         """Start it; whether it came to be ready."""
         begun = self.log.stat().st_size
         with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "orchestrator", "--config", str(self._night.em.folder / "config.toml"), "watch",
-                cwd="/", env=self._night.environment(), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
+            config = str(self._night.em.folder / "config.toml")
+            self._process = await Warm.start(
+                "--config", config, "watch", cwd="/", env=self._night.environment(), stdout=log, stderr=log
+            )
         while b"watching " not in self.log.read_bytes()[begun:]:
             if self._process.returncode is not None:
                 return False
@@ -221,13 +221,10 @@ class Night:
 
     def patch(self, code: str) -> None:
         """Python that every process of this host runs before anything else."""
-        folder = self.home / ".patch"
-        folder.mkdir(exist_ok=True)
-        patch = folder / "sitecustomize.py"
+        patch = self.home / ".patch.py"
         with patch.open("a", encoding="utf-8") as file:
             file.write(f"{textwrap.dedent(code)}\n")
         self.more["PATCH"] = str(patch)
-        self.more["PYTHONPATH"] = f"{folder}:{clean_environment(self.home)['PYTHONPATH']}"
 
     def port(self, told: str) -> int:
         """A port that is free; `told` is the address that it stands for on the page."""
@@ -331,11 +328,8 @@ class Night:
 
 
 @asynccontextmanager
-async def night(
-    folder: Path, warm: Path, build: Callable[[Path], Estate], *faults: Fault, **settings: Any
-) -> AsyncIterator[Night]:
-    """A night over an estate; `orchestrator` is started by the server at the socket `warm`. At its end nothing of it
-    runs any more."""
+async def night(folder: Path, build: Callable[[Path], Estate], *faults: Fault, **settings: Any) -> AsyncIterator[Night]:
+    """A night over an estate. At its end nothing of it runs any more."""
     home, commands = folder / "home", folder / "bin"
     for one in (home, commands, folder / "host" / "etc"):
         one.mkdir(parents=True)
@@ -352,7 +346,7 @@ async def night(
             scripts |= {
                 "systemd-ask-password": ASKS,
                 "sudo": SUDO,
-                "orchestrator": CLIENT.format(python=sys.executable, socket=str(warm)),
+                "orchestrator": CLIENT.format(python=sys.executable, socket=server()),
             }
             for name, script in scripts.items():
                 (commands / name).write_text(script)

@@ -97,9 +97,9 @@ class World:
     build: Callable[[Path], Estate] = estate
 
     @asynccontextmanager
-    async def begun(self, folder: Path, warm: Path) -> AsyncIterator[Night]:
+    async def begun(self, folder: Path) -> AsyncIterator[Night]:
         """The night, arranged."""
-        async with night(folder, warm, self.build, *self.faults, **self.settings) as made:
+        async with night(folder, self.build, *self.faults, **self.settings) as made:
             (made.home / "incident.toml").write_text(made.here(INCIDENT))
             await self.arrange(made)
             yield made
@@ -280,13 +280,12 @@ async def mount_fails(night: Night) -> None:
     pass
 
 
-@world(
-    "server-fails",
-    Fault("mount_post", action=FailTask("The host is out of memory."), times=3),
-    build=with_many_machines,
-)
+@world("server-fails", build=with_many_machines)
 async def server_fails(night: Night) -> None:
     """A paused server is tried again after a minute; here after a second."""
+    out_of_memory = FailTask("The host is out of memory.")
+    machines = [one for one in night.em.estate.machines if one.backup_server == "vbr01"]
+    night.em.simulator.inject(*(Fault("mount_post", 1, out_of_memory, match=one.points[-1].uid) for one in machines))
     night.patch("import orchestrator.core.health as health; health.PAUSE = 1.0")
     many = INCIDENT.replace("fs01", "fs*").replace("incident-4711", "many").replace(", 'D:\\Data'", "")
     (night.home / "many.toml").write_text(night.here(many))
@@ -299,13 +298,13 @@ STAYS = Fault("mount_delete", action=Status(500), times=99)
 
 @world("mount-left", STAYS)
 async def mount_left(night: Night) -> None:
-    night.configure(limits={"unmount_timeout": 0.3})
+    night.configure(limits={"unmount_timeout": 2})
     later(night, "deletes work again", night.em.lift_faults)
 
 
 @world("mount-left-and-watching", STAYS)
 async def mount_left_and_watching(night: Night) -> None:
-    night.configure(limits={"unmount_timeout": 0.3})
+    night.configure(limits={"unmount_timeout": 2})
     await watched(night, "failed: exit 7")
     later(night, "deletes work again", night.em.lift_faults)
 
@@ -313,7 +312,7 @@ async def mount_left_and_watching(night: Night) -> None:
 @world("session-gone", Fault("mount_delete", action=Status(500), times=99), session_end_unmounts="never")
 async def session_gone(night: Night) -> None:
     """EM refused the delete, then ended the session, and the disks stay on."""
-    night.configure(limits={"unmount_timeout": 0.3})
+    night.configure(limits={"unmount_timeout": 2})
     (night.em.folder / "incident.toml").write_text((night.home / "incident.toml").read_text())
     await night.em.run("run", "incident.toml")
     await night.em.simulator.end_session()
@@ -346,7 +345,7 @@ async def wrong_share(night: Night) -> None:
 
     def right() -> None:
         del night.config["backup_servers"]
-        night.configure()
+        night.configure(limits={"folder_timeout": 10})
 
     later(night, "the config is corrected", right)
 
@@ -374,7 +373,7 @@ async def share_hangs(night: Night) -> None:
     """Whoever lists a folder of the share waits, as under a hard mount of a dead host."""
     hangs = night.home / ".hangs"
     hangs.touch()
-    night.configure(limits={"stall_timeout": 1})
+    night.configure(limits={"stall_timeout": 2})
     night.patch(
         f"""
 import os, time
@@ -412,14 +411,14 @@ def hang(night: Night, module: str, kind: str, method: str) -> None:
 
 @world("destination-hangs")
 async def destination_hangs(night: Night) -> None:
-    night.configure(limits={"stall_timeout": 0.5, "space_wait": 1})
+    night.configure(limits={"stall_timeout": 2, "space_wait": 1})
     hang(night, "orchestrator.files", "LocalTarget", "free_space")
 
 
 @world("state-hangs")
 async def state_hangs(night: Night) -> None:
-    """The disk of the state folder hangs in the middle of a run. It is given ten minutes; here a second."""
-    night.patch("import orchestrator.engine.books as books; books.ANSWER_WITHIN = 1.0")
+    """The disk of the state folder hangs in the middle of a run. It is given ten minutes; here three seconds."""
+    night.patch("import orchestrator.engine.books as books; books.ANSWER_WITHIN = 3.0")
     hang(night, "orchestrator.ledgers.outcomes", "Outcomes", "record")
 
 
