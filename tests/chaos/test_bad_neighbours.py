@@ -40,6 +40,7 @@ from tests.support.chaos import (
     live,
     report_of,
 )
+from tests.support.felt_time import LONG, FeltTime
 
 
 class Wrapped:
@@ -89,7 +90,7 @@ async def test_a_lost_answer_is_waited_for_as_long_as_em_is_at_work_on_a_mount(e
 
 
 async def test_a_task_that_never_ends_is_reported_and_can_be_swept(estate: Estate, tmp_path: Path) -> None:
-    limits = {"mount_timeout": 0.2, "unmount_timeout": 0.3}
+    limits = {"mount_timeout": 1.5, "unmount_timeout": 1.5}
     fault = Fault("mount_post", action=StuckTask(), times=9, match=estate.machines[0].points[-1].uid)
     async with house(estate, tmp_path, fault, limits=limits, strict=False) as home:
         report = report_of(await live(home))
@@ -103,7 +104,7 @@ async def test_an_unmount_that_hangs_is_abandoned_named_and_swept_later(estate: 
     fault = Fault("mount_delete", action=Hang(), match=uid)
     # Nothing but a DELETE under its own session ends that mount, so the session must not be logged off.
     never = {"session_end_unmounts": "never"}
-    async with house(estate, tmp_path, fault, limits={"unmount_timeout": 0.3}, **never) as home:
+    async with house(estate, tmp_path, fault, limits={"unmount_timeout": 2}, **never) as home:
         fate = Fate()
         report = report_of(await live(home, fate))
         assert report.exit_code == 7
@@ -270,7 +271,7 @@ async def test_a_folder_that_vanishes_is_one_lost_mount_and_not_many_file_errors
 async def test_a_read_that_does_not_move_is_given_up_and_tried_once_more_at_the_end(
     estate: Estate, tmp_path: Path
 ) -> None:
-    hung, release = threading.Event(), threading.Event()
+    hung, release, clock = threading.Event(), threading.Event(), FeltTime()
 
     def wrap(name: str, room: Any) -> Any:
         if name != "target":
@@ -279,15 +280,16 @@ async def test_a_read_that_does_not_move_is_given_up_and_tried_once_more_at_the_
         def place(source: Any, entry: Entry, target: Any, overwrite: bool, check: Any, *more: Any) -> Any:
             if entry.relative.endswith("deep.txt") and not hung.is_set():
                 hung.set()
+                clock.passes()
                 release.wait(10)
                 raise FileError(reason=Reason.READ_ERROR, guest_path=entry.relative, what="the share is back")
             return room.place(source, entry, target, overwrite, check, *more)
 
         return Wrapped(room, place=place)
 
-    async with house(estate, tmp_path, limits={"stall_timeout": 0.2}) as home:
+    async with house(estate, tmp_path, limits={"stall_timeout": LONG}) as home:
         try:
-            with mock.patch("orchestrator.engine.stages.ABANDON_AFTER", 0.05):
+            with mock.patch("orchestrator.engine.stages.ABANDON_AFTER", 0.05), clock.governs():
                 ended = await live(home, wrap=wrap)
         finally:
             release.set()
@@ -296,7 +298,7 @@ async def test_a_read_that_does_not_move_is_given_up_and_tried_once_more_at_the_
 
 
 async def test_a_file_that_stalls_twice_is_a_failure_with_that_reason(estate: Estate, tmp_path: Path) -> None:
-    release = threading.Event()
+    release, clock = threading.Event(), FeltTime()
 
     def wrap(name: str, room: Any) -> Any:
         if name != "target":
@@ -304,15 +306,16 @@ async def test_a_file_that_stalls_twice_is_a_failure_with_that_reason(estate: Es
 
         def place(source: Any, entry: Entry, target: Any, overwrite: bool, check: Any, *more: Any) -> Any:
             if entry.relative.endswith("deep.txt"):
+                clock.passes()
                 release.wait(10)
                 raise FileError(reason=Reason.READ_ERROR, guest_path=entry.relative, what="too late")
             return room.place(source, entry, target, overwrite, check, *more)
 
         return Wrapped(room, place=place)
 
-    async with house(estate, tmp_path, limits={"stall_timeout": 0.2}) as home:
+    async with house(estate, tmp_path, limits={"stall_timeout": LONG}) as home:
         try:
-            with mock.patch("orchestrator.engine.stages.ABANDON_AFTER", 0.05):
+            with mock.patch("orchestrator.engine.stages.ABANDON_AFTER", 0.05), clock.governs():
                 report = report_of(await live(home, wrap=wrap))
         finally:
             release.set()
@@ -435,7 +438,7 @@ async def test_a_mount_lost_with_its_session_counts_as_gone_only_when_its_folder
         return Wrapped(room, restore_state=says_nothing)
 
     settings = {"session_end_unmounts": "never"}
-    async with house(estate, tmp_path, limits={"folder_timeout": 0.2}, **settings) as home:
+    async with house(estate, tmp_path, limits={"folder_timeout": 2}, **settings) as home:
         killed: list[bool] = []
         tasks: list[asyncio.Task[None]] = []
 

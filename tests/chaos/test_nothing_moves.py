@@ -28,8 +28,16 @@ from tests.support.chaos import (
     live,
     report_of,
 )
+from tests.support.felt_time import LONG, FeltTime
 
-STALL: dict[str, Any] = {"stall_timeout": 0.2}
+STALL: dict[str, Any] = {"stall_timeout": LONG}
+TIME = FeltTime()
+
+
+@pytest.fixture(autouse=True)
+def time_passes_for_what_hangs() -> Iterator[None]:
+    with TIME.governs():
+        yield
 
 
 class Hung:
@@ -49,6 +57,7 @@ class Hung:
             if not self.let_go.is_set() and self._when(*words):
                 self.times += 1
                 self.at_it.set()
+                TIME.passes()
                 self.let_go.wait(15)
             return real(*words)
 
@@ -122,6 +131,7 @@ async def test_what_was_found_before_a_walk_got_stuck_is_restored(estate: Estate
             for entry in entries:
                 if of_fs01(start) and entry.relative.endswith("read only.txt") and not let_go.is_set():
                     stuck.set()
+                    TIME.passes()
                     let_go.wait(15)
                 yield [entry] * (63 if entry.relative.endswith("big.bin") else 1)
 
@@ -150,6 +160,7 @@ async def test_what_was_found_to_be_there_already_before_a_walk_got_stuck_is_tol
             for entry in entries:
                 if entry.kind is EntryKind.FILE and of_fs01(start):
                     if "Volume2" in start.root and sum("Volume2" in root for root, _ in heard) == 2:
+                        TIME.passes()
                         let_go.wait(15)
                     heard.add((start.root, entry.relative))
                 yield [entry]
@@ -176,9 +187,10 @@ async def test_a_share_that_is_slow_but_gets_on_is_never_given_up(estate: Estate
         def call(*words: Any) -> Any:
             *others, beat = words
             for _ in range(5):
-                never.wait(0.06)
+                TIME.passes(0.9 * LONG)
+                never.wait(0.05)
                 beat()
-            return method(*others, lambda: (never.wait(0.01), beat()))
+            return method(*others, lambda: (TIME.passes(0.9 * LONG), beat()))
 
         return call
 
@@ -323,7 +335,7 @@ async def test_a_flush_that_never_ends_is_left_behind_and_nothing_is_told_as_res
     estate: Estate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: bool
 ) -> None:
     monkeypatch.setattr("orchestrator.engine.scribe.FLUSH_WITHIN", 0.1)
-    limits = {**STALL, "grace": 0.1, "space_wait": 60 if asked else 0.1}
+    limits = {"stall_timeout": 0.1, "grace": 0.1, "space_wait": 60 if asked else 0.1}
     with hung("target", "flush") as hang:
         async with house(estate, tmp_path, limits=limits) as home:
             home.copy = {"durable": "batch"}
@@ -363,7 +375,7 @@ async def test_large_files_that_were_cut_short_are_not_waited_for_on_a_dead_disk
 async def test_a_journal_that_does_not_answer_ends_the_run_as_one_that_fails_and_leaves_no_mount(
     estate: Estate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.engine.books.ANSWER_WITHIN", 0.3)
+    monkeypatch.setattr("orchestrator.engine.books.ANSWER_WITHIN", 3.0)
     let_go, real, calls = threading.Event(), Outcomes.record, [0]
 
     def record(*words: Any) -> Any:
@@ -395,11 +407,12 @@ async def test_waiting_for_a_free_thread_is_no_stall(
 
     def place(room: Any, source: Any, entry: Entry, target: Any, overwrite: bool, check: Any, *more: Any) -> Any:
         for _ in range(4):
-            never.wait(0.05)
+            TIME.passes(0.9 * LONG)
+            never.wait(0.03)
             check(0)
         return room.place(source, entry, target, overwrite, check, *more)
 
-    async with house(estate, tmp_path, limits={"stall_timeout": 0.3, "copies": 1}) as home:
+    async with house(estate, tmp_path, limits={**STALL, "copies": 1}) as home:
         demand_everything_restored(home, await live(home, wrap=target_with(place)))
 
 
@@ -409,8 +422,9 @@ async def test_a_thread_that_comes_back_while_it_is_given_up_costs_no_file(estat
     def place(room: Any, source: Any, entry: Entry, target: Any, overwrite: bool, check: Any, *more: Any) -> Any:
         if not hung.is_set():  # the first file of the first batch; others follow it
             hung.set()
+            TIME.passes()
             never.wait(0.6)
         return room.place(source, entry, target, overwrite, check, *more)
 
-    async with house(estate, tmp_path, limits={"stall_timeout": 0.2}) as home:
+    async with house(estate, tmp_path, limits=STALL) as home:
         demand_everything_restored(home, await live(home, wrap=target_with(place)))

@@ -94,7 +94,13 @@ async def test_while_no_share_has_answered_a_slow_one_is_waited_for(tmp_path: Pa
     slow, gone = tmp_path / "slow", tmp_path / "gone"
     with search([slow, gone], probe=0.05) as one:
         os.rmdir(gone)
-        one.source.act = lambda share: one.source.let_go.wait(0.3) if share == str(slow) else None
+
+        def answer(share: str) -> None:
+            if share == str(slow):
+                one.source.time.passes(5.0)
+                one.source.let_go.wait(0.1)
+
+        one.source.act = answer
         assert list(await one.locator.folders("vbr01", one.reach)) == [str(slow)]
 
 

@@ -15,6 +15,7 @@ from orchestrator.engine.matching import Located, Sought
 from orchestrator.engine.ports import Beat
 from orchestrator.engine.rooms import EngineSettings, Reach
 from orchestrator.files import LocalSource
+from tests.support.felt_time import FeltTime
 
 Tree = dict[str, bytes]
 """Relative path -> content."""
@@ -61,22 +62,28 @@ class Watched:
     let_go: threading.Event = field(default_factory=threading.Event)
     asked: list[str] = field(default_factory=list)
     act: Callable[[str], object] = lambda share: None
+    time: FeltTime = field(default_factory=FeltTime)
     real: Any = field(default_factory=LocalSource)
 
     def folders(self, share: str, beat: Beat) -> ShareListing:
         self.asked.append(share)
         self.act(share)
-        if share in self.hangs and not self.let_go.is_set():
-            self.let_go.wait(15)
+        if share in self.hangs:
+            self._hang()
         found: ShareListing = self.real.folders(share, beat)
         return found
 
     def listing(self, folder: SourcePath, beat: Beat) -> Listing:
         self.asked.append(folder.root)
-        if folder.root in self.hangs and not self.let_go.is_set():
-            self.let_go.wait(15)
+        if folder.root in self.hangs:
+            self._hang()
         found: Listing = self.real.listing(folder, beat)
         return found
+
+    def _hang(self) -> None:
+        if not self.let_go.is_set():
+            self.time.passes()
+            self.let_go.wait(15)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.real, name)
@@ -124,10 +131,11 @@ def search(
         {str(share): name for share, name in (hosts or {}).items()},
         frozenset(map(str, by_id)),
     )
-    limits: dict[str, Any] = {"folder_timeout": 0.5, "poll_first": 0.02, "stall": 10.0, "probe": 0.1, **seconds}
+    limits: dict[str, Any] = {"folder_timeout": 10.0, "poll_first": 0.02, "stall": 10.0, "probe": 0.1, **seconds}
     settings = EngineSettings(Limits(4), lambda name: reach, **limits)
     source = Watched()
-    try:
-        yield Search(Browsed(roots or {"C:": C, "D:": D}), source, reach, settings)
-    finally:
-        source.let_go.set()
+    with source.time.governs():
+        try:
+            yield Search(Browsed(roots or {"C:": C, "D:": D}), source, reach, settings)
+        finally:
+            source.let_go.set()
