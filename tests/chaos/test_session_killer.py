@@ -51,6 +51,13 @@ def slow(wait: Callable[[str], None]) -> Callable[[str, Any], Any]:
     return lambda name, room: SlowSource(room, wait) if name == "target" else room
 
 
+def wait_until(holds: Callable[[], bool]) -> None:
+    """In a thread: at most 15 s."""
+    begun, never = time.monotonic(), threading.Event()
+    while not holds() and time.monotonic() - begun < 15:
+        never.wait(0.01)
+
+
 def crowd(folder: Path) -> tuple[Estate, dict[str, dict[str, str]]]:
     """Fifty small machines on two backup servers."""
     estate = Estate.empty(folder, ("vbr01", "vbr02"))
@@ -90,25 +97,27 @@ async def test_fifty_groups_are_restored_while_the_session_is_ended_again_and_ag
         await demand_nothing_more_to_do(home)
 
 
-@pytest.mark.parametrize(("keep_alive", "lost"), [(0.2, False), (3.0, True)])
+@pytest.mark.parametrize(
+    ("keep_alive", "idle_timeout", "lost"), [(0.2, 2.0, False), (60.0, 0.8, True)], ids=["often enough", "too seldom"]
+)
 async def test_a_file_that_takes_longer_than_the_idle_limit_needs_the_heartbeat(
-    estate: Estate, tmp_path: Path, keep_alive: float, lost: bool
+    estate: Estate, tmp_path: Path, keep_alive: float, idle_timeout: float, lost: bool
 ) -> None:
     wanted = {"fs01": {"C:\\Shares": "C:"}}
     first = threading.Event()
     begun = time.monotonic()
 
     def wait(name: str) -> None:
-        """The first opening of the large file takes 1.6 s, the idle limit is 0.8 s."""
+        """The first opening of the large file takes longer than a session may be idle."""
         if name.endswith("big.bin") and not first.is_set():
             first.set()
-            threading.Event().wait(1.6)
+            threading.Event().wait(idle_timeout + 0.6)
 
     fate = Fate()
-    async with house(estate, tmp_path, wanted=wanted, keep_alive=keep_alive, idle_timeout=0.8) as home:
+    async with house(estate, tmp_path, wanted=wanted, keep_alive=keep_alive, idle_timeout=idle_timeout) as home:
         ended = await live(home, fate, wrap=slow(wait))
         demand_everything_restored(home, ended)
-        assert time.monotonic() - begun > 1.6
+        assert time.monotonic() - begun > idle_timeout
         assert any(isinstance(event, MountGone) for event in fate.seen) == lost
         assert any(isinstance(event, SessionRenewed) for event in fate.seen) == lost
         assert (report_of(ended).sessions > 1) == lost
@@ -118,16 +127,19 @@ async def test_the_heartbeat_asks_for_every_mount_that_is_open_because_an_idle_o
     estate: Estate, tmp_path: Path
 ) -> None:
     wanted = {"fs01": {"D:\\": "D:"}, "Büro-Ablage": {"*": "C:"}}
-    never = threading.Event()
     long = {"Data/x.txt", "top.txt"}
-
     async with house(estate, tmp_path, wanted=wanted, keep_alive=0.1) as home:
-        demand_everything_restored(
-            home, await live(home, wrap=slow(lambda name: (name in long and never.wait(1)) or None))
-        )
-        asked = Counter(entry.path for entry in home.simulator.log if entry.route == "mount_get")
-        assert len(asked) == 2
-        assert min(asked.values()) >= 4, "once when it was made, then every 0.1 s of a second at least"
+
+        def asked() -> Counter[str]:
+            return Counter(entry.path for entry in home.simulator.log if entry.route == "mount_get")
+
+        def wait(name: str) -> None:
+            if name in long:  # once when they were made, and then again and again
+                wait_until(lambda: len(asked()) == 2 and min(asked().values()) >= 4)
+
+        demand_everything_restored(home, await live(home, wrap=slow(wait)))
+        assert len(asked()) == 2
+        assert min(asked().values()) >= 4
 
 
 async def test_the_heartbeat_keeps_the_session_while_nothing_is_mounted(
@@ -135,10 +147,10 @@ async def test_the_heartbeat_keeps_the_session_while_nothing_is_mounted(
 ) -> None:
     """The only backup server is paused for longer than EM lets a session idle."""
     monkeypatch.setattr(health, "TRIP_AFTER", 1)
-    monkeypatch.setattr(health, "PAUSE", 1.5)
+    monkeypatch.setattr(health, "PAUSE", 2.6)
     fault = Fault("mount_post", action=FailTask("restarting"))
     wanted = {"app 1": {"/srv": "/"}}
-    async with house(estate, tmp_path, fault, wanted=wanted, keep_alive=0.2, idle_timeout=0.8) as home:
+    async with house(estate, tmp_path, fault, wanted=wanted, keep_alive=0.2, idle_timeout=2.0) as home:
         fate = Fate()
         demand_everything_restored(home, await live(home, fate))
         assert [event for event in fate.seen if isinstance(event, SessionRenewed)] == []
@@ -185,11 +197,16 @@ async def test_when_one_meets_the_end_of_the_session_all_who_hold_its_mounts_are
 
 async def test_a_mount_that_em_no_longer_has_is_one_loss_and_is_made_again(estate: Estate, tmp_path: Path) -> None:
     wanted = {"fs01": {"D:\\": "D:"}}
-    never = threading.Event()
     fault = Fault("mount_get", 2, Status(404))
     async with house(estate, tmp_path, fault, wanted=wanted, keep_alive=0.1) as home:
+
+        def wait(name: str) -> None:
+            """Until the heartbeat has met it."""
+            if name == "Data/x.txt":
+                wait_until(lambda: not home.simulator.unfired())
+
         fate = Fate()
-        ended = await live(home, fate, wrap=slow(lambda name: (name == "Data/x.txt" and never.wait(1)) or None))
+        ended = await live(home, fate, wrap=slow(wait))
         demand_everything_restored(home, ended)
         assert report_of(ended).remounts == 1
         assert [event for event in fate.seen if isinstance(event, FileProblem)] == []

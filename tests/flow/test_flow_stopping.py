@@ -310,6 +310,7 @@ async def test_a_mount_that_cannot_be_deleted_ends_with_7_until_it_is_swept(
         assert still.code == 7, still.everything
         assert "fs01" in still.out
         em.lift_faults()
+        em.configure()
         swept = await em.run("--json", "sweep")
         assert swept.code == 0, swept.everything
         assert swept.json == {"cleared": 1, "mounts_left": []}

@@ -137,7 +137,7 @@ async def test_a_session_that_ends_in_between_is_renewed_and_the_files_are_compl
 
 async def test_a_mount_that_outlives_its_session_ends_with_7_and_is_named(tmp_path: Path) -> None:
     async with flow(tmp_path, small, Fault("browse", action=EndSession()), session_end_unmounts="never") as em:
-        em.configure(limits={"mounts": 1, "folder_timeout": 0.3})
+        em.configure(limits={"mounts": 1, "folder_timeout": 2})
         done = await em.run("run", em.job())
         assert done.code == 7, done.everything
         assert em.restored() == em.expected()
@@ -175,7 +175,7 @@ async def test_one_answer_that_goes_wrong_costs_neither_a_file_nor_a_mount(tmp_p
 
 async def test_a_folder_that_vanishes_before_it_is_read_is_told_and_nothing_is_half_done(tmp_path: Path) -> None:
     async with flow(tmp_path, small, Fault("browse", action=VanishFolder(), match="C:")) as em:
-        em.configure(limits={"folder_timeout": 0.3})
+        em.configure(limits={"folder_timeout": 2})
         done = await em.run("run", em.job())
         assert done.code == 4, done.everything
         assert em.restored() == em.expected(em.machine("lx01"))

@@ -579,7 +579,7 @@ async def test_any_success_with_a_task_is_a_mount_begun(em, status):
     ],
 )
 async def test_a_mount_whose_fate_is_unknown_is_never_asked_for_twice(em, reply):
-    async with em(request_timeout=0.3) as (client, server):
+    async with em(request_timeout=1.5 if reply is HANG else 30) as (client, server):
         server.on("POST", MOUNTS, reply)
         with pytest.raises(OutcomeUnknown, match="fs01"):
             await client.request(POINT, None, 1)
@@ -841,7 +841,7 @@ async def test_a_name_that_nobody_knows_is_said_to_be_one(identity):
 
 
 async def test_an_answer_that_never_comes_ends_with_the_request_timeout(em):
-    async with em(request_timeout=0.2, retry_for=0.0) as (client, server):
+    async with em(request_timeout=1.5, retry_for=0.0) as (client, server):
         server.on("GET", "/api/tasks/task-1", HANG)
         with pytest.raises(EmUnreachable, match="time limit"):
             await client.task("/api/tasks/task-1", 1)

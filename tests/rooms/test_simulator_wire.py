@@ -92,7 +92,7 @@ async def test_logoff_ends_the_session_at_once(tmp_path: Path) -> None:
 
 
 async def test_an_idle_session_expires_and_a_used_one_does_not(tmp_path: Path) -> None:
-    async with box(tmp_path, idle_timeout=0.1) as (simulator, client):
+    async with box(tmp_path, idle_timeout=1.5) as (simulator, client):
         idle, busy = await client.logged_on(), await client.logged_on()
         uid = simulator.estate.machines[0].points[0].uid
         await idle.mounted(uid)
