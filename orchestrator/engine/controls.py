@@ -74,6 +74,7 @@ class Controls:
         self._narrowed = False
         """Whether less could be copied at once than before, at any time."""
         self._runs: dict[str, RunControl] = {}
+        self._sharing = 1
         self.bandwidth = bandwidth
         self.copying = CapacityLimiter(settings.copies)
 
@@ -136,6 +137,14 @@ class Controls:
             seconds = (change - now).total_seconds() if change is not None else LOOK_AT_LEAST_EVERY
             await sleep(min(max(seconds, 0.01), LOOK_AT_LEAST_EVERY))
             self.refresh()
+
+    def share_among(self, processes: int) -> None:
+        """So many processes share each bandwidth: this one keeps to its part of it."""
+        if processes != self._sharing:
+            self._sharing = max(processes, 1)
+            for limit, value in self._told.items():
+                if limit.what == "bandwidth":
+                    self._put_in_force(limit, value)
 
     # --- what people ask ---
 
@@ -229,7 +238,8 @@ class Controls:
         run = self._runs.get(limit.run)
         match limit.what:
             case "bandwidth":
-                self.bandwidth.limit(value, run=limit.run, server=limit.backup_server.casefold())
+                part = value if value is None else max(value // self._sharing, 1)
+                self.bandwidth.limit(part, run=limit.run, server=limit.backup_server.casefold())
             case "mounts" if run is not None:
                 run.mounts = value
                 self._stir()

@@ -1,6 +1,6 @@
 """The embedded dispatcher: the groups of a run are worked on in this process."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from anyio import create_task_group
 
@@ -42,7 +42,7 @@ class EmbeddedDispatcher:
         try:
             async with create_task_group() as tasks:
                 tasks.start_soon(self._wake_on_stop)
-                while self.waiting or self._running:
+                while self.waiting or self._running or self._more:
                     group = self._seats.take(self)
                     if group is None:
                         await self._seats.change()
@@ -54,6 +54,14 @@ class EmbeddedDispatcher:
         finally:
             self._seats.leave(self)
 
+    @property
+    def _more(self) -> bool:
+        """Whether groups may come that nobody knows of yet."""
+        return False
+
+    async def _through(self, group: MountGroup) -> None:
+        """A group needs no further turn."""
+
     async def _work(self, group: MountGroup, work: Work) -> None:
         given_up = self._seats.given_up(group.point.backup_server)
         turn = Turn.GIVEN_UP if given_up else Turn.LAST if group.id in self._again else Turn.FIRST
@@ -62,6 +70,8 @@ class EmbeddedDispatcher:
             if again is not None:
                 (self._again.add if again == group else self._again.discard)(group.id)
                 self._waiting.append(again)
+            else:
+                await self._through(group)
         finally:
             self._running -= 1
             self._seats.give_back(group)
@@ -69,3 +79,38 @@ class EmbeddedDispatcher:
     async def _wake_on_stop(self) -> None:
         await self._stop.requested()
         self._seats.stir()
+
+
+class FedDispatcher(EmbeddedDispatcher):
+    """Does groups as they are brought, in whatever order that is, until it is closed or a stop is asked for. `through`
+    is told of each that has come to its end."""
+
+    def __init__(
+        self, seats: Seats, stop: Stop, control: RunControl, through: Callable[[MountGroup], Awaitable[None]]
+    ) -> None:
+        super().__init__(seats, stop, control)
+        self._tell = through
+        self._closed = False
+        self._brought: list[MountGroup] = []
+
+    def feed(self, group: MountGroup) -> None:
+        """One more group."""
+        self._brought.append(group)
+        self._waiting.append(group)
+        self._seats.stir()
+
+    def close(self) -> None:
+        """No group comes any more."""
+        self._closed = True
+        self._seats.stir()
+
+    async def dispatch(self, groups: Sequence[MountGroup], work: Work) -> None:
+        """Run `work` for each group that is brought; `groups` are those that were brought before this began."""
+        await super().dispatch([*groups, *self._brought], work)
+
+    @property
+    def _more(self) -> bool:
+        return not self._closed and not self._stop.draining
+
+    async def _through(self, group: MountGroup) -> None:
+        await self._tell(group)

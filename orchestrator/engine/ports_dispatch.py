@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
 from typing import Protocol
 
+from orchestrator.core.events import Event
+from orchestrator.core.fleet import Followed, Heard, Member, MemberNow, Order, Taken, Unit
 from orchestrator.core.plan import MountGroup
 from orchestrator.engine.controls import RunControl
 
@@ -36,3 +38,83 @@ class Dispatcher(Protocol):
 
 Dispatching = Callable[[RunControl], Dispatcher]
 """Makes the dispatcher of a run that is about to begin."""
+
+
+class Submissions(Protocol):
+    """What a submitter needs of the shared journal. Methods block, raise StateError, and may be repeated."""
+
+    def submit(self, units: Sequence[Unit], submitter: str) -> None:
+        """Write the units of one run, all or none. Those that are there and not over stay as they are; those that are
+        over wait again."""
+        ...
+
+    def order(self, run: str, order: Order) -> None:
+        """What all who work on a run are to do from now on. Units that wait are over once it is to drain."""
+        ...
+
+    def follow(self, run: str) -> Followed:
+        """What was told of a run since this was last asked, and how its units stand."""
+        ...
+
+    def forget(self, run: str) -> None:
+        """The run has ended: what was told of it, and its units."""
+        ...
+
+
+class Membership(Protocol):
+    """Who is in the fleet, by the clock of the database. Methods block and raise StateError."""
+
+    def join(self, member: Member) -> None:
+        """A new member. NameTaken while a worker of that name lives."""
+        ...
+
+    def renew(self, member: str) -> Heard | None:
+        """The member lives; None when it was marked dead. A worker marks members dead that were not heard of for too
+        long, takes their units away, and clears up after them."""
+        ...
+
+    def withdraw(self, member: str) -> None:
+        """No more units for this member; it keeps those that it has."""
+        ...
+
+    def leave(self, member: str) -> None:
+        """The member is gone, if it holds nothing."""
+        ...
+
+    def members(self) -> list[MemberNow]:
+        """Everyone who is not gone, workers first, by site and name."""
+        ...
+
+    def protected(self, member: str) -> frozenset[str]:
+        """The ids of the sessions of others that live, or after whom somebody who lives clears up: nobody else's to
+        sweep."""
+        ...
+
+
+class UnitDesk(Protocol):
+    """Where a worker gets units. Methods block and raise StateError: UnitLost for a unit that is no longer the
+    worker's."""
+
+    def take(self, member: str) -> Taken | None:
+        """The next unit that this worker may do and whose mount has room under all limits, or None."""
+        ...
+
+    def settle(self, taken: Taken, member: str, over: bool) -> None:
+        """The worker is through with a unit. One that is not `over` waits again, unless its group is done or failed."""
+        ...
+
+    def refuse(self, taken: Taken, member: str, why: str) -> None:
+        """The worker cannot do this unit: it waits for another."""
+        ...
+
+    def tell(self, run: str, events: Sequence[Event]) -> None:
+        """What the submitter is to hear, in this order."""
+        ...
+
+    def sessions_of(self, member: str) -> frozenset[str]:
+        """The ids of the sessions of a member."""
+        ...
+
+    def bury(self, member: str) -> None:
+        """The mounts of a dead member are cleared up as far as they can be: its units wait again, and it is gone."""
+        ...

@@ -113,7 +113,7 @@ async def _begin(plan: Plan, row: RunRow, rooms: Rooms, books: Books) -> tuple[l
     known = {one.group: one for one in await books.ask(rooms.runs.groups, row.id)}
     await books.ask(rooms.runs.begin, row)
     if known:
-        plan = await _as_begun(plan, row, rooms, books)
+        plan = await as_begun(plan, row.id, rooms, books)
     todo = [
         group for group in plan.groups if known.get(group.id) is None or known[group.id].state is not GroupState.DONE
     ]
@@ -122,11 +122,11 @@ async def _begin(plan: Plan, row: RunRow, rooms: Rooms, books: Books) -> tuple[l
     return todo, bool(known)
 
 
-async def _as_begun(plan: Plan, row: RunRow, rooms: Rooms, books: Books) -> Plan:
+async def as_begun(plan: Plan, run: str, rooms: Rooms, books: Books) -> Plan:
     """The plan with the restore points that earlier processes have turned to. A group that has restored from one stays
     with it: files of two restore points in one place would be worth nothing."""
-    taken = plan_as_taken(plan, await books.ask(rooms.leases.leases, row.id))
-    totals = await books.ask(rooms.outcomes.totals, row.id)
+    taken = plan_as_taken(plan, await books.ask(rooms.leases.leases, run))
+    totals = await books.ask(rooms.outcomes.totals, run)
     kept = {name for name, one in totals.items() if one.files}
     groups = (replace(group, others=()) if group.id in kept else group for group in taken.groups)
     return replace(plan, groups=tuple(groups))
@@ -182,11 +182,14 @@ def _chooser(group: MountGroup) -> Callable[[Selection], Selector]:
     return lambda one: Selector(one.include, one.exclude, ignore_case=group.windows, bounds=one.bounds)
 
 
-async def settle_lost(run: str, rooms: Rooms, books: Books, locator: Locator, stop: Stop) -> None:
+async def settle_lost(
+    run: str, rooms: Rooms, books: Books, locator: Locator, stop: Stop, session: Callable[[str], bool] | None = None
+) -> None:
     """Prove from outside what became of the mounts whose session ended, all at once; a second request to stop ends
-    the wait, and what is not proved then counts as left."""
+    the wait, and what is not proved then counts as left. With `session` only those of sessions of which it says so."""
     prover = Prover(rooms, books, locator)
     lost = [lease for lease in await books.ask(rooms.leases.leases, run) if lease.state is LeaseState.LOST]
+    lost = [lease for lease in lost if session is None or session(lease.session)]
     with one_error(), CancelScope() as waiting, stop.governs(waiting):
         async with create_task_group() as settling:
             for lease in lost:

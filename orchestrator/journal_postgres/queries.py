@@ -5,7 +5,7 @@ import re
 from orchestrator.ledgers import parse, resource
 
 PACKAGE = "orchestrator.journal_postgres"
-SCHEMA = resource(PACKAGE, "schema.sql")
+SCHEMA = resource(PACKAGE, "schema.sql") + resource(PACKAGE, "fleet.sql")
 
 _LIST = re.compile(r"(?<!:):(\w+)(::\w+\[\])")
 _SINGLE = re.compile(r"(?<!:):(\w+)")
@@ -18,3 +18,5 @@ def _bound(statement: str) -> bytes:
 
 
 QUERIES = {name: _bound(statement) for name, statement in parse(resource(PACKAGE, "queries.sql")).items()}
+
+FLEET = {name: _bound(statement) for name, statement in parse(resource(PACKAGE, "fleet_queries.sql")).items()}

@@ -1,0 +1,99 @@
+"""The fleet's dispatcher: the groups of a run are written down for workers elsewhere, and followed from here."""
+
+from collections.abc import Callable, Sequence
+
+from anyio import get_cancelled_exc_class, move_on_after, sleep
+
+from orchestrator.core.events import Notice
+from orchestrator.core.fleet import Followed, Order, Unit, stuck
+from orchestrator.core.plan import MountGroup
+from orchestrator.engine.books import Books
+from orchestrator.engine.controls import RunControl
+from orchestrator.engine.ports import Clock, Emit
+from orchestrator.engine.ports_dispatch import Membership, Submissions, Work
+from orchestrator.engine.stopping import Stop
+
+FOLLOW_EVERY = 0.5
+"""Seconds between two looks at what the workers have told."""
+
+LOOK_FOR_WORKERS_EVERY = 10
+"""So many looks are taken for one look whether there is anybody who will take what waits."""
+
+WIND_UP = 60.0
+"""Seconds that workers get to see that a run was given up, beside the time that EM may take for a DELETE."""
+
+
+class DeferringDispatcher:
+    """Hands units to the fleet. `unit_of` makes one of a group and its place; `unmount_timeout` in seconds."""
+
+    def __init__(
+        self,
+        submissions: Submissions,
+        membership: Membership,
+        member: str,
+        books: Books,
+        stop: Stop,
+        control: RunControl,
+        unit_of: Callable[[MountGroup, int], Unit],
+        emit: Emit,
+        clock: Clock,
+        unmount_timeout: float,
+    ) -> None:
+        self._submissions = submissions
+        self._membership = membership
+        self._member = member
+        self._books = books
+        self._stop = stop
+        self._control = control
+        self._run = control.plan.run
+        self._unit_of = unit_of
+        self._emit = emit
+        self._clock = clock
+        self._wind_up = unmount_timeout + WIND_UP
+        self._ordered = Order()
+        self._told: list[str] = []
+
+    async def dispatch(self, groups: Sequence[MountGroup], work: Work) -> None:
+        """Return when no worker has a group of this run any more, and none waits. Given up, it still waits for the
+        workers to delete their mounts, but not for ever. `work` is done elsewhere."""
+        if not groups:
+            return
+        units = [self._unit_of(group, number) for number, group in enumerate(groups)]
+        await self._books.ask(self._submissions.submit, units, self._member)
+        try:
+            await self._follow()
+        except get_cancelled_exc_class():
+            with move_on_after(self._wind_up, shield=True):
+                await self._follow(cancelled=True)
+            raise
+        await self._books.ask(self._submissions.forget, self._run)
+
+    async def _follow(self, cancelled: bool = False) -> None:
+        looks = 0
+        while True:
+            await self._pass_on(
+                Order(self._stop.draining or cancelled, self._stop.cancelled or cancelled, self._control.paused)
+            )
+            followed = await self._books.ask(self._submissions.follow, self._run)
+            for event in followed.events:
+                self._emit(event)
+            if not followed.unfinished:
+                return
+            if looks % LOOK_FOR_WORKERS_EVERY == 0:
+                await self._tell_of_stuck(followed)
+            looks += 1
+            await sleep(FOLLOW_EVERY)
+
+    async def _pass_on(self, order: Order) -> None:
+        if order != self._ordered:
+            await self._books.ask(self._submissions.order, self._run, order)
+            self._ordered = order
+
+    async def _tell_of_stuck(self, followed: Followed) -> None:
+        """Say once why something waits, and again when that has become something else."""
+        members = await self._books.ask(self._membership.members) if followed.queued else []
+        lines = stuck(followed.queued, members)
+        for line in lines:
+            if line not in self._told:
+                self._emit(Notice(self._clock(), line))
+        self._told = lines

@@ -1,0 +1,104 @@
+"""A process is a member of the fleet for as long as it renews that, by the clock of the database.
+
+A worker that is called dead, or may have been, perishes: what it would still do is another's by now.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from anyio import CapacityLimiter, create_task_group, move_on_after, sleep, to_thread
+
+from orchestrator.core.errors import MemberDead, StateError
+from orchestrator.core.events import Notice
+from orchestrator.core.fleet import Heard, Member
+from orchestrator.engine.gathering import one_error
+from orchestrator.engine.ports import Clock, Emit
+from orchestrator.engine.ports_dispatch import Membership
+from orchestrator.engine.tenure import Tenure
+
+LEAVE_WITHIN = 10.0
+"""Seconds that saying goodbye may take; who does not say it is called dead some seconds later."""
+
+
+class Renewals:
+    """`membership` is asked over a connection of its own, every `heartbeat` seconds; `heard` takes what it answers.
+    `monotonic` is the clock of the tenure. A worker's tenure is over when no answer came in time, and it is called dead
+    when others say so: `perish` then ends the process at once, and must not return. Without `perish`, a submitter is
+    told of and goes on."""
+
+    def __init__(
+        self,
+        membership: Membership,
+        member: Member,
+        tenure: Tenure,
+        heartbeat: float,
+        emit: Emit,
+        clock: Clock,
+        monotonic: Callable[[], float],
+        perish: Callable[[MemberDead], None] | None = None,
+    ) -> None:
+        self.membership = membership
+        self.member = member
+        self.tenure = tenure
+        self.heard: Callable[[Heard], None] | None = None
+        self._heartbeat = heartbeat
+        self._emit = emit
+        self._clock = clock
+        self._monotonic = monotonic
+        self._perish = perish
+        self._one = CapacityLimiter(1)
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """A member while this is open. NameTaken."""
+        sent = self._monotonic()
+        await to_thread.run_sync(self.membership.join, self.member, limiter=self._one)
+        self.tenure.renewed(sent)
+        try:
+            with one_error():
+                async with create_task_group() as tasks:
+                    tasks.start_soon(self._renew)
+                    if self._perish is not None:
+                        tasks.start_soon(self._end_with_the_tenure)
+                    yield
+                    tasks.cancel_scope.cancel()
+        finally:
+            with move_on_after(LEAVE_WITHIN, shield=True):
+                await self._leave()
+
+    async def _renew(self) -> None:
+        while True:
+            sent = self._monotonic()
+            try:
+                heard = await to_thread.run_sync(
+                    self.membership.renew, self.member.id, limiter=self._one, abandon_on_cancel=True
+                )
+            except StateError as error:
+                self._emit(Notice(self._clock(), f"the database was not heard of: {error}"))
+            else:
+                if heard is None:
+                    self._dead()
+                    return
+                self.tenure.renewed(sent)
+                if self.heard is not None:
+                    self.heard(heard)
+            await sleep(self._heartbeat)
+
+    async def _end_with_the_tenure(self) -> None:
+        while (left := self.tenure.left) > 0:  # noqa: ASYNC110 - a clock that is wound up while it is waited for
+            await sleep(left)
+        self._dead()
+
+    def _dead(self) -> None:
+        error = MemberDead(seconds=self.member.lease)
+        if self._perish is not None:
+            self._perish(error)
+            raise error
+        self._emit(Notice(self._clock(), f"the fleet has not heard of this process for {self.member.lease:g} s"))
+
+    async def _leave(self) -> None:
+        try:
+            leave = self.membership.leave
+            await to_thread.run_sync(leave, self.member.id, limiter=self._one, abandon_on_cancel=True)
+        except StateError as error:
+            self._emit(Notice(self._clock(), f"the database was not told of the end of this process: {error}"))

@@ -1,0 +1,321 @@
+"""A worker of the fleet on one page: units are taken, done by the engine as it does them anywhere, and settled.
+
+What it is told when it renews its membership (`renewals`) it obeys: orders for the runs that it works on, and the dead
+whose mounts it is to delete.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from anyio import CancelScope, Event, create_task_group, move_on_after, sleep
+from anyio.abc import TaskGroup
+
+from orchestrator.core.errors import EmError, UnitLost
+from orchestrator.core.events import (
+    BytesCopied,
+    FileProblem,
+    FilesDone,
+    FilesLocated,
+    FilesScanned,
+    GroupEnded,
+    GroupPutOff,
+    GroupStarted,
+    MountDeleted,
+    MountGone,
+    MountLeft,
+    MountOpened,
+    Notice,
+    OtherPointTaken,
+)
+from orchestrator.core.events import Event as Told
+from orchestrator.core.fleet import Heard, Member, Order, Taken
+from orchestrator.core.plan import MountGroup, Plan
+from orchestrator.engine.books import Books
+from orchestrator.engine.chosen_leases import ChosenLeases
+from orchestrator.engine.controls import RunControl
+from orchestrator.engine.dispatching import FedDispatcher
+from orchestrator.engine.gathering import one_error
+from orchestrator.engine.learning import recall
+from orchestrator.engine.locating import Locator
+from orchestrator.engine.ports import LeaseLedger
+from orchestrator.engine.ports_dispatch import Dispatcher, UnitDesk
+from orchestrator.engine.preflight import preflight, wanted_by
+from orchestrator.engine.renewals import Renewals
+from orchestrator.engine.restore import as_begun, settle_lost, work_on
+from orchestrator.engine.rooms import Rooms
+from orchestrator.engine.seats import Seats
+from orchestrator.engine.sessions import SessionWatch
+from orchestrator.engine.stopping import Stop
+from orchestrator.engine.sweeping import sweep
+
+LOOK_EVERY = 0.25
+"""Seconds between two looks for a unit while there was none."""
+
+TELL_EVERY = 0.3
+"""Seconds for which events are gathered before the submitter is told."""
+
+OF_GROUPS = (
+    BytesCopied, FileProblem, FilesDone, FilesLocated, FilesScanned, GroupEnded, GroupPutOff, GroupStarted,
+    MountDeleted, MountGone, MountLeft, MountOpened, OtherPointTaken,
+)  # fmt: skip
+"""What the submitter hears; the rest is of this process alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What a worker is given besides the rooms. `held` has the lease number of each unit in its hands, by run and
+    group: every write for a unit is compared with it. `ledger` knows the mounts of all. `room_of` opens what a run
+    needs for itself, such as its destination."""
+
+    desk: UnitDesk
+    renewals: Renewals
+    ledger: LeaseLedger
+    held: dict[tuple[str, str], int]
+    room_of: Callable[[Rooms, Plan], AbstractAsyncContextManager[Rooms]]
+
+    @property
+    def member(self) -> Member:
+        return self.renewals.member
+
+
+@dataclass(slots=True, eq=False)
+class _Part:
+    """What this worker does of one run. Units that come before its dispatcher is there are kept for it. `stop` is its
+    own once there is a `control`."""
+
+    plan: Plan
+    stop: Stop
+    order: Order = field(default_factory=Order)
+    control: RunControl | None = None
+    dispatcher: FedDispatcher | None = None
+    before: list[MountGroup] = field(default_factory=list)
+    taken: dict[str, Taken] = field(default_factory=dict)
+
+    def feed(self, group: MountGroup) -> None:
+        if self.dispatcher is None:
+            self.before.append(group)
+        else:
+            self.dispatcher.feed(group)
+
+
+class UnitServer:
+    """Serves until a stop is asked for and nothing is in hand any more. Raises what ends the whole process."""
+
+    def __init__(self, post: Post, rooms: Rooms, books: Books, stop: Stop, watch: SessionWatch, seats: Seats) -> None:
+        self._post = post
+        self._me = post.member.id
+        self._rooms = replace(rooms, hiring=None)  # a process of its own would write on while this one is frozen
+        self._books = books
+        self._stop = stop
+        self._watch = watch
+        self._seats = seats
+        self._parts: dict[str, _Part] = {}
+        self._settled = Event()
+        self._told: dict[str, list[Told]] = {}
+        self._burying: set[str] = set()
+
+    async def serve(self) -> None:
+        """Take units until a stop is asked for, and return when none is in hand."""
+        await recall(self._rooms, self._books, self._seats)
+        with one_error():
+            async with create_task_group() as beside:
+                self._post.renewals.heard = partial(self._obey, beside)
+                beside.start_soon(self._keep_telling)
+                beside.start_soon(self._withdraw_on_stop)
+                async with create_task_group() as work:
+                    await self._take_units(work)
+                    for part in self._parts.values():
+                        self._close(part)
+                self._post.renewals.heard = None
+                await self._tell()
+                beside.cancel_scope.cancel()
+
+    # --- units ---
+
+    async def _take_units(self, work: TaskGroup) -> None:
+        while not self._stop.draining:
+            taken = None
+            if len(self._post.held) < self._post.member.mounts:
+                taken = await self._books.ask(self._post.desk.take, self._me)
+            if taken is None:
+                settled = self._settled
+                with move_on_after(LOOK_EVERY):
+                    await settled.wait()
+                continue
+            unit = taken.unit
+            self._post.held[unit.run, unit.group] = taken.number
+            work.start_soon(self._begin, taken, work)
+
+    async def _begin(self, taken: Taken, work: TaskGroup) -> None:
+        plan = taken.unit.plan
+        refusal = await self._refusal(plan)
+        if refusal or self._stop.draining:
+            if refusal:
+                self._emit_for(plan.run, Notice(self._rooms.clock(), f"{taken.unit.vm}: {refusal}"))
+            await self._give_back(taken, refusal)
+            return
+        if taken.number > 1:
+            plan = await as_begun(plan, plan.run, self._rooms, self._books)
+        part = self._parts.get(plan.run)
+        if part is None:
+            part = self._parts[plan.run] = _Part(plan, self._stop)
+            part.taken[taken.unit.group] = taken
+            work.start_soon(self._do_part, part)
+        part.taken[taken.unit.group] = taken
+        part.feed(plan.groups[0])
+
+    async def _refusal(self, plan: Plan) -> str:
+        """Why this worker cannot do a unit, in plain words; empty when it can. Nothing is mounted for that."""
+        checked = await preflight(wanted_by([plan]), self._rooms.target, self._rooms.source, self._rooms.settings)
+        unreadable = [str(error) for error in checked.unreadable_servers.values()]
+        return "; ".join([*checked.unknown_servers.values(), *unreadable, *checked.destinations.values()])
+
+    async def _give_back(self, taken: Taken, refusal: str) -> None:
+        desk = self._post.desk
+        if refusal:
+            await self._books.ask(desk.refuse, taken, self._me, refusal)
+        else:
+            await self._books.ask(desk.settle, taken, self._me, False)
+        self._let_go(taken)
+
+    def _let_go(self, taken: Taken) -> None:
+        del self._post.held[taken.unit.run, taken.unit.group]
+        self._settled.set()
+        self._settled = Event()
+
+    # --- the part of a run ---
+
+    async def _do_part(self, part: _Part) -> None:
+        """The same work as in a run that one process does alone, with units that come one by one."""
+        try:
+            with self._stop.part(part.plan.run) as part.stop:
+                await self._work_on(part)
+        finally:
+            del self._parts[part.plan.run]
+            with CancelScope(shield=True):
+                for taken in list(part.taken.values()):
+                    await self._settle(part, taken, over=False)
+
+    async def _work_on(self, part: _Part) -> None:
+        rooms = replace(self._rooms, emit=partial(self._emit_for, part.plan.run))
+        locator = Locator(
+            rooms.source, rooms.browser, rooms.settings, lambda text: rooms.emit(Notice(rooms.clock(), text))
+        )
+
+        def dispatching(control: RunControl) -> Dispatcher:
+            part.control = control
+            part.dispatcher = FedDispatcher(self._seats, part.stop, control, partial(self._through, part))
+            for group in part.before:
+                part.dispatcher.feed(group)
+            self._pass_on(part, part.order)
+            return part.dispatcher
+
+        async with self._post.room_of(rooms, part.plan) as own:
+            seats, watch, books = self._seats, self._watch, self._books
+            error, _ = await work_on(part.plan, (), own, books, part.stop, watch, seats, locator, dispatching)
+            await settle_lost(part.plan.run, own, books, locator, part.stop, books.owns)
+        if error is not None:
+            raise error
+
+    async def _through(self, part: _Part, group: MountGroup) -> None:
+        """A unit has come to an end. What the submitter is to hear of it, it hears first."""
+        with CancelScope(shield=True):
+            await self._settle(part, part.taken[group.id], over=not part.stop.draining)
+
+    async def _settle(self, part: _Part, taken: Taken, over: bool) -> None:
+        """What was cut short by what only this worker was asked waits for another one."""
+        await self._tell()
+        await self._books.ask(self._post.desk.settle, taken, self._me, over)
+        del part.taken[taken.unit.group]
+        self._let_go(taken)
+
+    def _close(self, part: _Part) -> None:
+        if part.dispatcher is not None:
+            part.dispatcher.close()
+
+    # --- what is heard ---
+
+    async def _withdraw_on_stop(self) -> None:
+        await self._stop.requested()
+        await self._books.ask(self._post.renewals.membership.withdraw, self._me)
+
+    def _obey(self, beside: TaskGroup, heard: Heard) -> None:
+        self._seats.controls.share_among(heard.at_site)
+        for run, part in self._parts.items():
+            self._pass_on(part, heard.orders.get(run))
+        for member in heard.heir_of:
+            if member not in self._burying:
+                self._burying.add(member)
+                beside.start_soon(self._bury, member)
+
+    def _pass_on(self, part: _Part, order: Order | None) -> None:
+        if order is None:  # the run has ended
+            if not part.taken:
+                self._close(part)
+            return
+        part.order = order
+        if part.control is None:
+            return
+        if order.draining and not part.stop.draining:
+            part.stop.drain()
+        if order.cancelled and not part.stop.cancelled:
+            part.stop.cancel()
+        if part.control.paused != order.paused and not part.stop.draining:
+            part.control.pause(order.paused)
+            self._seats.stir()
+
+    async def _bury(self, member: str) -> None:
+        """Delete what a dead member has left at EM, under its own sealed sessions; then its units wait again."""
+        desk, emit = self._post.desk, self._emit_by_run
+        try:
+            theirs = await self._books.ask(desk.sessions_of, member)
+            rooms = replace(self._rooms, leases=ChosenLeases(self._post.ledger, lambda: theirs.__contains__), emit=emit)
+            cleared, left = await sweep(rooms, self._books, within=0)
+            await self._books.ask(desk.bury, member)
+        except (EmError, UnitLost) as error:
+            self._rooms.emit(Notice(self._rooms.clock(), f"a dead worker's mounts are still there: {error}"))
+        else:
+            what = f"a member of the fleet died: {len(cleared)} of its mounts deleted, {len(left)} left"
+            self._rooms.emit(Notice(self._rooms.clock(), what))
+        finally:
+            self._burying.discard(member)
+
+    # --- what is told ---
+
+    def _emit_for(self, run: str, event: Told) -> None:
+        self._rooms.emit(event)
+        if isinstance(event, Notice):
+            event = replace(event, message=f"{self._post.member.name}: {event.message}")
+        elif not isinstance(event, OF_GROUPS):
+            return
+        self._told.setdefault(run, []).append(event)
+
+    def _emit_by_run(self, event: Told) -> None:
+        if isinstance(event, OF_GROUPS):
+            self._emit_for(event.run, event)
+        else:
+            self._rooms.emit(event)
+
+    async def _keep_telling(self) -> None:
+        while True:
+            await sleep(TELL_EVERY)
+            await self._tell()
+
+    async def _tell(self) -> None:
+        told, self._told = self._told, {}
+        for run, events in told.items():
+            await self._books.ask(self._post.desk.tell, run, _gathered(events))
+
+
+def _gathered(events: Sequence[Told]) -> list[Told]:
+    """The events, with the bytes of each group that follow each other in one."""
+    found: list[Told] = []
+    for event in events:
+        last = found[-1] if found else None
+        if isinstance(event, BytesCopied) and isinstance(last, BytesCopied) and event.group == last.group:
+            found[-1] = replace(event, bytes=last.bytes + event.bytes)
+        else:
+            found.append(event)
+    return found

@@ -1,0 +1,233 @@
+-- name: one_at_a_time
+-- Whoever counts seats waits here for whoever counts them now, until that transaction is over.
+SELECT pg_advisory_xact_lock(hashtext(current_schema()), 1);
+
+-- name: clear_told
+-- What was told of an earlier attempt at a run is nobody's any more.
+DELETE FROM told WHERE run = :run;
+
+-- name: submit
+-- A unit waits. One that somebody has stays his; one that is over waits again.
+INSERT INTO units (run, group_id, vm, server, position, sites, seats, content, state)
+VALUES (:run, :group, :vm, :server, :position, :sites, :seats, :content, 'waiting')
+ON CONFLICT (run, group_id) DO UPDATE SET
+    position = excluded.position, sites = excluded.sites, seats = excluded.seats, content = excluded.content,
+    refusals = '{}', state = CASE WHEN units.state = 'taken' THEN 'taken' ELSE 'waiting' END;
+
+-- name: write_order
+-- What is wanted of all who work on a run.
+INSERT INTO orders (run, submitter, draining, cancelled, paused)
+VALUES (:run, :submitter, :draining, :cancelled, :paused)
+ON CONFLICT (run) DO UPDATE SET
+    draining = excluded.draining, cancelled = excluded.cancelled, paused = excluded.paused,
+    submitter = CASE WHEN excluded.submitter = '' THEN orders.submitter ELSE excluded.submitter END;
+
+-- name: end_waiting
+-- Units that nobody has begun are not begun once a run is to stop.
+UPDATE units SET state = 'over' WHERE run = :run AND state = 'waiting';
+
+-- name: orders
+-- What is wanted, of every run that is going on.
+SELECT run, draining, cancelled, paused FROM orders;
+
+-- name: take_told
+-- What was told and nobody has heard yet.
+DELETE FROM told WHERE run = :run RETURNING number, event;
+
+-- name: unfinished
+-- How many units of a run are not over.
+SELECT count(*) FROM units WHERE run = :run AND state <> 'over';
+
+-- name: queued
+-- Units of a run that wait, by who may take them.
+SELECT count(*), sites, refusals FROM units WHERE run = :run AND state = 'waiting' GROUP BY sites, refusals;
+
+-- name: forget_units
+-- A run has ended. What its mounts that are left take a part of is still to be counted.
+DELETE FROM units WHERE run = :run AND NOT EXISTS (
+    SELECT 1 FROM leases JOIN runs ON runs.key = leases.run
+    WHERE runs.id = units.run AND leases.group_id = units.group_id AND leases.state = 'left'
+);
+
+-- name: forget_order
+-- A run has ended.
+DELETE FROM orders WHERE run = :run;
+
+-- name: namesake
+-- A worker of that name that lives, with the seconds since it was heard of.
+SELECT host, extract(epoch FROM clock_timestamp() - seen), lease FROM members
+WHERE kind = 'worker' AND name = :name AND state IN ('serving', 'draining')
+  AND seen > clock_timestamp() - make_interval(secs => lease);
+
+-- name: join
+-- A new member.
+INSERT INTO members (id, name, kind, site, mounts, host, version, lease, state)
+VALUES (:id, :name, :kind, :site, :mounts, :host, :version, :lease, 'serving');
+
+-- name: forget_refusals
+-- A worker that begins anew may reach what it could not reach before.
+UPDATE units SET refusals = refusals - :name::text WHERE state = 'waiting' AND refusals ? :name::text;
+
+-- name: renew
+-- A member lives; changes no row when it is dead.
+UPDATE members SET seen = clock_timestamp()
+WHERE id = :member AND state IN ('serving', 'draining') RETURNING kind, site;
+
+-- name: silent
+-- Members that were not heard of for too long, and dead ones whose heir was not. What another is looking at is left to him.
+SELECT id FROM members
+WHERE id <> :member AND (
+    state IN ('serving', 'draining') AND seen < clock_timestamp() - make_interval(secs => lease)
+    OR state = 'dead' AND NOT EXISTS (
+        SELECT 1 FROM members AS heirs WHERE heirs.id = members.heir AND heirs.state IN ('serving', 'draining')
+    )
+)
+FOR UPDATE SKIP LOCKED;
+
+-- name: mark_dead
+-- From here on nothing that this member writes is taken.
+UPDATE members SET state = 'dead', heir = :heir WHERE id = :member;
+
+-- name: take_away
+-- Its units are no longer its own.
+UPDATE units SET number = number + 1 WHERE member = :member AND state = 'taken';
+
+-- name: heir_of
+-- The dead that this member clears up after.
+SELECT id FROM members WHERE state = 'dead' AND heir = :member;
+
+-- name: at_site
+-- The workers of a site.
+SELECT count(*) FROM members WHERE kind = 'worker' AND site = :site AND state IN ('serving', 'draining');
+
+-- name: withdraw
+-- A member that takes no more units.
+UPDATE members SET state = 'draining' WHERE id = :member AND state = 'serving';
+
+-- name: leave
+-- A member goes, if it holds nothing any more; one that does is called dead after a while, and somebody clears up.
+UPDATE members SET state = 'gone' WHERE id = :member AND state IN ('serving', 'draining')
+  AND NOT EXISTS (SELECT 1 FROM units WHERE units.member = members.id AND units.state = 'taken')
+  AND NOT EXISTS (
+    SELECT 1 FROM leases JOIN sessions ON sessions.id = leases.session
+    WHERE sessions.member = members.id AND leases.state IN ('intended', 'requested', 'held')
+  );
+
+-- name: bury
+-- A dead member was cleared up after.
+UPDATE members SET state = 'gone' WHERE id = :member AND state = 'dead';
+
+-- name: members
+-- Everyone who is not gone.
+SELECT id, name, kind, site, mounts, host, version, lease, state,
+    extract(epoch FROM clock_timestamp() - seen),
+    (SELECT count(*) FROM units WHERE units.member = members.id AND units.state = 'taken')
+FROM members WHERE state <> 'gone' ORDER BY kind DESC, site, name, started;
+
+-- name: protected
+-- Sessions of others that live, or after whom somebody who lives clears up.
+SELECT sessions.id FROM sessions JOIN members ON members.id = sessions.member
+WHERE members.id <> :member AND (
+    members.state IN ('serving', 'draining') AND members.seen > clock_timestamp() - make_interval(secs => members.lease)
+    OR members.state = 'dead' AND members.heir <> :member AND EXISTS (
+        SELECT 1 FROM members AS heirs WHERE heirs.id = members.heir AND heirs.state IN ('serving', 'draining')
+            AND heirs.seen > clock_timestamp() - make_interval(secs => heirs.lease)
+    )
+);
+
+-- name: take
+-- The next unit for a member. In use of a seat are mounts that may be open, and units that are going to make theirs. What
+-- an earlier attempt at a unit has left open keeps others from its machine, and not the next attempt.
+WITH me AS (
+    SELECT site, name FROM members WHERE id = :member AND state = 'serving'
+), held AS (
+    SELECT run, group_id FROM units WHERE state = 'taken' AND NOT EXISTS (
+        SELECT 1 FROM leases JOIN runs ON runs.key = leases.run
+        WHERE runs.id = units.run AND leases.group_id = units.group_id
+          AND leases.state IN ('intended', 'requested', 'held')
+    )
+    UNION ALL
+    SELECT runs.id, leases.group_id FROM leases JOIN runs ON runs.key = leases.run
+    WHERE leases.state IN ('intended', 'requested', 'held', 'left')
+), used AS (
+    SELECT seat, count(*) AS number
+    FROM held JOIN units USING (run, group_id), jsonb_object_keys(units.seats) AS seat GROUP BY seat
+)
+SELECT units.run, group_id, vm, server, position, sites, seats, content
+FROM units CROSS JOIN me LEFT JOIN orders ON orders.run = units.run
+WHERE units.state = 'waiting' AND orders.paused IS NOT TRUE AND orders.draining IS NOT TRUE
+  AND (cardinality(sites) = 0 OR me.site = ANY(sites)) AND NOT refusals ? me.name
+  AND NOT EXISTS (
+    SELECT 1 FROM jsonb_each_text(seats) AS one JOIN used ON used.seat = one.key
+    WHERE used.number >= one.value::int + CASE WHEN one.key LIKE 'machine %' THEN (
+        SELECT count(*) FROM held WHERE held.run = units.run AND held.group_id = units.group_id
+    ) ELSE 0 END
+  )
+  AND NOT EXISTS (
+    SELECT 1 FROM members AS nearer
+    WHERE nearer.kind = 'worker' AND nearer.state = 'serving'
+      AND nearer.seen > clock_timestamp() - make_interval(secs => nearer.lease)
+      AND array_position(sites, nearer.site) < array_position(sites, me.site) AND NOT refusals ? nearer.name
+  )
+ORDER BY array_position(sites, me.site) NULLS FIRST, position, units.run
+LIMIT 1
+FOR UPDATE OF units SKIP LOCKED;
+
+-- name: give
+-- A unit has a worker.
+UPDATE units SET state = 'taken', member = :member, number = number + 1
+WHERE run = :run AND group_id = :group RETURNING number;
+
+-- name: settle
+-- A worker is through with a unit. What has come to its end, or is not wanted any more, is over.
+UPDATE units SET member = '', state = CASE
+    WHEN :over
+        OR EXISTS (SELECT 1 FROM orders WHERE orders.run = units.run AND orders.draining)
+        OR EXISTS (
+            SELECT 1 FROM groups JOIN runs ON runs.key = groups.run
+            WHERE runs.id = units.run AND groups.group_id = units.group_id AND groups.state IN ('done', 'failed')
+        )
+    THEN 'over' ELSE 'waiting' END
+WHERE member = :member AND state = 'taken'
+  AND (:run::text IS NULL OR run = :run AND group_id = :group AND number = :number);
+
+-- name: refuse
+-- A worker cannot do a unit, and says why.
+UPDATE units SET member = '', state = 'waiting',
+    refusals = refusals || jsonb_build_object((SELECT name FROM members WHERE id = :member), :why::text)
+WHERE run = :run AND group_id = :group AND member = :member AND number = :number AND state = 'taken';
+
+-- name: tell
+-- What the submitter of a run is to hear.
+INSERT INTO told (run, event) VALUES (:run, :event);
+
+-- name: sessions_of
+-- The sessions of a member.
+SELECT id FROM sessions WHERE member = :member;
+
+-- name: alive
+-- Whether a member lives; whoever would mark it dead waits for the end of this transaction.
+SELECT 1 FROM members WHERE id = :member AND state IN ('serving', 'draining') FOR KEY SHARE;
+
+-- name: whose
+-- Who has these units, under which lease number, and who clears up after him if he is dead.
+SELECT group_id, vm, number, member, CASE WHEN members.state = 'dead' THEN members.heir ELSE '' END
+FROM units LEFT JOIN members ON members.id = units.member WHERE run = :run AND group_id = ANY(:groups::text[]);
+
+-- name: overfull
+-- A seat of this unit that carries more mounts than it may, once this one is made.
+WITH held AS (
+    SELECT run, group_id FROM units WHERE state = 'taken' AND NOT EXISTS (
+        SELECT 1 FROM leases JOIN runs ON runs.key = leases.run
+        WHERE runs.id = units.run AND leases.group_id = units.group_id
+          AND leases.state IN ('intended', 'requested', 'held')
+    )
+    UNION ALL
+    SELECT runs.id, leases.group_id FROM leases JOIN runs ON runs.key = leases.run
+    WHERE leases.state IN ('intended', 'requested', 'held', 'left')
+), used AS (
+    SELECT seat, count(*) AS number
+    FROM held JOIN units USING (run, group_id), jsonb_object_keys(units.seats) AS seat GROUP BY seat
+)
+SELECT one.key FROM units, jsonb_each_text(seats) AS one JOIN used ON used.seat = one.key
+WHERE run = :run AND group_id = :group AND one.key NOT LIKE 'machine %' AND used.number > one.value::int LIMIT 1;

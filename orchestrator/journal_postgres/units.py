@@ -1,0 +1,259 @@
+"""The units of the fleet in the shared journal: who has which, under which lease number, and who lives.
+
+The table is the truth of leases; whatever wakes the workers only saves them a look.
+"""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from orchestrator.journal_postgres.store import Cursor, Store
+from orchestrator.core.errors import MemberDead, NameTaken, SeatTaken, UnitLost
+from orchestrator.core.events import Event
+from orchestrator.core.fleet import (
+    Followed,
+    Heard,
+    Member,
+    MemberKind,
+    MemberNow,
+    MemberState,
+    Order,
+    Queued,
+    Taken,
+    Unit,
+)
+from orchestrator.core.ledger import LeaseRow
+from orchestrator.core.lifecycle import LeaseState
+from orchestrator.core.telling import event_from_json, event_to_json
+from orchestrator.journal_postgres.queries import FLEET as QUERIES
+
+
+class Units:
+    """One connection's way to the units. Any thread may call, but never two at once. Errors leave as StateError."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def close(self) -> None:
+        """Close the connection. Harmless when it is closed."""
+        self._store.close()
+
+    # --- submitters ---
+
+    def submit(self, units: Sequence[Unit], submitter: str) -> None:
+        """Write the units of one run, all or none. Those that somebody has stay his; those that are over wait again."""
+
+        def write(cursor: Cursor) -> None:
+            for run in {unit.run for unit in units}:
+                _ask(cursor, "clear_told", run=run)
+                _ask(cursor, "write_order", submitter=submitter, **_order(run, Order()))
+            cursor.executemany(QUERIES["submit"], [_unit_row(unit) for unit in units])
+
+        self._store.once(write)
+
+    def order(self, run: str, order: Order) -> None:
+        """What all who work on a run are to do from now on. Units that wait are over once it is to drain."""
+
+        def write(cursor: Cursor) -> None:
+            _ask(cursor, "write_order", submitter="", **_order(run, order))
+            if order.draining:
+                _ask(cursor, "end_waiting", run=run)
+
+        self._store.once(write)
+
+    def follow(self, run: str) -> Followed:
+        """What was told of a run since this was last asked, and how its units stand."""
+
+        def read(cursor: Cursor) -> Followed:
+            unfinished = _one(cursor, "unfinished", run=run)[0]  # first: a unit that is over was told of before
+            queued = [Queued(count, tuple(sites), why) for count, sites, why in _rows(cursor, "queued", run=run)]
+            told = sorted(_rows(cursor, "take_told", run=run))
+            events = [event for _, text in told if (event := event_from_json(text)) is not None]
+            return Followed(events, unfinished, queued)
+
+        return self._store.once(read)
+
+    def forget(self, run: str) -> None:
+        """The run has ended: what was told of it, its units, and what was wanted of it."""
+
+        def write(cursor: Cursor) -> None:
+            for query in ("clear_told", "forget_units", "forget_order"):
+                _ask(cursor, query, run=run)
+
+        self._store.once(write)
+
+    # --- members ---
+
+    def join(self, member: Member) -> None:
+        """A new member. NameTaken while a worker of that name lives."""
+        row = {"id": member.id, "name": member.name, "kind": member.kind.value, "site": member.site}
+        row |= {"mounts": member.mounts, "host": member.host, "version": member.version, "lease": member.lease}
+
+        def write(cursor: Cursor) -> None:
+            _ask(cursor, "one_at_a_time")
+            if member.kind is MemberKind.WORKER:
+                for host, silent, lease in _rows(cursor, "namesake", name=member.name):
+                    raise NameTaken(name=member.name, host=host, silent=float(silent), lease=lease)
+                _ask(cursor, "forget_refusals", name=member.name)
+            _ask(cursor, "join", **row)
+
+        self._store.once(write)
+
+    def renew(self, member: str) -> Heard | None:
+        """The member lives; None when it was marked dead. A worker marks members dead that were not heard of for too
+        long, takes their units away, and clears up after them."""
+
+        def write(cursor: Cursor) -> Heard | None:
+            me = _rows(cursor, "renew", member=member)
+            if not me:
+                return None
+            kind, site = me[0]
+            if kind == MemberKind.WORKER.value:
+                for (silent,) in _rows(cursor, "silent", member=member):
+                    _ask(cursor, "mark_dead", member=silent, heir=member)
+                    _ask(cursor, "take_away", member=silent)
+            orders = {run: Order(*wanted) for run, *wanted in _rows(cursor, "orders")}
+            heir_of = tuple(one for (one,) in _rows(cursor, "heir_of", member=member))
+            return Heard(orders, heir_of, _one(cursor, "at_site", site=site)[0])
+
+        return self._store.once(write)
+
+    def withdraw(self, member: str) -> None:
+        """No more units for this member; it keeps those that it has."""
+        self._write("withdraw", member=member)
+
+    def leave(self, member: str) -> None:
+        """The member is gone, if it holds nothing."""
+        self._write("leave", member=member)
+
+    def members(self) -> list[MemberNow]:
+        """Everyone who is not gone, workers first, by site and name."""
+        return [_member_now(row) for row in self._read("members")]
+
+    def protected(self, member: str) -> frozenset[str]:
+        """The ids of the sessions of others that live, or after whom somebody who lives clears up."""
+        return frozenset(one for (one,) in self._read("protected", member=member))
+
+    # --- workers ---
+
+    def take(self, member: str) -> Taken | None:
+        """The next unit that this worker may do and whose mount has room under all limits, or None."""
+
+        def write(cursor: Cursor) -> Taken | None:
+            _ask(cursor, "one_at_a_time")
+            found = _rows(cursor, "take", member=member)
+            if not found:
+                return None
+            run, group, vm, server, position, sites, seats, content = found[0]
+            number = _one(cursor, "give", member=member, run=run, group=group)[0]
+            return Taken(Unit(run, group, vm, server, position, tuple(sites), seats, content), number)
+
+        return self._store.once(write)
+
+    def settle(self, taken: Taken, member: str, over: bool) -> None:
+        """The worker is through with a unit. One that is not `over` waits again, unless its group is done or failed.
+        UnitLost when it is no longer the worker's."""
+        self._own(taken, "settle", member=member, over=over)
+
+    def refuse(self, taken: Taken, member: str, why: str) -> None:
+        """The worker cannot do this unit: it waits for another. UnitLost."""
+        self._own(taken, "refuse", member=member, why=why)
+
+    def tell(self, run: str, events: Sequence[Event]) -> None:
+        """What the submitter is to hear, in this order."""
+        rows = [{"run": run, "event": event_to_json(event)} for event in events]
+        self._store.once(lambda cursor: cursor.executemany(QUERIES["tell"], rows))
+
+    def sessions_of(self, member: str) -> frozenset[str]:
+        """The ids of the sessions of a member."""
+        return frozenset(one for (one,) in self._read("sessions_of", member=member))
+
+    def bury(self, member: str) -> None:
+        """The mounts of a dead member are cleared up as far as they can be: its units wait again, and it is gone."""
+
+        def write(cursor: Cursor) -> None:
+            _ask(cursor, "settle", member=member, over=False, run=None, group=None, number=None)
+            _ask(cursor, "bury", member=member)
+
+        self._store.once(write)
+
+    def _own(self, taken: Taken, query: str, **parameters: Any) -> None:
+        unit = taken.unit
+
+        def write(cursor: Cursor) -> None:
+            _ask(cursor, query, run=unit.run, group=unit.group, number=taken.number, **parameters)
+            if not cursor.rowcount:
+                raise UnitLost(folder=self._store.place, vm=unit.vm, number=taken.number)
+
+        self._store.once(write)
+
+    def _read(self, query: str, **parameters: Any) -> list[Any]:
+        return self._store.once(lambda cursor: _rows(cursor, query, **parameters))
+
+    def _write(self, query: str, **parameters: Any) -> None:
+        self._store.once(lambda cursor: _ask(cursor, query, **parameters))
+
+
+class Fence:
+    """Looks before each write of a worker whether the worker lives, and has the units that are written for under the
+    lease numbers of `held`, by run and group; or clears up after him who had them."""
+
+    def __init__(self, member: Member, held: Mapping[tuple[str, str], int], place: str) -> None:
+        self._member = member
+        self._held = held
+        self._place = place
+
+    def check(self, cursor: Cursor, run: str, groups: Collection[str]) -> None:
+        """MemberDead or UnitLost. The transaction that this is part of keeps the answer true until its end."""
+        me = self._member.id
+        if not _rows(cursor, "alive", member=me):
+            raise MemberDead(seconds=self._member.lease)
+        if not groups:
+            return
+        for group, vm, number, owner, heir in _rows(cursor, "whose", run=run, groups=list(groups)):
+            own = owner == me and self._held.get((run, group)) == number
+            if not own and heir != me:
+                raise UnitLost(folder=self._place, vm=vm, number=self._held.get((run, group), 0))
+
+    def lease(self, cursor: Cursor, row: LeaseRow) -> None:
+        """A mount that is going to be asked for takes its seats. SeatTaken when there is none."""
+        if row.state is not LeaseState.INTENDED:
+            return
+        _ask(cursor, "one_at_a_time")
+        for (seat,) in _rows(cursor, "overfull", run=row.run, group=row.group):
+            raise SeatTaken(vm=row.point.vm, resource=seat)
+
+
+def _ask(cursor: Cursor, query: str, **parameters: Any) -> None:
+    cursor.execute(QUERIES[query], parameters)
+
+
+def _rows(cursor: Cursor, query: str, **parameters: Any) -> list[Any]:
+    return cursor.execute(QUERIES[query], parameters).fetchall()
+
+
+def _one(cursor: Cursor, query: str, **parameters: Any) -> Any:
+    return _rows(cursor, query, **parameters)[0]
+
+
+def _order(run: str, order: Order) -> dict[str, Any]:
+    return {"run": run, "draining": order.draining, "cancelled": order.cancelled, "paused": order.paused}
+
+
+def _unit_row(unit: Unit) -> dict[str, Any]:
+    return {
+        "run": unit.run,
+        "group": unit.group,
+        "vm": unit.vm,
+        "server": unit.backup_server,
+        "position": unit.position,
+        "sites": list(unit.sites),
+        "seats": json.dumps(dict(unit.seats)),
+        "content": unit.content,
+    }
+
+
+def _member_now(row: Sequence[Any]) -> MemberNow:
+    name, called, kind, site, mounts, host, version, lease, state, silent, units = row
+    member = Member(name, called, MemberKind(kind), site, mounts, host, version, lease)
+    return MemberNow(member, MemberState(state), float(silent), units)
