@@ -38,16 +38,19 @@ from orchestrator.engine.calls import Calls
 from orchestrator.engine.restore import Ending, leave, run_job
 from orchestrator.engine.rooms import Rooms
 from orchestrator.engine.seats import Seats
+from orchestrator.engine.serving_units import UnitServer
 from orchestrator.engine.stopping import Stop
 from orchestrator.engine.sweeping import sweep
 from orchestrator.engine.verifying import Verified, verify
 from orchestrator.files import Sidecar
 from orchestrator.freezing import FrozenPlan, compare_survey, planned_run, refuse_drill, thawed_plan, write_document
+from orchestrator.handing_out import Perish, deferring, worker_post
 from orchestrator.journal import Journal, is_locked
 from orchestrator.listing import NamedJob
 from orchestrator.opening import (
     App,
     Listen,
+    belonging,
     hiring_of,
     make_notifier,
     now,
@@ -75,6 +78,7 @@ __all__ = [
     "reading",
     "resume_run",
     "run_jobs",
+    "serve_units",
     "show_plans",
     "stopped_from_outside",
     "sweep_mounts",
@@ -181,7 +185,8 @@ async def _run(
             flush=target.flush if rooms.flush is not None else None,
             hiring=hiring_of(app.config, checksum, read_back, run_folder(app.config, row.id)),
         )
-        ending = await run_job(one, row, rooms, books, stop, app.watch, seats, priority)
+        dispatching = deferring(app, rooms, books, stop, one) if app.fleet is not None else None
+        ending = await run_job(one, row, rooms, books, stop, app.watch, seats, priority, dispatching=dispatching)
         with suppress(TimeoutError):  # a dead disk: what is left there is removed when the file is begun anew
             await Calls(rooms.settings.stall).run("destination", lambda beat: target.forget_interrupted())
     finished = await _finish(app, books, ending)
@@ -200,10 +205,25 @@ async def resume_run(app: App, run: str | None, compare: Compare | None = None) 
         return await go_on(app, rooms, books, stop, row, seats)
 
 
+async def serve_units(app: App, site: str, mounts: int, name: str, perish: Perish) -> None:
+    """Serve a fleet as a worker, until a stop is asked for and nothing is in hand any more. NameTaken, and what ends
+    the process as a whole; called dead, it perishes."""
+    rooms = app.rooms()
+    books, seats = books_of(rooms), Seats(rooms.settings, rooms.emit, rooms.clock)
+    post = worker_post(app, books, site, mounts, name, perish)
+    async with (
+        stopped_from_outside(app.listen, app.config.state.folder, app.must_stop) as stop,
+        logged_on(app, rooms, books, stop),
+    ):
+        app.listen(Notice(now(), f"{post.member.name} serves {site or 'every site'} with {mounts} mounts at once"))
+        await UnitServer(post, rooms, books, stop, app.watch, seats).serve()
+
+
 async def sweep_mounts(app: App, within: float) -> tuple[list[LeaseRow], list[LeaseRow]]:
     """(cleared, left): what dead runs had left at EM. A stop gives up waiting, never a DELETE that has begun."""
     rooms = app.rooms()
-    async with app.client, stopped_from_outside(app.listen, app.config.state.folder, app.must_stop) as stop:
+    stopped = stopped_from_outside(app.listen, app.config.state.folder, app.must_stop)
+    async with belonging(app), app.client, stopped as stop:
         try:
             with stop.forestalls():
                 await app.client.open()
@@ -243,7 +263,7 @@ async def _working(app: App, rooms: Rooms) -> AsyncIterator[tuple[Books, Stop, S
 @asynccontextmanager
 async def logged_on(app: App, rooms: Rooms, books: Books, stop: Stop) -> AsyncIterator[None]:
     """Logged on, leftovers swept; logged off at the end unless a mount is left. StoppedEarly while logging on."""
-    async with app.client:
+    async with belonging(app), app.client:
         with stop.forestalls():
             generation = await app.client.open()
         try:
@@ -271,7 +291,8 @@ def books_of(rooms: Rooms) -> Books:
 async def _sweep_before(app: App, rooms: Rooms, books: Books) -> None:
     """No new mount before the old ones are dealt with; a run is not held up by what cannot be proved."""
     cleared, left = await sweep(rooms, books, within=0)
-    await books.ask(forget_looks, app.journal)
+    if app.fleet is None:  # in a fleet it may be another's look that goes on just now
+        await books.ask(forget_looks, app.journal)
     if cleared or left:
         app.listen(_swept(cleared, left))
     if cleared:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from orchestrator.config_fleet import FleetSettings
 from orchestrator.config_limits import BackupWindowSettings, LimitSettings
 from orchestrator.config_mount_hosts import BackupServerSettings, one_meaning
 from orchestrator.config_notifications import NotificationSettings, PingSettings
@@ -217,6 +218,7 @@ class Config(BaseModel):
     log: LogSettings = Field(default_factory=LogSettings)
     syslog: SyslogSettings = Field(default_factory=SyslogSettings)
     web: WebSettings = Field(default_factory=WebSettings)
+    fleet: FleetSettings = Field(default_factory=FleetSettings)
 
     @model_validator(mode="after")
     def _drills_are_allowed(self) -> Self:
@@ -281,6 +283,7 @@ def _anchored(config: Config, base: Path) -> Config:
             "audit": _with_paths(config.audit, base, "folder", "key_file"),
             "log": _with_paths(config.log, base, "file"),
             "syslog": _with_paths(config.syslog, base, "ca_file", "cert_file", "key_file"),
+            "fleet": _with_paths(config.fleet, base, "password_file"),
             "web": _with_paths(config.web, base, "socket", "tls_certificate", "tls_key", "token_file"),
         }
     )

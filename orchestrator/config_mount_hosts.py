@@ -74,6 +74,14 @@ class BackupServerSettings(BaseModel):
     )
     bandwidth: str = Field(default="none", description="Most that is copied of this backup server: 20 MB/s, or none.")
     volumes: dict[str, str] = Field(default_factory=dict, description='Overrides, such as "C:" = "Volume2".')
+    site: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Where it stands: in a fleet, workers of that site restore its machines.",
+    )
+    fall_back_sites: list[str] = Field(
+        default_factory=list, description="Sites whose workers do so while none of its own site can, in order."
+    )
 
     @field_validator("bandwidth")
     @classmethod
@@ -90,6 +98,17 @@ class BackupServerSettings(BaseModel):
         if (double := _first_double(self.every_share)) is not None:
             raise ValueError(f"{double!r} is a share of two entries; a share is named once")
         return self
+
+    @model_validator(mode="after")
+    def _falls_back_from_somewhere(self) -> Self:
+        if self.fall_back_sites and self.site is None:
+            raise ValueError("fall_back_sites without site: say where the backup server stands")
+        return self
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """Whose workers restore its machines, in order; none for every site."""
+        return tuple(dict.fromkeys([self.site, *self.fall_back_sites])) if self.site is not None else ()
 
     @property
     def every_share(self) -> tuple[str, ...]:

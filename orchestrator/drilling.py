@@ -14,8 +14,7 @@ from orchestrator.core.report import Report
 from orchestrator.engine.books import Books
 from orchestrator.engine.drilling import Drilled, prove_and_remove
 from orchestrator.engine.stopping import Stop
-from orchestrator.journal import open_journal
-from orchestrator.opening import App, now
+from orchestrator.opening import App, now, read_journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ async def _drilled(app: App, books: Books, stop: Stop, plan: Plan) -> Drilled:
     row = await books.ask(app.journal.run, plan.run)
     algorithm = checksum_of(app.config, row)
     threads = min(app.config.limits.copies, 4 * (os.cpu_count() or 1))
-    journal = await books.ask(partial(open_journal, app.config.state.folder, read_only=True))
+    journal = await books.ask(read_journal, app.config)
     try:
         return await prove_and_remove(
             journal.restored(plan.run),

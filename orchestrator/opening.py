@@ -8,7 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -36,7 +36,9 @@ from orchestrator.engine.stopping import Stop, obeying
 from orchestrator.engine.through_em import ThroughEm
 from orchestrator.enterprise_manager import Client, Observer, ssl_context
 from orchestrator.files import Algorithm, LocalTarget
-from orchestrator.journal import Journal, open_journal
+from orchestrator.fleet import Fleet, opened_fleet, read_shared
+from orchestrator.fleet import belonging as belonging_to
+from orchestrator.journal import Journal, locked, open_journal
 from orchestrator.notify import Means, Notifier, open_notifier
 from orchestrator.reaching import make_source, make_target
 from orchestrator.web import ControlSocket, controlled, open_control
@@ -73,6 +75,7 @@ class App:
     must_stop: Callable[[], bool] | None = None
     control: ControlSocket | None = None
     """There for what runs jobs."""
+    fleet: Fleet | None = None
 
     def rooms(self) -> Rooms:
         """Everything the engine is given."""
@@ -86,7 +89,7 @@ class App:
             source=self.source,
             target=self.target,
             runs=self.journal,
-            leases=self.journal,
+            leases=self.journal if self.fleet is None else self.fleet.own_leases(),
             outcomes=self.journal,
             answers=self.journal,
             asides=self.journal,
@@ -119,6 +122,11 @@ def _processes(config: Config) -> int:
         return wanted
     cores = len(os.sched_getaffinity(0))
     return min(cores, PROCESSES_AT_MOST) if cores > 1 else 0
+
+
+def belonging(app: App) -> AbstractAsyncContextManager[None]:
+    """A member of its fleet while this is open, where there is one. NameTaken."""
+    return nullcontext() if app.fleet is None else belonging_to(app.fleet, app.listen, now, new_id())
 
 
 def new_id() -> str:
@@ -209,12 +217,21 @@ def _rooms(config: Config, listen: Listen, services: Sequence[Service], docket: 
     with ExitStack() as stack:
         watch = SessionWatch(listen, now)
         client = make_client(config, watch, listen)
-        journal = stack.enter_context(closing(open_journal(config.state.folder)))
+        fleet, journal = _journal(config, stack)
         _forget_old_stop_file(config.state.folder, listen)  # under the lock: it is not another process's
         through = ThroughEm(client, engine_settings(config).poll_most)
         source = stack.enter_context(closing(make_source(config, through)))
         target = stack.enter_context(closing(make_target(config, source)))
-        yield App(config, client, journal, source, target, listen, watch, services, docket)
+        yield App(config, client, journal, source, target, listen, watch, services, docket, fleet=fleet)
+
+
+def _journal(config: Config, stack: ExitStack) -> tuple[Fleet | None, Journal]:
+    """The journal of the state folder, or the one that a fleet shares; the folder is ours alone."""
+    if config.fleet.dsn is None:
+        return None, stack.enter_context(closing(open_journal(config.state.folder)))
+    stack.enter_context(locked(config.state.folder, now))
+    fleet = stack.enter_context(opened_fleet(config))
+    return fleet, fleet.journal
 
 
 def _each(*takers: Listen) -> Listen:
@@ -271,15 +288,22 @@ def _telling(listen: Listen) -> Observer:
 @contextmanager
 def reading(config: Config) -> Iterator[Journal]:
     """The journal for looking only: takes no lock, works while a run is going on. StateError when there is none."""
-    with closing(open_journal(config.state.folder, read_only=True)) as journal:
+    with closing(read_journal(config)) as journal:
         yield journal
+
+
+def read_journal(config: Config) -> Journal:
+    """The journal for looking only; the caller closes it. StateError when there is none."""
+    if config.fleet.dsn is not None:
+        return read_shared(config)
+    return open_journal(config.state.folder, read_only=True)
 
 
 @contextmanager
 def keeping(config: Config) -> Iterator[Journal]:
     """The journal for a command that changes it and asks EM nothing. StateLocked while a run is going on."""
-    with closing(open_journal(config.state.folder)) as journal:
-        yield journal
+    with ExitStack() as stack:
+        yield _journal(config, stack)[1]
 
 
 @asynccontextmanager

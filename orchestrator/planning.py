@@ -22,7 +22,7 @@ from orchestrator.engine.beside import in_thread
 from orchestrator.engine.books import Books
 from orchestrator.engine.indexed import with_index_warnings
 from orchestrator.engine.ports import Source, Target
-from orchestrator.engine.preflight import preflight, wanted_by
+from orchestrator.engine.preflight import Checked, preflight, wanted_by
 from orchestrator.engine.restore import LOG_OFF_WITHIN
 from orchestrator.engine.rooms import Rooms
 from orchestrator.enterprise_manager import Client
@@ -68,7 +68,10 @@ async def checked_plan(app: App, rooms: Rooms, books: Books, named: NamedJob, ru
 async def check_before(app: App, rooms: Rooms, found: Plan, place: str, keep_going: bool) -> Plan:
     """What of a plan can be run, after everything that can be known before a mount was looked at. JobInvalid,
     ShareUnreadable or MountNotOffered unless `keep_going`, which leaves out what cannot be."""
-    checked = await preflight(wanted_by([found]), rooms.target, rooms.source, rooms.settings, takes)
+    if app.fleet is None:
+        checked = await preflight(wanted_by([found]), rooms.target, rooms.source, rooms.settings, takes)
+    else:  # this machine need reach no share and no destination: each worker says what it cannot do
+        checked = Checked({}, {}, {})
     await _tell_findings(app, [*checked.findings, *machines(found, now())])
     usable = without(found, checked.destinations, checked.unknown_servers)
     if usable.problems and not keep_going:

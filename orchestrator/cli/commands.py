@@ -19,6 +19,7 @@ from orchestrator.cli.browsing import browse
 from orchestrator.cli.checking import check
 from orchestrator.cli.demo import demonstrate
 from orchestrator.cli.drafting import new
+from orchestrator.cli.fleet import fleet, worker
 from orchestrator.cli.keeping import prune_state, show_drills
 from orchestrator.cli.limiting import in_force, limit
 from orchestrator.cli.notifying import notify_test
@@ -305,6 +306,8 @@ cli.command(name="stop")(plainly(stop))
 cli.command(name="limit")(plainly(limit))
 cli.command(name="notify-test")(plainly(notify_test))
 cli.add_typer(audit, name="audit")
+cli.add_typer(fleet, name="fleet")
+cli.command(name="worker")(plainly(worker))
 cli.command(name="simulate")(plainly(serve_simulator))
 cli.command(name="demo")(plainly(demonstrate))
 

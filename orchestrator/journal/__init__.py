@@ -6,7 +6,7 @@ cause. Refuses: `async`, threads, retries, logging, and two processes in one sta
 """
 
 from orchestrator.journal.journal import open_journal
-from orchestrator.journal.lock import is_locked
+from orchestrator.journal.lock import is_locked, locked
 from orchestrator.ledgers import Journal
 
-__all__ = ["Journal", "is_locked", "open_journal"]
+__all__ = ["Journal", "is_locked", "locked", "open_journal"]

@@ -5,11 +5,13 @@ The file stays when the lock is gone: removing it would let two processes lock t
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from orchestrator.core.errors import StateLocked
+from orchestrator.journal.translate import Translating
 from orchestrator.locking import try_lock
 
 LOCKED_BYTE = 1 << 30
@@ -37,6 +39,19 @@ class StateLock:
     def release(self) -> None:
         """Let the folder go; once only."""
         os.close(self._descriptor)
+
+
+@contextmanager
+def locked(folder: Path, clock: Callable[[], datetime]) -> Iterator[None]:
+    """A state folder for this process alone, made if it is not there, when its journal is elsewhere. StateLocked,
+    StateUnusable."""
+    with Translating(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = StateLock(folder, clock)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def is_locked(folder: Path) -> bool:

@@ -7,7 +7,6 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from orchestrator.journal_postgres.store import Cursor, Store
 from orchestrator.core.errors import MemberDead, NameTaken, SeatTaken, UnitLost
 from orchestrator.core.events import Event
 from orchestrator.core.fleet import (
@@ -25,7 +24,9 @@ from orchestrator.core.fleet import (
 from orchestrator.core.ledger import LeaseRow
 from orchestrator.core.lifecycle import LeaseState
 from orchestrator.core.telling import event_from_json, event_to_json
+from orchestrator.journal_postgres.access import Access
 from orchestrator.journal_postgres.queries import FLEET as QUERIES
+from orchestrator.journal_postgres.store import Cursor, Store
 
 
 class Units:
@@ -86,7 +87,7 @@ class Units:
 
     def join(self, member: Member) -> None:
         """A new member. NameTaken while a worker of that name lives."""
-        row = {"id": member.id, "name": member.name, "kind": member.kind.value, "site": member.site}
+        row: dict[str, Any] = {"id": member.id, "name": member.name, "kind": member.kind.value, "site": member.site}
         row |= {"mounts": member.mounts, "host": member.host, "version": member.version, "lease": member.lease}
 
         def write(cursor: Cursor) -> None:
@@ -192,6 +193,11 @@ class Units:
 
     def _write(self, query: str, **parameters: Any) -> None:
         self._store.once(lambda cursor: _ask(cursor, query, **parameters))
+
+
+def open_units(access: Access, *, read_only: bool = False) -> Units:
+    """The units of a database, over a connection of their own. StateError."""
+    return Units(Store(access, read_only=read_only))
 
 
 class Fence:

@@ -31,6 +31,7 @@ from orchestrator.views.limits import (
     run_limits,
 )
 from orchestrator.views.log import LogLines, log_line, progress_line
+from orchestrator.views.members import members_json, members_text
 from orchestrator.views.plan import plan_text
 from orchestrator.views.points import points_json, points_text
 from orchestrator.views.survey import survey_text
@@ -71,6 +72,8 @@ __all__ = [
     "limits_values",
     "listed_json",
     "log_line",
+    "members_json",
+    "members_text",
     "plan_json_view",
     "plan_text",
     "points_json",

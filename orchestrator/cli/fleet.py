@@ -1,0 +1,80 @@
+"""`orchestrator worker` and `orchestrator fleet`: machines that restore for others, and who of them is there."""
+
+import os
+import re
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import typer
+
+from orchestrator import app as roof
+from orchestrator.cli.recording import Recording
+from orchestrator.cli.speaking import Globals, complain, plainly, say
+from orchestrator.cli.working import opened
+from orchestrator.config import Config
+from orchestrator.core.errors import ConfigInvalid, MemberDead, WordsError
+from orchestrator.fleet import who_is_there
+from orchestrator.views import members_json, members_text
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+fleet = typer.Typer(
+    name="fleet", no_args_is_help=True, help="Machines that share one journal, and restore for each other."
+)
+
+
+def worker(
+    context: typer.Context,
+    site: Annotated[
+        str, typer.Option("--site", help="Serve the backup servers of this site; default: of every one.")
+    ] = "",
+    mounts: Annotated[int, typer.Option("--mounts", min=1, max=500, help="Mounts at once, at most.")] = 8,
+    name: Annotated[str, typer.Option("--name", help="Name of this worker; default: that of the machine.")] = "",
+    events: Annotated[Path | None, typer.Option("--events", metavar="FILE", help="Append every event.")] = None,
+) -> None:
+    """Restore what others submit with `run`, over the journal of [fleet], until it is stopped.
+
+    \b
+    orchestrator worker --site berlin --mounts 8
+    orchestrator worker --site berlin --name berlin-2
+
+    SIGTERM or Ctrl-C once: no more machines, files in flight are finished, mounts deleted, the rest is handed back.
+    """
+    options: Globals = context.obj
+    named = name or socket.gethostname()
+    if not _NAME.fullmatch(named):
+        raise WordsError(what=f"--name {named!r}: letters, digits, dots, hyphens and underscores, 63 at most")
+    config = _of_worker(options.config(), named)
+    record = Recording(options, config, "worker")
+    with opened(options, config, record, events) as app:
+        anyio.run(roof.serve_units, app, site, mounts, named, _perish)
+
+
+def _of_worker(config: Config, name: str) -> Config:
+    """A worker has a state folder of its own below that of the config: several may serve on one machine."""
+    if config.fleet.dsn is None:
+        raise ConfigInvalid(place="fleet.dsn", problems="is not set: say where the journal is that the fleet shares")
+    folder = config.state.folder / "workers" / name
+    return config.model_copy(update={"state": config.state.model_copy(update={"folder": folder})})
+
+
+def _perish(error: MemberDead) -> None:
+    """Not one more byte: threads that copy, and clean-ups that would wait, end with the process."""
+    complain(error)
+    os._exit(error.exit_code)
+
+
+@fleet.command(name="status")
+@plainly
+def status(context: typer.Context) -> None:
+    """Who is in the fleet: workers by site, what they have in hand, and when they were last heard of.
+
+    \b
+    orchestrator fleet status
+    orchestrator --json fleet status
+    """
+    options: Globals = context.obj
+    members = who_is_there(options.config())
+    say(members_json(members) if options.json else members_text(members))

@@ -1,0 +1,137 @@
+"""Opening what the members of a fleet share: the journal in PostgreSQL, and the units in it."""
+
+import importlib.util
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import orchestrator
+from orchestrator.config import Config, read_secret
+from orchestrator.config_fleet import FleetSettings
+from orchestrator.core.errors import ConfigInvalid, MemberDead
+from orchestrator.core.events import Event
+from orchestrator.core.fleet import Member, MemberKind, MemberNow
+from orchestrator.engine.chosen_leases import ChosenLeases
+from orchestrator.engine.renewals import Renewals
+from orchestrator.engine.tenure import Tenure
+from orchestrator.journal import Journal
+
+if TYPE_CHECKING:
+    from orchestrator.journal_postgres import Access, SharedJournal, Units
+
+
+@dataclass(slots=True)
+class Fleet:
+    """What one process has of its fleet, opened. `membership` is a connection for renewals alone. `renewals` are those
+    of the member that this process is just now; `held` has the lease numbers of a worker's units."""
+
+    settings: FleetSettings
+    journal: "SharedJournal"
+    desk: "Units"
+    membership: "Units"
+    renewals: Renewals | None = None
+    held: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    @property
+    def me(self) -> str:
+        """The id of the member that this process is; empty before it is one."""
+        return self.renewals.member.id if self.renewals is not None else ""
+
+    def become(
+        self,
+        member: Member,
+        listen: Callable[[Event], None],
+        clock: Callable[[], datetime],
+        perish: Callable[[MemberDead], None] | None = None,
+    ) -> Renewals:
+        """This process is that member from now on: it writes as such, and as a worker writes only for units that are
+        its own."""
+        from orchestrator.journal_postgres import Fence
+
+        tenure = Tenure(member.lease, monotonic)
+        self.renewals = Renewals(
+            self.membership, member, tenure, self.settings.heartbeat, listen, clock, monotonic, perish
+        )
+        self.journal.member = member.id
+        worker = member.kind is MemberKind.WORKER
+        self.journal.guard = Fence(member, self.held, self.journal.place) if worker else None
+        return self.renewals
+
+    def own_leases(self) -> ChosenLeases:
+        """The ledger of mounts without what is nobody's to sweep but another living member's. Blocks."""
+
+        def mine() -> Callable[[str], bool]:
+            others = self.desk.protected(self.me)
+            return lambda session: session not in others
+
+        return ChosenLeases(self.journal, mine)
+
+
+def member_of(settings: FleetSettings, kind: MemberKind, new_id: str, site: str, mounts: int, name: str) -> Member:
+    """This process as a member."""
+    host = socket.gethostname()
+    named = name or f"{host}-{os.getpid()}"
+    return Member(new_id, named, kind, site, mounts, host, orchestrator.__version__, settings.lease)
+
+
+def belonging(
+    fleet: Fleet, listen: Callable[[Event], None], clock: Callable[[], datetime], new_id: str
+) -> AbstractAsyncContextManager[None]:
+    """A member while this is open: the worker that this process has become, or else a submitter of jobs."""
+    renewals = fleet.renewals
+    if renewals is None or renewals.member.kind is not MemberKind.WORKER:
+        renewals = fleet.become(member_of(fleet.settings, MemberKind.SUBMITTER, new_id, "", 0, ""), listen, clock)
+    return renewals.kept()
+
+
+@contextmanager
+def opened_fleet(config: Config) -> Iterator[Fleet]:
+    """The connections of one process. ConfigInvalid for a password that is not there; StateError."""
+    from orchestrator.journal_postgres import open_journal, open_units
+
+    access = access_of(config)
+    with ExitStack() as stack:
+        journal = stack.enter_context(closing(open_journal(access)))
+        desk = stack.enter_context(closing(open_units(access)))
+        soon = replace(access, patience=config.fleet.heartbeat)
+        yield Fleet(config.fleet, journal, desk, stack.enter_context(closing(open_units(soon))))
+
+
+def read_shared(config: Config) -> Journal:
+    """The fleet's journal for looking only. StateError."""
+    from orchestrator.journal_postgres import open_journal
+
+    return open_journal(access_of(config), read_only=True)
+
+
+def who_is_there(config: Config) -> list[MemberNow]:
+    """The members of the fleet. ConfigInvalid when there is none; StateError."""
+    if config.fleet.dsn is None:
+        raise ConfigInvalid(place="fleet.dsn", problems="is not set: this config is of one process, and of no fleet")
+    from orchestrator.journal_postgres import open_units
+
+    with closing(open_units(access_of(config), read_only=True)) as units:
+        return units.members()
+
+
+def access_of(config: Config) -> "Access":
+    """How the database is reached. ConfigInvalid when that is not said, or what speaks to it is not installed."""
+    settings = config.fleet
+    if importlib.util.find_spec("psycopg") is None:
+        raise ConfigInvalid(place="fleet.dsn", problems="needs psycopg: pip install 'orchestrator[fleet]'")
+    from orchestrator.journal_postgres import Access
+
+    given = (settings.password_env, settings.password_file, settings.password_credential)
+    password = read_secret(settings, "password", "fleet") if any(given) else None
+    return Access(settings.dsn or "", settings.db_schema, password, settings.password_source, settings.patience)
+
+
+def monotonic() -> float:
+    """Seconds of a clock that nobody sets and that goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()

@@ -1,0 +1,77 @@
+"""A fleet's two sides under the roof: jobs are handed out to workers, and a worker serves."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
+from functools import partial
+
+from orchestrator.artefacts import checksum_of, run_folder
+from orchestrator.config import Config
+from orchestrator.core.entry import Verify
+from orchestrator.core.errors import ConfigInvalid, MemberDead
+from orchestrator.core.fleet import MemberKind, Unit, seats_of, unit_of
+from orchestrator.core.plan import MountGroup, Plan
+from orchestrator.engine.books import Books
+from orchestrator.engine.deferring import DeferringDispatcher
+from orchestrator.engine.ports_dispatch import Dispatching
+from orchestrator.engine.renewals import Renewals
+from orchestrator.engine.rooms import Rooms
+from orchestrator.engine.serving_units import Post
+from orchestrator.engine.stopping import Stop
+from orchestrator.engine.tenure import Fenced
+from orchestrator.files import Sidecar
+from orchestrator.fleet import Fleet, member_of
+from orchestrator.opening import App, new_id, now
+
+Perish = Callable[[MemberDead], None]
+"""Ends the process at once."""
+
+
+def deferring(app: App, rooms: Rooms, books: Books, stop: Stop, plan: Plan) -> Dispatching:
+    """What hands the groups of `plan` to the workers of the fleet."""
+    fleet = _fleet(app)
+    return lambda control: DeferringDispatcher(
+        fleet.desk,
+        fleet.desk,
+        fleet.me,
+        books,
+        stop,
+        control,
+        partial(_unit, app.config, rooms, plan),
+        rooms.emit,
+        rooms.clock,
+        rooms.settings.unmount_timeout,
+    )
+
+
+def _unit(config: Config, rooms: Rooms, plan: Plan, group: MountGroup, position: int) -> Unit:
+    server, settings = config.backup_server(group.point.backup_server), rooms.settings
+    reach = settings.reach(group.point.backup_server)
+    hosts = {reach.host(share).casefold() for share in reach.shares} if reach is not None else set()
+    seats = seats_of(group, settings.limits, hosts, reach.by_id if reach is not None else ())
+    return unit_of(plan, group, position, server.sites if server is not None else (), seats)
+
+
+def worker_post(app: App, books: Books, site: str, mounts: int, name: str, perish: Perish) -> Post:
+    """What a worker is given to serve. From here on this process writes as that worker."""
+    fleet = _fleet(app)
+    member = member_of(fleet.settings, MemberKind.WORKER, new_id(), site, mounts, name)
+    renewals = fleet.become(member, app.listen, now, perish)
+    return Post(fleet.desk, renewals, fleet.journal, fleet.held, partial(_room_of, app, books, renewals))
+
+
+@asynccontextmanager
+async def _room_of(app: App, books: Books, renewals: Renewals, rooms: Rooms, plan: Plan) -> AsyncIterator[Rooms]:
+    """What a run needs for itself: its kind of checksum, its sidecar, and a destination that asks before it writes."""
+    row = await books.ask(app.journal.run, plan.run)
+    with closing(Sidecar(run_folder(app.config, plan.run))) as sidecar:
+        checksum = checksum_of(app.config, row)
+        target = app.target.hashing(checksum, sidecar, read_back=plan.verify is Verify.READ_BACK)
+        flush = target.flush if rooms.flush is not None else None
+        yield replace(rooms, target=Fenced(target, renewals.tenure), flush=flush)
+
+
+def _fleet(app: App) -> Fleet:
+    if app.fleet is None:
+        raise ConfigInvalid(place="fleet.dsn", problems="is not set: say where the journal is that the fleet shares")
+    return app.fleet
