@@ -1,0 +1,46 @@
+"""A fleet of real processes over one simulated Enterprise Manager and one real PostgreSQL."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from orchestrator.simulator import Estate, Fault
+from tests.support.flow import Command, Flow, flow
+
+LEASE = 3.0
+"""Seconds: one that must expire in some tests, and must not in the others, whose processes renew five times in it."""
+
+
+def in_fleet(em: Flow, database: str, **sections: Any) -> None:
+    """Write a config that keeps its journal in `database`."""
+    em.configure(**{"fleet": {"dsn": database, "heartbeat": 0.5, "lease": LEASE}, **sections})
+
+
+@asynccontextmanager
+async def fleet(
+    folder: Path, database: str, build: Callable[[Path], Estate], *faults: Fault, **settings: Any
+) -> AsyncIterator[Flow]:
+    """A flow whose commands belong to a fleet."""
+    async with flow(folder, build, *faults, **settings) as em:
+        in_fleet(em, database)
+        yield em
+
+
+async def worker(em: Flow, name: str, *words: str, mounts: int = 4) -> Command:
+    """A worker that serves."""
+    more = ("--name", name, "--mounts", str(mounts), "--events", str(em.folder / f"{name}.jsonl"), *words)
+    command = await em.start("worker", *more)
+    command.events_file = em.folder / f"{name}.jsonl"
+    await command.until(lambda: told(command, "serves"))
+    return command
+
+
+def told(command: Command, what: str) -> bool:
+    """Whether a notice of the process has these words."""
+    return any(one["event"] == "notice" and what in one["message"] for one in command.events())
+
+
+def done_by(command: Command) -> set[str]:
+    """The machines that a process has restored."""
+    return {one["vm"] for one in command.events() if one["event"] == "group_ended" and one["state"] == "done"}
