@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import orchestrator
 from orchestrator.config import Config, read_secret
 from orchestrator.config_fleet import FleetSettings
-from orchestrator.core.errors import ConfigInvalid, MemberDead
+from orchestrator.core.errors import ConfigInvalid
 from orchestrator.core.events import Event
 from orchestrator.core.fleet import Member, MemberKind, MemberNow
+from orchestrator.core.fleet_errors import MemberDead
 from orchestrator.engine.chosen_leases import ChosenLeases
 from orchestrator.engine.renewals import Renewals
 from orchestrator.engine.tenure import Tenure

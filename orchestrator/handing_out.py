@@ -8,8 +8,9 @@ from functools import partial
 from orchestrator.artefacts import checksum_of, run_folder
 from orchestrator.config import Config
 from orchestrator.core.entry import Verify
-from orchestrator.core.errors import ConfigInvalid, MemberDead
+from orchestrator.core.errors import ConfigInvalid
 from orchestrator.core.fleet import MemberKind, Unit, seats_of, unit_of
+from orchestrator.core.fleet_errors import MemberDead
 from orchestrator.core.plan import MountGroup, Plan
 from orchestrator.engine.books import Books
 from orchestrator.engine.deferring import DeferringDispatcher

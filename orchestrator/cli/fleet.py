@@ -14,7 +14,8 @@ from orchestrator.cli.recording import Recording
 from orchestrator.cli.speaking import Globals, complain, plainly, say
 from orchestrator.cli.working import opened
 from orchestrator.config import Config
-from orchestrator.core.errors import ConfigInvalid, MemberDead, WordsError
+from orchestrator.core.errors import ConfigInvalid, WordsError
+from orchestrator.core.fleet_errors import MemberDead
 from orchestrator.fleet import who_is_there
 from orchestrator.views import members_json, members_text
 

@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 
 from anyio import CapacityLimiter, create_task_group, move_on_after, sleep, to_thread
 
-from orchestrator.core.errors import MemberDead, StateError
+from orchestrator.core.errors import StateError
 from orchestrator.core.events import Notice
 from orchestrator.core.fleet import Heard, Member
+from orchestrator.core.fleet_errors import MemberDead
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.ports import Clock, Emit
 from orchestrator.engine.ports_dispatch import Membership

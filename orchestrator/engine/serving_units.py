@@ -12,7 +12,7 @@ from functools import partial
 from anyio import CancelScope, Event, create_task_group, move_on_after, sleep
 from anyio.abc import TaskGroup
 
-from orchestrator.core.errors import EmError, UnitLost
+from orchestrator.core.errors import EmError
 from orchestrator.core.events import (
     BytesCopied,
     FileProblem,
@@ -31,6 +31,7 @@ from orchestrator.core.events import (
 )
 from orchestrator.core.events import Event as Told
 from orchestrator.core.fleet import Heard, Member, Order, Taken
+from orchestrator.core.fleet_errors import UnitLost
 from orchestrator.core.plan import MountGroup, Plan
 from orchestrator.engine.books import Books
 from orchestrator.engine.chosen_leases import ChosenLeases

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from orchestrator.core.entries import Entry, Found, Placed
-from orchestrator.core.errors import MemberDead
 from orchestrator.core.fidelity import BASIC, Fidelity, Properties, Wishes
+from orchestrator.core.fleet_errors import MemberDead
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.core.replaced import Aside
 from orchestrator.engine.ports import Checkpoint

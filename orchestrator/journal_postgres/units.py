@@ -7,7 +7,6 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from orchestrator.core.errors import MemberDead, NameTaken, SeatTaken, UnitLost
 from orchestrator.core.events import Event
 from orchestrator.core.fleet import (
     Followed,
@@ -21,6 +20,7 @@ from orchestrator.core.fleet import (
     Taken,
     Unit,
 )
+from orchestrator.core.fleet_errors import MemberDead, NameTaken, SeatTaken, UnitLost
 from orchestrator.core.ledger import LeaseRow
 from orchestrator.core.lifecycle import LeaseState
 from orchestrator.core.telling import event_from_json, event_to_json

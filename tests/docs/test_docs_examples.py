@@ -24,6 +24,7 @@ from orchestrator.config import (
     WatchSettings,
     load_config,
 )
+from orchestrator.config_fleet import FleetSettings
 from orchestrator.config_limits import BackupWindowSettings, LimitSettings
 from orchestrator.config_mount_hosts import BackupServerSettings, MountHostSettings
 from orchestrator.config_notifications import NotificationSettings, PingSettings
@@ -63,6 +64,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "audit": AuditSettings,
     "log": LogSettings,
     "syslog": SyslogSettings,
+    "fleet": FleetSettings,
 }
 INNER: dict[str, type[BaseModel]] = {"backup_servers.mount_hosts": MountHostSettings}
 """Tables within tables."""

@@ -24,6 +24,7 @@ from orchestrator.config import (
     TracingSettings,
     WatchSettings,
 )
+from orchestrator.config_fleet import FleetSettings
 from orchestrator.config_limits import BackupWindowSettings, LimitSettings
 from orchestrator.config_mount_hosts import BackupServerSettings, MountHostSettings
 from orchestrator.config_notifications import NotificationSettings, PingSettings
@@ -78,6 +79,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "[audit]": AuditSettings,
     "[log]": LogSettings,
     "[syslog]": SyslogSettings,
+    "[fleet]": FleetSettings,
     "[defaults]": Defaults,
     "[[restore]]": Restore,
 }

@@ -1,0 +1,28 @@
+"""What can go wrong between the members of a fleet; see `errors`."""
+
+from orchestrator.core.errors import MountError, StateError, WordsError
+
+
+class MemberDead(StateError):
+    """This worker was not heard of for {seconds:g} s (fleet.lease): its units are no longer its own, and it has stopped
+    writing. Another worker deletes its mounts and does the units again. Start it anew; if this happens again, look at
+    the network to the database and at the load of this machine."""
+
+    def __init__(self, *, seconds: float) -> None:
+        super().__init__(seconds=seconds)
+
+
+class UnitLost(StateError):
+    """The work on {vm} was given to another worker meanwhile (lease number {number} is over); nothing more is written
+    for it here."""
+
+
+class SeatTaken(MountError):
+    """There is no place for one more mount ({resource}); it is tried once more."""
+
+    transient = True
+
+
+class NameTaken(WordsError):
+    """A worker named {name} is serving already, on {host}, heard of {silent:.0f} s ago. Give this one another
+    --name; one that was killed gives its name free after {lease:g} s (fleet.lease)."""
