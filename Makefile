@@ -10,7 +10,7 @@ TEST_TMP ?= $(shell test -w /dev/shm && echo /dev/shm || echo /tmp)
 FAST_TESTS := tests/architecture tests/contract tests/core tests/deploy tests/docs tests/rooms tests/views
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo browser test screenshots systemd-tools samba postgresql service-test chaos mutations check bench bench-tools clean
+.PHONY: help setup demo demo-fleet browser test screenshots systemd-tools samba postgresql service-test chaos mutations check bench bench-tools clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,6 +26,9 @@ $(STAMP): pyproject.toml
 
 demo: setup ## restore 12 machines from a simulated Enterprise Manager, end to end
 	$(BIN)/orchestrator demo
+
+demo-fleet: setup postgresql ## one job over three workers, of which one is killed
+	$(BIN)/python -m benchmarks.demo_fleet
 
 screenshots: setup browser ## make the pictures in docs/screenshots again
 	UPDATE_SCREENSHOTS=1 $(BIN)/python -m pytest -q tests/browser/test_browser_page.py -k everything_fits

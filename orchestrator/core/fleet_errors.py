@@ -24,5 +24,5 @@ class SeatTaken(MountError):
 
 
 class NameTaken(WordsError):
-    """A worker named {name} is serving already, on {host}, heard of {silent:.0f} s ago. Give this one another
-    --name; one that was killed gives its name free after {lease:g} s (fleet.lease)."""
+    """A worker named {name} is serving already, on {host}, heard of {silent} s ago. Give this one another
+    --name; one that was killed gives its name free after {lease} s (fleet.lease)."""

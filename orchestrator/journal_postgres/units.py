@@ -94,7 +94,7 @@ class Units:
             _ask(cursor, "one_at_a_time")
             if member.kind is MemberKind.WORKER:
                 for host, silent, lease in _rows(cursor, "namesake", name=member.name):
-                    raise NameTaken(name=member.name, host=host, silent=float(silent), lease=lease)
+                    raise NameTaken(name=member.name, host=host, silent=round(silent), lease=round(lease))
                 _ask(cursor, "forget_refusals", name=member.name)
             _ask(cursor, "join", **row)
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 import orchestrator
-from orchestrator.core import errors, lifecycle
+from orchestrator.core import errors, fleet_errors, lifecycle
 from orchestrator.core.errors import Blast, ExitCode, FileError, MountLeft, OrchestratorError
 from orchestrator.core.reasons import Reason
 
 PACKAGE = Path(orchestrator.__file__).parent
 CLASSES = {
     name: kind
-    for module in (errors, lifecycle)
+    for module in (errors, fleet_errors, lifecycle)
     for name, kind in vars(module).items()
     if isinstance(kind, type) and issubclass(kind, OrchestratorError)
 }
@@ -124,7 +124,10 @@ def test_what_reaches_one_mount_or_file_never_ends_the_job() -> None:
 
 def test_only_what_may_pass_by_itself_is_transient() -> None:
     transient = {name for name, kind in CLASSES.items() if kind.transient}
-    assert transient == {"EmUnreachable", "SessionEnded", "EmBusy", "MountTimedOut", "MountLost", "DropFolderUnusable"}
+    assert transient == {
+        "EmUnreachable", "SessionEnded", "EmBusy", "MountTimedOut", "MountLost", "DropFolderUnusable",
+        "JournalUnreachable", "SeatTaken",
+    }  # fmt: skip
 
 
 def test_the_facts_stay_at_hand_beside_the_message() -> None:
