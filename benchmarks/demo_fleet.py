@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.support.postgres import postgres
 
-LEASE = 3.0
+LEASE = 5.0
 WITHIN = 120.0
 """Seconds for each thing that is waited for."""
 
@@ -30,10 +30,8 @@ def main() -> int:
         say("Starting PostgreSQL and a simulated Enterprise Manager with 24 machines ...")
         database = stack.enter_context(postgres())
         em = home / "em"
-        machines: Words = ("--machines", "24", "--files", "6000", "--task-seconds", "2", "--log", home / "em.log")
-        simulator = stack.enter_context(
-            process(home, "simulator", "simulate", "--folder", em, "--port", "0", *machines)
-        )
+        estate: Words = ("--port", "0", "--machines", "24", "--files", "6000", "--task-seconds", "2")
+        simulator = stack.enter_context(process(home, "simulator", "simulate", "--folder", em, *estate))
         until(lambda: (em / "job.toml").exists(), simulator)
         fleet = {"dsn": database.new_database(), "heartbeat": 0.5, "lease": LEASE}
         with (em / "config.toml").open("a") as config:
@@ -107,8 +105,13 @@ def until(holds: Callable[[], object], running: subprocess.Popen[bytes]) -> None
     end = time.monotonic() + WITHIN
     while not holds():
         if running.poll() is not None or time.monotonic() > end:
-            raise SystemExit(f"{running.args!r} ended or hangs; its words are lost with the demo's folder")
+            raise SystemExit(f"{running.args!r} {how(running)}")
         time.sleep(0.05)
+
+
+def how(running: subprocess.Popen[bytes]) -> str:
+    code = running.poll()
+    return f"did not do what it should within {WITHIN:g} s" if code is None else f"ended with {code}"
 
 
 def say(text: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.simulator import Estate
-from tests.support.fleet import LEASE, done_by, fleet, in_fleet, told, worker
+from tests.support.fleet import SHORT, done_by, fleet, in_fleet, told, worker
 from tests.support.flow import PARTIAL, Command, Flow, flow, seeded, small
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(120)]
@@ -57,6 +57,7 @@ async def test_what_a_killed_worker_had_mounted_is_deleted_under_its_session_and
     tmp_path: Path, database: str
 ) -> None:
     async with fleet(tmp_path, database, with_a_big_file) as em:
+        in_fleet(em, database, SHORT)
         doomed = await worker(em, "doomed")
         submitted = await em.start("--json", "run", em.job())
         await until_the_big_file_is_half_copied(em, submitted)
@@ -78,6 +79,7 @@ async def test_a_worker_that_only_seemed_dead_writes_nothing_more_and_ends_itsel
     tmp_path: Path, database: str
 ) -> None:
     async with fleet(tmp_path, database, with_a_big_file) as em:
+        in_fleet(em, database, SHORT)
         frozen = await worker(em, "frozen")
         submitted = await em.start("--json", "run", em.job())
         await until_the_big_file_is_half_copied(em, submitted)
@@ -90,7 +92,7 @@ async def test_a_worker_that_only_seemed_dead_writes_nothing_more_and_ends_itsel
         frozen.signal(signal.SIGCONT)
         ended = await frozen.done()
         assert ended.code == 5, ended.everything
-        assert f"not heard of for {LEASE:g} s" in ended.err
+        assert f"not heard of for {SHORT:g} s" in ended.err
         assert em.restored() == before == em.expected()
         heir.signal(signal.SIGTERM)
         assert (await heir.done()).code == 0
@@ -187,7 +189,7 @@ async def test_who_submits_is_told_that_no_worker_serves(tmp_path: Path, databas
 async def test_two_workers_of_one_name_are_one_too_many(tmp_path: Path, database: str) -> None:
     async with fleet(tmp_path, database, small) as em:
         await worker(em, "twin")
-        em.configure(fleet={"dsn": database, "lease": 10}, state={"folder": "elsewhere"})
+        em.configure(fleet={"dsn": database}, state={"folder": "elsewhere"})
         second = await em.run("worker", "--name", "twin")
         assert second.code == 2, second.everything
         assert "a worker named twin is serving already" in second.err.lower()

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -165,7 +166,7 @@ def _give_away(path: Path) -> None:
         os.chown(path, who["user"], who["group"])
 
 
-def _as_whom() -> dict[str, int]:
+def _as_whom() -> dict[str, Any]:
     """Who the server runs as: ourselves, or where we are root its own account, or else that of nobody."""
     if os.geteuid() != 0:
         return {}
