@@ -28,6 +28,7 @@ from orchestrator.engine.ports import Beat, Source
 from orchestrator.engine.ports_standing import Destination
 from orchestrator.engine.pulse import Progress
 from orchestrator.engine.toll import Toll
+from orchestrator.engine.turns import Turns
 from orchestrator.engine.walking import Batch, Terms, Work
 
 LOST_SOURCE = frozenset({Reason.VANISHED, Reason.READ_ERROR})
@@ -35,6 +36,9 @@ LOST_SOURCE = frozenset({Reason.VANISHED, Reason.READ_ERROR})
 
 READS = Copy | SetAside | Renamed | Examine
 """Decisions for which the backed-up file is read."""
+
+SMALL = 256 << 10
+"""Bytes. Batches of files that are smaller by the mean are work for the interpreter, and take turns at it."""
 
 RENAMES = 1000
 """How many copies of one file may stand beside each other before a rename gives up."""
@@ -54,6 +58,7 @@ class Copier:
         gives_way: Callable[[], bool] = lambda: False,
         allowance: Allowance = UNLIMITED,
         gate: Gate | None = None,
+        turns: Turns | None = None,
     ) -> None:
         """`gives_way` says whether a thread is to give its place up, after the file that it is copying."""
         self._source = source
@@ -69,6 +74,7 @@ class Copier:
         self._gives_way = gives_way
         self._allowance = allowance
         self._gate = gate or Gate()
+        self._turns = turns or Turns()
         self._besides = Besides(source, target, self._outcome)
         self._hard_links = HardLinks(target)
 
@@ -115,7 +121,18 @@ class Copier:
 
     def _perform(self, batch: Batch, done: list[Outcome], pulse: Progress, toll: Toll) -> None:
         done.extend(batch.outcomes)
-        wanted, expected = batch.selection, 0
+        if batch.bytes > SMALL * len(batch.works):
+            self._all_of(batch, done, pulse, toll, self._expect(batch, 0))
+        else:
+            with self._turns.let_in(pulse.check):
+                with self._turns.turn(pulse.check, counts=False):
+                    expected = self._expect(batch, 0)
+                # Others have their turn while the share answers.
+                with self._turns.turn(pulse.check):
+                    self._all_of(batch, done, pulse, toll, expected)
+
+    def _all_of(self, batch: Batch, done: list[Outcome], pulse: Progress, toll: Toll, expected: int) -> None:
+        wanted = batch.selection
         for number, work in enumerate(batch.works):
             if number == expected:
                 expected += self._expect(batch, number)

@@ -18,6 +18,7 @@ from orchestrator.engine.controls import Controls
 from orchestrator.engine.looking import Looking
 from orchestrator.engine.ports import Clock, Emit
 from orchestrator.engine.rooms import EngineSettings
+from orchestrator.engine.turns import Turns
 
 WALKERS = range(4, 17)
 """Threads that list folders: as many as mounts, but no fewer and no more than these."""
@@ -50,6 +51,7 @@ class Seats:
         self._changed = Event()
         self.paused = False
         self.processes = threading.Semaphore(settings.processes)
+        self.turns = Turns(settings.copies)
         self.controls = Controls(settings, emit, clock, self.stir, bandwidth or Bandwidth())
         self.looking = Looking()
         self._reach = cache(settings.reach)

@@ -83,6 +83,7 @@ class Stages:
         self._control = control
         self._space = SpaceGuard(rooms, stop)
         self._walking = seats.walking
+        self._turns = seats.turns
         self._calls = Calls(rooms.settings.stall)
         self._crew = Crew(rooms.hiring, seats.processes)
 
@@ -102,7 +103,7 @@ class Stages:
             lambda: self._stop.draining, self._ahead.remember,
             lambda: self._controls.gives_way(self._control),
             self._controls.bandwidth.of(self._run, group.point.backup_server.casefold()),
-            self._control.gate,
+            self._control.gate, self._turns,
         )  # fmt: skip
         count = _Count(course, lambda files, size, complete: self._scanned(group, files, size, complete))
         for number, walks in enumerate(stages):

@@ -20,6 +20,7 @@ from orchestrator.engine.parcels import Report, pack_report, unpack_batch
 from orchestrator.engine.ports import Source
 from orchestrator.engine.ports_standing import Destination
 from orchestrator.engine.pulse import Abandoned, Progress
+from orchestrator.engine.turns import Turns
 from orchestrator.engine.walking import Batch, Terms
 
 REPORT_EVERY = 0.2
@@ -33,9 +34,10 @@ ORPHANED = 3
 class Lane:
     """One batch at a time, in a thread of its own."""
 
-    def __init__(self, connection: Connection, source: Source, target: Destination) -> None:
+    def __init__(self, connection: Connection, source: Source, target: Destination, turns: Turns) -> None:
         self._connection = connection
         self._source, self._target = source, target
+        self._turns = turns
         self._sending = threading.Lock()
         self._progress: Progress | None = None
         self._done: list[Outcome] = []
@@ -70,7 +72,9 @@ class Lane:
             self._done, self._told, self.draining = [], 0, False
             self._progress = progress
         lost = failure = ""
-        copier = Copier(self._source, self._target, terms, lambda _: None, lambda: self.draining, _refuse)
+        copier = Copier(
+            self._source, self._target, terms, lambda _: None, lambda: self.draining, _refuse, turns=self._turns
+        )
         try:
             copier.perform(batch, self._done, progress)
         except Abandoned:
@@ -105,7 +109,8 @@ def _refuse(aside: Aside) -> None:
 def serve(control: socket.socket, lanes: Sequence[int], rooms: Callable[[], tuple[Source, Destination]]) -> None:
     """Serve the lanes, given by descriptor, until the parent closes the control socket. Does not return."""
     source, target = rooms()
-    serving = [Lane(Connection(descriptor), source, target) for descriptor in lanes]
+    turns = Turns()
+    serving = [Lane(Connection(descriptor), source, target, turns) for descriptor in lanes]
     for lane in serving:
         threading.Thread(target=lane.serve, daemon=True).start()
     control.sendall(b"r")  # ready
