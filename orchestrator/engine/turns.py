@@ -1,16 +1,16 @@
 """Turns of copying threads that share one interpreter.
 
-Small files are mostly work of the interpreter, which one thread does at a time. Threads that all want it hand it to each
-other at every system call, at a price that is higher than the work itself: on two idle cores 16 threads took twice the
-time of one. So a thread is let in with a whole batch, asks the share for its files, and then has its turn. How many are
-let in, and how many have their turn at once, follows from how busy the interpreter is: two and one where share and disk
-answer at once, more where threads wait for them.
+Small files are mostly work of the interpreter, which one thread does at a time. Threads that all want it hand it to
+each other at every system call, at a price that is higher than the work itself: on two idle cores 16 threads took twice
+the time of one. So a thread is let in with a whole batch, asks the share for its files, and then has its turn. How many
+are let in, and how many have their turn at once, follows from how busy the interpreter is: two and one where share and
+disk answer at once, more where threads wait for them.
 """
 
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from orchestrator.engine.ports import Beat
@@ -28,8 +28,15 @@ LET_IN = 2
 class Turns:
     """One for each process; `most` threads copy at once. Methods may be called in many threads at once."""
 
-    def __init__(self, most: int = 1) -> None:
+    def __init__(
+        self,
+        most: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+        processor: Callable[[], float] = time.thread_time,
+    ) -> None:
+        """`processor` tells the seconds of processor time of the thread that asks."""
         self._lock = threading.Lock()
+        self._clock, self._processor = clock, processor
         self._most = max(most, LET_IN)
         self._level = 0
         self._doors = _Places(LET_IN)
@@ -49,11 +56,11 @@ class Turns:
     def turn(self, beat: Beat, *, counts: bool = True) -> Iterator[None]:
         """Wait for a turn, and have it; one that `counts` tells how busy the interpreter is."""
         stay = self._take(self._turns, beat)
-        wall, busy = time.monotonic(), time.thread_time()
+        wall, busy = self._clock(), self._processor()
         try:
             yield
         finally:
-            wall, busy = time.monotonic() - wall, time.thread_time() - busy
+            wall, busy = self._clock() - wall, self._processor() - busy
             with self._lock:
                 if counts:
                     self._judge(self._turns.taken * busy / max(wall, 1e-9))
