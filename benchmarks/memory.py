@@ -16,6 +16,7 @@ from benchmarks.places import Places, remove
 from benchmarks.trees import small_files
 from orchestrator.config import Config
 from orchestrator.core.catalog import Listed, Listing, ShareFolder, ShareListing
+from orchestrator.core.coming import AT_HAND, Coming
 from orchestrator.core.entries import Entry, EntryKind, Found, FoundKind
 from orchestrator.core.fidelity import Properties
 from orchestrator.core.ledger import GroupRow, GroupState
@@ -56,8 +57,9 @@ class EndlessSource:
     def properties(self, path: SourcePath, entry: Entry) -> Properties:
         return Properties(modified_ns=entry.mtime_ns)
 
-    def expect(self, root: str, entries: Iterable[Entry], properties: bool = False) -> None:
+    def expect(self, root: str, entries: Iterable[Entry], properties: bool = False) -> Coming:
         """Nothing is read ahead."""
+        return AT_HAND
 
     def scan(self, start: SourcePath, enters: Callable[[str], bool], beat: Beat) -> Iterator[list[Entry]]:
         batch: list[Entry] = []

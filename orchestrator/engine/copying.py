@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 
+from orchestrator.core.coming import Coming
 from orchestrator.core.decide import Copy, Examine, Refuse, Renamed, SetAside, Skip, decide, same_file
 from orchestrator.core.entries import Entry, EntryKind, Found, FoundKind, Outcome, Placed, Verdict
 from orchestrator.core.entry import Compare
@@ -20,6 +21,7 @@ from orchestrator.core.paths import PathRefused, SourcePath, full_target
 from orchestrator.core.plan import Selection
 from orchestrator.core.reasons import Reason
 from orchestrator.core.replaced import Aside, Stood
+from orchestrator.core.roads import EM_ROOT
 from orchestrator.engine.allowance import UNLIMITED, Allowance, Gate
 from orchestrator.engine.besides import Besides
 from orchestrator.engine.calls import hangs
@@ -121,21 +123,21 @@ class Copier:
 
     def _perform(self, batch: Batch, done: list[Outcome], pulse: Progress, toll: Toll) -> None:
         done.extend(batch.outcomes)
-        if batch.bytes > SMALL * len(batch.works):
-            self._all_of(batch, done, pulse, toll, self._expect(batch, 0))
-        else:
-            with self._turns.let_in(pulse.check):
-                with self._turns.turn(pulse.check, counts=False):
-                    expected = self._expect(batch, 0)
-                # Others have their turn while the share answers.
-                with self._turns.turn(pulse.check):
-                    self._all_of(batch, done, pulse, toll, expected)
+        if batch.bytes > SMALL * len(batch.works) or batch.volume.folder.root.startswith(EM_ROOT):
+            expected, _ = self._expect(batch, 0)
+            return self._all_of(batch, done, pulse, toll, expected)
+        with self._turns.let_in(pulse.check):
+            with self._turns.turn(pulse.check):
+                expected, coming = self._expect(batch, 0)
+            # Others have their turn while the share answers.
+            with self._turns.turn(pulse.check, coming):
+                self._all_of(batch, done, pulse, toll, expected)
 
     def _all_of(self, batch: Batch, done: list[Outcome], pulse: Progress, toll: Toll, expected: int) -> None:
         wanted = batch.selection
         for number, work in enumerate(batch.works):
             if number == expected:
-                expected += self._expect(batch, number)
+                expected += self._expect(batch, number)[0]
             pulse.check()
             if self._stopping():
                 return
@@ -150,15 +152,15 @@ class Copier:
                 done.append(outcome)
             pulse.reached += 1
 
-    def _expect(self, batch: Batch, start: int) -> int:
-        """Tell the share which of the batch's files come next; of how many entries that holds."""
+    def _expect(self, batch: Batch, start: int) -> tuple[int, Coming]:
+        """Tell the share which of the batch's files come next; of how many entries that holds, and how they come."""
         ahead, wanted = self._ahead(batch.works[start:]), batch.selection
-        self._source.expect(
+        coming = self._source.expect(
             batch.volume.folder.root,
             (work.entry for work in ahead if self._is_read(work, wanted)),
             wanted.wishes.reads_properties,
         )
-        return len(ahead)
+        return len(ahead), coming
 
     def _ahead(self, works: Sequence[Work]) -> Sequence[Work]:
         """The first of `works` that the share may be asked for at once: all, unless the bandwidth is limited."""

@@ -20,6 +20,7 @@ from orchestrator.core.catalog import (
     ShareListing,
     Task,
 )
+from orchestrator.core.coming import Coming
 from orchestrator.core.counting import Before
 from orchestrator.core.entries import Entry, Found, Outcome, Placed
 from orchestrator.core.events import Event
@@ -170,9 +171,9 @@ class Source(Protocol):
         """
         ...
 
-    def expect(self, root: str, entries: Iterable[Entry], properties: bool = False) -> None:
+    def expect(self, root: str, entries: Iterable[Entry], properties: bool = False) -> Coming:
         """This thread is going to read these files next. A source that is far away asks for them now, and for what
-        they are beside their bytes where `properties` says so."""
+        they are beside their bytes where `properties` says so. Tells how they come."""
         ...
 
     def properties(self, path: SourcePath, entry: Entry) -> Properties:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from anyio import CancelScope, current_effective_deadline, from_thread
 
 from orchestrator.core.catalog import Browsed, BrowsedPage, Listed, Listing, ShareListing
+from orchestrator.core.coming import AT_HAND, Coming
 from orchestrator.core.entries import Entry, EntryKind
 from orchestrator.core.errors import EmError, FileError, Forbidden, NotFound, SessionEnded
 from orchestrator.core.fidelity import Properties
@@ -117,8 +118,9 @@ class ThroughEm:
                     raise
                 yield [_unreadable(folder, _reason(error), str(error))]
 
-    def expect(self, root: str, entries: Iterable[Entry], properties: bool = False) -> None:
+    def expect(self, root: str, entries: Iterable[Entry], properties: bool = False) -> Coming:
         """Nothing is asked for ahead: every file that EM makes ready takes room on its disk."""
+        return AT_HAND
 
     def properties(self, path: SourcePath, entry: Entry) -> Properties:
         """EM tells nothing of a file beside its bytes and its time."""

@@ -7,22 +7,41 @@ are let in, and how many have their turn at once, follows from how busy the inte
 disk answer at once, more where threads wait for them.
 """
 
+import math
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from orchestrator.core.coming import Coming
 from orchestrator.engine.ports import Beat
+
+if sys.platform == "linux":
+    import resource
 
 PATIENCE = 0.25
 """Seconds after which a thread that has not ended its batch no longer counts: it may wait for a dead share."""
-IDLE, BUSY = 0.5, 0.8
-"""Shares of its time that the interpreter works below which more threads would help, and above which fewer would."""
-BESIDE = 1.25
-"""From this share on the work is the system's rather than the interpreter's, and goes on side by side."""
+IDLE = 0.5
+"""Share of their time that threads in turn work below which one more would help; above it, one less does. What they
+wait for a share is no time of theirs: it has been asked by all that are let in, and answers no sooner."""
+OWN = 0.25
+"""Share of a thread's work that is the interpreter's; below it, what the system does for it goes on beside others."""
+KEPT = 0.9
+"""How much of what earlier turns told counts, beside the last."""
+TURNS = 8
+"""Turns before which it is not judged how busy anybody is."""
 LET_IN = 2
 """How many threads are let in at the least: one has its turn while the share answers the other."""
+
+
+def worked() -> tuple[float, float]:
+    """Seconds that this thread has worked, and the system for it, where that can be told apart."""
+    if sys.platform != "linux":
+        return time.thread_time(), 0.0
+    used = resource.getrusage(resource.RUSAGE_THREAD)
+    return used.ru_utime, used.ru_stime
 
 
 class Turns:
@@ -32,13 +51,13 @@ class Turns:
         self,
         most: int = 1,
         clock: Callable[[], float] = time.monotonic,
-        processor: Callable[[], float] = time.thread_time,
+        processor: Callable[[], tuple[float, float]] = worked,
     ) -> None:
-        """`processor` tells the seconds of processor time of the thread that asks."""
+        """`processor` tells how many seconds the thread that asks has worked, and the system for it."""
         self._lock = threading.Lock()
         self._clock, self._processor = clock, processor
+        self._told = _Told()
         self._most = max(most, LET_IN)
-        self._level = 0
         self._doors = _Places(LET_IN)
         self._turns = _Places(1)
 
@@ -53,17 +72,20 @@ class Turns:
                 self._doors.leave(stay)
 
     @contextmanager
-    def turn(self, beat: Beat, *, counts: bool = True) -> Iterator[None]:
-        """Wait for a turn, and have it; one that `counts` tells how busy the interpreter is."""
+    def turn(self, beat: Beat, coming: Coming | None = None) -> Iterator[None]:
+        """Wait for a turn, and have it. One in which files are copied is told how they are `coming`."""
         stay = self._take(self._turns, beat)
-        wall, busy = self._clock(), self._processor()
+        waited = coming.waited if coming is not None else float
+        begun, before, (own, system) = self._clock(), waited(), self._processor()
         try:
             yield
         finally:
-            wall, busy = self._clock() - wall, self._processor() - busy
+            later_own, later_system = self._processor()
             with self._lock:
-                if counts:
-                    self._judge(self._turns.taken * busy / max(wall, 1e-9))
+                if coming is not None:
+                    wall = self._clock() - begun - (waited() - before)
+                    self._told.hear(wall, later_own - own, later_system - system, self._turns.taken)
+                    self._adapt(coming.round_trip)
                 self._turns.leave(stay)
 
     def _take(self, places: "_Places", beat: Beat) -> "_Stay":
@@ -80,16 +102,35 @@ class Turns:
                 raise
         return stay
 
-    def _judge(self, busy: float) -> None:
-        """More threads where the interpreter is idle, first inside and then at work; fewer where it is the bound."""
-        if busy < IDLE or (busy > BESIDE and self._turns.most > 1):
-            self._level = min(self._level + 1, 2 * self._most - LET_IN - 1)
-        elif BUSY < busy <= BESIDE:
-            self._level = max(self._level - 1, 0)
-        self._doors.most = min(LET_IN + self._level, self._most)
-        self._turns.most = max(1, 1 + LET_IN + self._level - self._most)
+    def _adapt(self, round_trip: float | None) -> None:
+        """As many turns at once as there is time for, and as many let in as a far share is to be asked by meanwhile."""
+        told = self._told
+        if told.count < TURNS:
+            return
+        more = told.work < IDLE * told.wall or told.own < OWN * told.work
+        self._turns.most = min(self._turns.most + 1, self._most) if more else max(self._turns.most - 1, 1)
+        ahead = math.inf if round_trip is None else round(2 * round_trip * told.turns / max(told.work, 1e-9))
+        self._doors.most = int(min(LET_IN - 1 + self._turns.most + ahead, self._most))
         self._doors.grant()
         self._turns.grant()
+
+
+class _Told:
+    """What the last turns have told, the latest most: their seconds without those that they have waited for a share,
+    and what of them all threads in turn, and the system for them, have worked."""
+
+    __slots__ = ("count", "own", "turns", "wall", "work")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.turns = self.wall = self.own = self.work = 0.0
+
+    def hear(self, wall: float, own: float, system: float, taken: int) -> None:
+        self.count += 1
+        self.turns = KEPT * self.turns + taken
+        self.wall = KEPT * self.wall + wall
+        self.own = KEPT * self.own + own * taken
+        self.work = KEPT * self.work + (own + system) * taken
 
 
 class _Stay:

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 
 from orchestrator.core.catalog import Listed, Listing, ShareFolder, ShareListing
+from orchestrator.core.coming import AT_HAND, Coming
 from orchestrator.core.entries import Entry, EntryKind
 from orchestrator.core.fidelity import Properties
 from orchestrator.core.paths import SourcePath
@@ -76,8 +77,9 @@ class LocalSource:
         """Everything below `start`, in batches; the rules are those of `orchestrator.files.walk`."""
         return walk(start, enters, beat)
 
-    def expect(self, root: str, entries: Iterable[Entry], properties: bool = False) -> None:
+    def expect(self, root: str, entries: Iterable[Entry], properties: bool = False) -> Coming:
         """Nothing is read ahead: the system does that."""
+        return AT_HAND
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from orchestrator.core.catalog import Listing, ShareListing
+from orchestrator.core.coming import Coming
 from orchestrator.core.entries import Entry
 from orchestrator.core.fidelity import Properties
 from orchestrator.core.paths import SourcePath
@@ -25,7 +26,7 @@ class Elsewhere(Protocol):
 
     def scan(self, start: SourcePath, enters: Callable[[str], bool], beat: Beat) -> Iterator[list[Entry]]: ...
 
-    def expect(self, root: str, entries: Iterable[Entry], properties: bool = False) -> None: ...
+    def expect(self, root: str, entries: Iterable[Entry], properties: bool = False) -> Coming: ...
 
     def open(self, path: SourcePath, entry: Entry) -> Reader: ...
 
@@ -57,8 +58,8 @@ class Sources:
     def scan(self, start: SourcePath, enters: Callable[[str], bool], beat: Beat = unheard) -> Iterator[list[Entry]]:
         return self._of(start.root).scan(start, enters, beat)
 
-    def expect(self, root: str, entries: Iterable[Entry], properties: bool = False) -> None:
-        self._of(root).expect(root, entries, properties)
+    def expect(self, root: str, entries: Iterable[Entry], properties: bool = False) -> Coming:
+        return self._of(root).expect(root, entries, properties)
 
     def open(self, path: SourcePath, entry: Entry) -> Reader:
         return self._of(path.root).open(path, entry)

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from orchestrator.core.coming import Coming
 from orchestrator.engine.pulse import Abandoned, Progress
 from orchestrator.engine.turns import Turns
 
 MOST = 6
+MANY = 40
+"""Turns until what was told before does not count any more."""
 
 
 def _still() -> None:
@@ -23,17 +26,24 @@ class Clocks:
     """Time by the clock and of the processor, which pass only when a batch says so."""
 
     now: float = 0.0
-    busy: float = 0.0
+    own: float = 0.0
+    system: float = 0.0
+    waited: float = 0.0
 
     def turns(self) -> Turns:
-        return Turns(MOST, lambda: self.now, lambda: self.busy)
+        return Turns(MOST, lambda: self.now, lambda: (self.own, self.system))
 
-    def batches(self, turns: Turns, share: float, count: int) -> None:
-        """Batches of a second each, of which the interpreter works that share."""
+    def batches(
+        self, turns: Turns, count: int, own: float, system: float = 0.0, waited: float = 0.0, far: float | None = 0.0
+    ) -> None:
+        """Batches of a second each, of which the interpreter and the system work those shares, and which wait for a
+        share for so long; a round trip to it takes `far` seconds."""
         for _ in range(count):
-            with turns.let_in(_still), turns.turn(_still):
+            with turns.let_in(_still), turns.turn(_still, Coming(far, lambda: self.waited)):
                 self.now += 1
-                self.busy += share
+                self.own += own
+                self.system += system
+                self.waited += waited
 
 
 @dataclass
@@ -94,29 +104,42 @@ def test_two_batches_are_begun_and_one_is_dealt_with_at_a_time() -> None:
     assert _at_once(lambda: turns.turn) == 1
 
 
-def test_more_are_let_in_and_then_at_work_where_threads_wait_for_a_disk() -> None:
+def test_more_are_at_work_where_threads_wait_for_a_disk() -> None:
     clocks = Clocks()
     turns = clocks.turns()
-    clocks.batches(turns, 0.1, MOST - 2)
-    assert (_at_once(lambda: turns.let_in), _at_once(lambda: turns.turn)) == (MOST, 1)
-    clocks.batches(turns, 0.1, 3 * MOST)
+    clocks.batches(turns, MANY, own=0.1)
     assert (_at_once(lambda: turns.let_in), _at_once(lambda: turns.turn)) == (MOST, MOST)
+
+
+def test_more_are_at_work_where_the_system_has_most_of_it() -> None:
+    """Making files on a disk is the system's work, which it does for several threads at once."""
+    clocks = Clocks()
+    turns = clocks.turns()
+    clocks.batches(turns, MANY, own=0.2, system=0.8)
+    assert _at_once(lambda: turns.turn) == MOST
 
 
 def test_it_is_one_again_when_the_interpreter_has_become_the_bound() -> None:
     clocks = Clocks()
     turns = clocks.turns()
-    clocks.batches(turns, 0.1, 3 * MOST)
-    clocks.batches(turns, 0.9, 3 * MOST)
+    clocks.batches(turns, MANY, own=0.1)
+    clocks.batches(turns, 2 * MANY, own=0.6, system=0.3)
     assert (_at_once(lambda: turns.let_in), _at_once(lambda: turns.turn)) == (2, 1)
 
 
-def test_nothing_changes_where_it_is_neither_idle_nor_the_bound() -> None:
+def test_a_share_that_is_the_bound_is_asked_by_two_and_answers_one_at_a_time() -> None:
     clocks = Clocks()
     turns = clocks.turns()
-    clocks.batches(turns, 0.1, 1)
-    clocks.batches(turns, 0.65, 3 * MOST)
-    assert _at_once(lambda: turns.let_in) == 3
+    clocks.batches(turns, MANY, own=0.2, waited=0.7)
+    assert (_at_once(lambda: turns.let_in), _at_once(lambda: turns.turn)) == (2, 1)
+
+
+@pytest.mark.parametrize(("far", "inside"), [(0.01, 2), (0.5, 3), (1.0, 4), (60.0, MOST), (None, MOST)])
+def test_a_share_that_is_far_away_is_asked_by_as_many_as_it_can_answer_meanwhile(far: float, inside: int) -> None:
+    clocks = Clocks()
+    turns = clocks.turns()
+    clocks.batches(turns, MANY, own=1.0, far=far)
+    assert (_at_once(lambda: turns.let_in), _at_once(lambda: turns.turn)) == (inside, 1)
 
 
 def test_a_turn_that_does_not_end_keeps_nobody_for_long() -> None:
@@ -145,7 +168,7 @@ def test_a_wait_that_is_given_up_leaves_the_line() -> None:
 
 @pytest.mark.parametrize("kind", ["let_in", "turn"])
 def test_a_batch_that_fails_gives_its_place_back(kind: str) -> None:
-    turns = Turns(MOST)
+    turns = Clocks().turns()
     for _ in range(5):
         with pytest.raises(ValueError, match="it failed"), getattr(turns, kind)(_still):
             raise ValueError("it failed")

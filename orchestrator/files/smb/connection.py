@@ -35,6 +35,18 @@ class ConnectionLost(OSError):
         super().__init__(errno.ENOTCONN, f"the connection to the server broke: {cause}")
 
 
+class _Own(threading.local):
+    waited = 0.0
+
+
+_own = _Own()
+
+
+def waited() -> float:
+    """Seconds for which the calling thread has waited for answers, of any server, since it began."""
+    return _own.waited
+
+
 def broken_off(error: BaseException | None) -> bool:
     """Whether a connection broke on the way to this error, so that what was written was out of reach."""
     while error is not None and not isinstance(error, ConnectionLost):
@@ -100,7 +112,9 @@ class Connection:
                 else:
                     self._receiving = True
             if gate is not None:
+                begun = time.monotonic()
                 gate.acquire()  # opened when the answer is there, or when it is this thread's turn to receive
+                _own.waited += time.monotonic() - begun
             else:
                 self._receive_until(exchange)
 
@@ -192,7 +206,9 @@ class Connection:
                 raise self.broken
             self._send()
             self._poll.modify(self._socket, select.POLLIN | (select.POLLOUT if self._outbox else 0))
+        begun = time.monotonic()
         ready = self._poll.poll(_LOOK)
+        _own.waited += time.monotonic() - begun
         return any(event & ~select.POLLOUT for _, event in ready)
 
     def _take_frames(self) -> None:

@@ -2,12 +2,14 @@ r"""The mount share as a UNC path, without the operating system's help."""
 
 import errno
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
 from orchestrator.core.catalog import Listed as ListedEntry
 from orchestrator.core.catalog import Listing, ShareFolder, ShareListing
+from orchestrator.core.coming import AT_HAND, Coming
 from orchestrator.core.entries import Entry, EntryKind
 from orchestrator.core.fidelity import Properties
 from orchestrator.core.paths import SourcePath
@@ -15,7 +17,7 @@ from orchestrator.files.local import name_key
 from orchestrator.files.readers import Reader
 from orchestrator.files.readings import MISSING, unreadable
 from orchestrator.files.smb.asking import granted
-from orchestrator.files.smb.connection import ConnectionLost
+from orchestrator.files.smb.connection import ConnectionLost, waited
 from orchestrator.files.smb.folders import Listed, heard, listed
 from orchestrator.files.smb.listing import Child, is_folder, nanoseconds
 from orchestrator.files.smb.packets import close, created, open_any
@@ -74,7 +76,7 @@ class SmbSource:
         """
         try:
             at, root = self._shares.at(path.root)
-            found = at.again(lambda live: _root(live, root))
+            found = at.again(lambda live: _root(at, live, root))
             done: list[str] = []
             for wanted in (name for name in path.relative.split("/") if name):
                 if done and found.kind is EntryKind.LINK:
@@ -96,11 +98,11 @@ class SmbSource:
             return iter([[unreadable(start.relative, error)]])
         return walk(at, root, start.relative, enters, beat)
 
-    def expect(self, root: str, entries: Iterable[Entry], properties: bool = False) -> None:
+    def expect(self, root: str, entries: Iterable[Entry], properties: bool = False) -> Coming:
         """Ask for the small ones of these files below `root` now; `open` in the same thread finds them on their way.
 
         With `properties`, what the files are beside their bytes comes along, also of those that are opened later in
-        this thread.
+        this thread. Tells how they come.
         """
         ahead: dict[SourcePath, Asked] = {}
         self._own.ahead, self._own.along = ahead, properties
@@ -108,7 +110,7 @@ class SmbSource:
             at, below = self._shares.at(root)
             wanted = list(entries)
             if not wanted:
-                return
+                return AT_HAND
             live = at.live()
             abilities = self._along(root)
             asked = [
@@ -118,8 +120,9 @@ class SmbSource:
             ]
             live.connection.ask_all(one.exchange for one in asked)
         except OSError:
-            return  # met again when a file is opened, and told of then
+            return AT_HAND  # met again when a file is opened, and told of then
         ahead.update((SourcePath(root, one.entry.relative), one) for one in asked)
+        return Coming(at.round_trip or None, waited)
 
     def open(self, path: SourcePath, entry: Entry) -> Reader:
         """A file to be read; FileError when it cannot be."""
@@ -208,9 +211,11 @@ def _stream(share: Share, live: Live, name: str, entry: Entry, tell: Tell) -> Re
     return _opened(share, live, name, replace(entry, kind=EntryKind.FILE, size=opened.size), tell)
 
 
-def _root(live: Live, name: str) -> Entry:
+def _root(share: Share, live: Live, name: str) -> Entry:
+    begun = time.monotonic()
     exchange = live.connection.ask([open_any(name), close()])
     live.connection.wait(exchange)
+    share.took(time.monotonic() - begun)
     opened = created(granted(exchange.answer(0), name).message)
     kind = EntryKind.FOLDER if is_folder(opened.attributes) else EntryKind.FILE
     return Entry("", kind, 0, nanoseconds(opened.written))
