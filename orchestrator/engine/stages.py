@@ -154,15 +154,15 @@ class Stages:
                 drawn = await self._calls.run(walk.volume.folder.root, drawing.next, self._walking)
             except TimeoutError as error:
                 stage.course.unfinished.extend(walk.unfinished(str(error.strerror)))
-                drawn, given_up = drawing.so_far(), True
+                drawn, given_up = drawing.given_up(), True
             for batch in drawn.found:
                 count.add(batch)
                 for work in batch.works:
                     if work.entry.kind is EntryKind.FOLDER:
                         stage.folders.add(work)
             await stage.tell(drawn.outcomes)
-            if drawn.left is not None:
-                await send.send(drawn.left)
+            for left in drawn.left:
+                await send.send(left)
 
 
 class _Count:

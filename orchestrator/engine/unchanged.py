@@ -27,12 +27,12 @@ TOGETHER = 16
 
 @dataclass(slots=True)
 class Drawn:
-    """What was drawn from a walk: the batches as they were found, the outcomes of what needs no work, and the one batch
-    that does, if there is one."""
+    """What was drawn from a walk: the batches as they were found, the outcomes of what needs no work, and the batches
+    that do: one at most, unless the walk was given up."""
 
     found: list[Batch] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
-    left: Batch | None = None
+    left: list[Batch] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,7 @@ class Drawing:
         self._unchanged = unchanged
         self._drawn: list[tuple[Batch, Batch]] = []
         """Each batch as it was found, and as it is settled."""
+        self._settling: Batch | None = None
         self.over = False
 
     def next(self, beat: Beat) -> Drawn:
@@ -127,19 +128,34 @@ class Drawing:
             if batch is None:
                 self.over = True
                 break
+            self._settling = batch
             settled = self._unchanged.settled(batch)
             drawn.append((batch, settled))
             if settled.works:
                 break
-        return self.so_far()
+        return self._so_far()
 
-    def so_far(self) -> Drawn:
-        """What `next` has drawn, also while it hangs in a thread that is given up."""
+    def given_up(self) -> Drawn:
+        """What `next` has found so far, while it hangs in a thread that is given up; with what it had not looked at."""
+        unseen = [batch for batch in (self._settling, self._walk.held()) if batch is not None]
+        drawn = self._so_far()  # last: what the thread finds out just now must not be missing from both
+        known = {id(one) for batch in drawn.found for one in (*batch.works, *batch.outcomes)}
+        for batch in unseen:
+            works = tuple(one for one in batch.works if id(one) not in known)
+            outcomes = tuple(one for one in batch.outcomes if id(one) not in known)
+            known.update(map(id, (*works, *outcomes)))
+            if works or outcomes:
+                rest = replace(batch, works=works, outcomes=outcomes)
+                drawn.found.append(rest)
+                drawn.left.append(rest)
+        return drawn
+
+    def _so_far(self) -> Drawn:
         drawn = Drawn()
         for batch, settled in tuple(self._drawn):
             drawn.found.append(batch)
             if settled.works:
-                drawn.left = settled
+                drawn.left.append(settled)
             else:
                 drawn.outcomes += settled.outcomes
         return drawn

@@ -119,6 +119,11 @@ class Walk:
             self._drawn = self._batches()
         return next(self._drawn, None)
 
+    def held(self) -> Batch | None:
+        """What was found and is in no batch yet, of a walk that is given up while it hangs in another thread."""
+        works, outcomes = tuple(self._works), tuple(self._outcomes)
+        return Batch(self.selection, self.volume, works, outcomes) if works or outcomes else None
+
     def unfinished(self, cause: str) -> list[Outcome]:
         """The outcomes of the requested paths whose walk was given up, or not begun."""
         outcomes = []

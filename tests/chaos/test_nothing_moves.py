@@ -133,7 +133,7 @@ async def test_what_was_found_before_a_walk_got_stuck_is_restored(estate: Estate
                     stuck.set()
                     TIME.passes()
                     let_go.wait(15)
-                yield [entry] * (63 if entry.relative.endswith("big.bin") else 1)
+                yield [entry]
 
     def wrap(name: str, room: Any) -> Any:
         return Wrapped(room, scan=lambda *words: scan(room, *words)) if name == "source" else room
@@ -149,10 +149,11 @@ async def test_what_was_found_before_a_walk_got_stuck_is_restored(estate: Estate
         assert not (home.target / "fs01/C/Shares/read only.txt").exists()
 
 
+@pytest.mark.parametrize("batch", [1, walking.BATCH_FILES])
 async def test_what_was_found_to_be_there_already_before_a_walk_got_stuck_is_told(
-    estate: Estate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    estate: Estate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
 ) -> None:
-    monkeypatch.setattr(walking, "BATCH_FILES", 1)
+    monkeypatch.setattr(walking, "BATCH_FILES", batch)
     let_go, heard = threading.Event(), set[tuple[str, str]]()
 
     def scan(room: Any, start: Any, enters: Any, beat: Any) -> Any:
@@ -178,6 +179,28 @@ async def test_what_was_found_to_be_there_already_before_a_walk_got_stuck_is_tol
         assert [(one.guest_path, one.reason) for one in report.problems] == [("C:\\Shares", "stalled")]
         (group,) = (one for one in report.groups if one.vm == "fs01")
         assert (group.totals.skipped, group.totals.restored) == (told, 0)
+
+
+async def test_what_a_walk_has_found_is_restored_when_the_destination_hangs_while_it_is_listed_for_it(
+    estate: Estate, tmp_path: Path
+) -> None:
+    let_go = threading.Event()
+
+    def listing(room: Any, root: str, relative: str) -> Any:
+        if root.endswith("fs01") and relative.startswith("C"):
+            let_go.wait(15)
+        return room.listing(root, relative)
+
+    def wrap(name: str, room: Any) -> Any:
+        return Wrapped(room, listing=lambda *words: listing(room, *words)) if name == "target" else room
+
+    async with house(estate, tmp_path, limits=STALL) as home:
+        try:
+            report = report_of(await live(home, wrap=wrap))
+        finally:
+            let_go.set()
+        assert [(one.guest_path, one.reason) for one in report.problems] == [("C:\\Shares", "stalled")]
+        assert (home.target / "fs01/C/Shares/big.bin").exists()
 
 
 async def test_a_share_that_is_slow_but_gets_on_is_never_given_up(estate: Estate, tmp_path: Path) -> None:
