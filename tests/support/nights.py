@@ -240,6 +240,7 @@ class Night:
     def _places(self) -> list[tuple[str, str]]:
         """(name on the page, name here); the longest names first."""
         shares = [(f"/mnt/{name}", str(at)) for name, at in self.em.estate.shares.items()]
+        shares += [(f"/mnt/{name}", str(one.share)) for name, one in self.em.estate.mount_hosts.items()]
         folder = str(self.em.folder)
         return [
             *shares,

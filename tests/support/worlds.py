@@ -12,7 +12,8 @@ from typing import Any
 
 import anyio
 
-from orchestrator.simulator import EndSession, Estate, FailTask, Fault, Status
+from orchestrator.simulator import Drop, EndSession, Estate, FailTask, Fault, Status
+from orchestrator.simulator.mount_hosts import Kind, MountHost
 from tests.support.disk import mounted
 from tests.support.flow import entry_of, toml
 from tests.support.nights import Night, night
@@ -83,6 +84,14 @@ def with_large_files(folder: Path) -> Estate:
     """A machine with more in it than a small disk holds."""
     made = Estate.empty(folder)
     files: dict[str, bytes | None] = {f"Shares/Finance/{number}.bin": b"x" * (1 << 20) for number in range(4)}
+    made.add_machine("fs01", points=[{"C:": files, "D:": {"Data/list.csv": b"1;2;3"}}])
+    return made
+
+
+def with_alike_folders(folder: Path) -> Estate:
+    """A machine two of whose volumes have a folder of one name."""
+    made = Estate.empty(folder)
+    files = {"Shares/Finance/budget.xlsx": b"budget", "Data/old.csv": b"1"}
     made.add_machine("fs01", points=[{"C:": files, "D:": {"Data/list.csv": b"1;2;3"}}])
     return made
 
@@ -366,6 +375,58 @@ async def twin_volumes(night: Night) -> None:
 async def no_machine(night: Night) -> None:
     wrong = INCIDENT + "\n[[restore]]\nvm = \"fs91\"\npaths = ['C:\\Shares']\n"
     (night.home / "wrong.toml").write_text(night.here(wrong))
+
+
+@world("unknown-path")
+async def unknown_path(night: Night) -> None:
+    pass
+
+
+async def mount_host(night: Night, name: str, kind: Kind, **more: Any) -> dict[str, Any]:
+    """Another mount host, in the estate and the config, that mounts fs01; its table."""
+    made = await anyio.to_thread.run_sync(night.em.estate.add_mount_host, name, kind)
+    night.em.estate.mounted_on["fs01"] = name
+    table = {"name": name, "os": kind, "shares": [str(made.share)], **more}
+    shares = [str(night.em.estate.shares["vbr01"])]
+    night.config["backup_servers"] = [{"name": "vbr01", "shares": shares, "mount_hosts": [table]}]
+    night.configure()
+    return table
+
+
+@world("no-letters", build=with_alike_folders)
+async def no_letters(night: Night) -> None:
+    """A Linux mount host, and a folder that two volumes have."""
+    await mount_host(night, "lin01", "linux")
+
+
+@world("mount-host-silent")
+async def mount_host_silent(night: Night) -> None:
+    table = await mount_host(night, "mount02", "windows")
+    night.configure(limits={"folder_timeout": 0.2})
+    estate, share = night.em.estate, Path(table["shares"][0])
+    share.rename(share.with_name("away"))
+    estate.mount_hosts["away"] = MountHost(share.with_name("away"))
+    estate.mounted_on["fs01"] = "away"
+
+    def back() -> None:
+        share.with_name("away").rename(share)
+        estate.mounted_on["fs01"] = "mount02"
+
+    later(night, "the share is mounted", back)
+
+
+@world("budget-full")
+async def budget_full(night: Night) -> None:
+    """A mount host that carries one mount; the job of the night wants three."""
+    await mount_host(night, "mount02", "windows", memory_gib=4.5)
+    night.em.estate.mounted_on |= {"db01": "mount02", "web01": "mount02"}
+    all_of_them = INCIDENT + "\n[[restore]]\nvm = \"db01\"\npaths = ['D:\\Exports']\n"
+    (night.home / "both.toml").write_text(night.here(all_of_them))
+
+
+@world("into-the-guest", Fault("browse_action", 2, Drop(after=True)))
+async def into_the_guest(night: Night) -> None:
+    """The second answer of Enterprise Manager to a restore is lost."""
 
 
 @world("share-hangs")
