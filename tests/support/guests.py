@@ -1,7 +1,7 @@
 """A guest's files on a share, and where the walk of a job would put each of them."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,18 +29,23 @@ class GuestFile:
     changed: datetime = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def planned(job: Job, vm: str = "fs01", allow: tuple[str, ...] = ("/restore",)) -> Plan:
-    """The plan of a job over one machine."""
-    uid = next((one.restore_point for one in job.restore if one.restore_point), f"uid-{vm}")
-    point = RestorePoint(uid, vm, TAKEN, "vbr01", "/api/mounts", "/api/mounts?action=create")
-    return plan(job, Inventory([point]), run="r1", allow=list(allow), now=point.created)
+def planned(job: Job, vms: Sequence[str] = ("fs01",), allow: tuple[str, ...] = ("/restore",), run: str = "r1") -> Plan:
+    """The plan of a job when EM has one restore point of each machine."""
+    uid = next((one.restore_point for one in job.restore if one.restore_point), None)
+    points = [
+        RestorePoint(uid or f"uid-{vm}", vm, TAKEN, "vbr01", "/api/mounts", "/api/mounts?action=create") for vm in vms
+    ]
+    return plan(job, Inventory(points), run=run, allow=list(allow), now=TAKEN)
 
 
-def walked(job: Job, share: Path, files: Mapping[str, GuestFile], vm: str = "fs01") -> dict[str, list[str]]:
-    """For each file by its guest path: where the copies go, or the message of what became of it instead."""
+def walked(
+    job: Job, share: Path, files: Mapping[str, GuestFile], vms: Sequence[str] = ("fs01",), run: str = "r1"
+) -> dict[str, list[str]]:
+    """For each file by its guest path: where the copies go, or the message of what became of it instead. Every machine
+    has the same files."""
     volumes = _made(share, files)
     found: dict[str, list[str]] = {}
-    planned_job = planned(job, vm)
+    planned_job = planned(job, vms, run=run)
     assert not planned_job.problems, planned_job.problems
     for group in planned_job.groups:
         stages: dict[int, list[Walk]] = {}
