@@ -21,8 +21,13 @@ _LIKELY = (GuestPath("/"), *(GuestPath(f"{letter}:") for letter in ascii_upperca
 def claims(destination: str, paths: Iterable[GuestPath], layout: Layout = PLAIN) -> tuple[Claim, ...]:
     """One claim for each path. `*` claims the whole destination or, where that names the volume, a place for each
     volume that a guest is likely to have."""
-    root = tuple(map(fold, components(destination)))
+    root = root_of(destination)
     return tuple((*root, *map(fold, layout.landing(one))) for path in paths for one in volumes_of(path, layout))
+
+
+def root_of(destination: str) -> Claim:
+    """The destination as a claim. Every claim of what lands there begins with it."""
+    return tuple(map(fold, components(destination)))
 
 
 def volumes_of(path: GuestPath, layout: Layout) -> tuple[GuestPath, ...]:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from orchestrator.core.catalog import GuestOs
 from orchestrator.core.choosing import Choice, choices
-from orchestrator.core.claims import Claim, claims, rivals, touching
+from orchestrator.core.claims import Claim, claims, rivals, root_of, touching
 from orchestrator.core.inventory import Inventory
 from orchestrator.core.job import Job
 from orchestrator.core.landings import doubled
@@ -123,11 +123,14 @@ def _clashes(groups: Sequence[MountGroup]) -> dict[tuple[str, Selection], PlanPr
     """
     owners = {group.id: group.id.rpartition(" ")[0] for group in groups}
     vms = {owners[group.id]: group.vm for group in groups}
-    claimed = [(group, one, _claims(one)) for group in groups for one in group.selections]
+    wanted = [(group, one, root_of(one.destination)) for group in groups for one in group.selections]
+    # Where no destination meets one of another restore point, none of a hundred thousand paths does.
+    near = rivals((root, owners[group.id]) for group, _, root in wanted)
+    claimed = [(group, one, _claims(one)) for group, one, root in wanted if (root, owners[group.id]) in near]
     found = rivals((claim, owners[group.id]) for group, _, made in claimed for claim in made)
     problems: dict[tuple[str, Selection], PlanProblem] = {}
     by_entry: dict[int, PlanProblem] = {}
-    for group, one, made in claimed if found else ():
+    for group, one, made in claimed:
         owner = owners[group.id]
         other = next((vms[found[claim, owner]] for claim in made if (claim, owner) in found), None)
         if other is not None:
