@@ -128,7 +128,7 @@ class Store:
         """
 
         def lazily(cursor: Cursor) -> Result:
-            cursor.execute("SET LOCAL synchronous_commit = off")
+            cursor.execute("SET LOCAL synchronous_commit = off", prepare=False)
             return work(ManyRows(cursor))
 
         return self.once(lazily)
@@ -256,6 +256,8 @@ class Store:
             "timezone": "UTC",
             "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
             "lock_timeout": f"{LOCK_SECONDS}s",
+            # A plan that was made while a table was small reads all of it when it is large.
+            "plan_cache_mode": "force_custom_plan",
             "default_transaction_read_only": "on" if self._read_only else "off",
         }
         for name, value in settings.items():

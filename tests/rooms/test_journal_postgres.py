@@ -365,6 +365,20 @@ def test_outcomes_are_looked_up_and_not_read_through(journal: SharedJournal) -> 
     assert any("outcomes_key" in line for (line,) in plan), plan
 
 
+def test_a_plan_for_few_files_is_not_kept_for_many(shelf: PostgresShelf, journal: SharedJournal) -> None:
+    journal.begin(make_run())
+    for number in range(20):
+        journal.record("r1", [make_outcome(f"{number:05d}")])
+        if number == 1:
+            with shelf.beside() as other:
+                other.execute("ANALYZE outcomes")
+    counted = b"""SELECT sum(custom_plans), sum(generic_plans) FROM pg_prepared_statements
+                  WHERE cardinality(parameter_types) > 0"""
+    [(made_anew, kept)] = journal.store.ask(counted, {})
+    assert made_anew > 0
+    assert kept == 0
+
+
 # The guard
 
 

@@ -1,0 +1,56 @@
+"""What docs/deploy/postgresql.md says about roles is what a fleet needs, and no more."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from orchestrator.core.errors import JournalUnusable
+from orchestrator.journal_postgres import Access, open_journal
+from tests.docs.reading import ROOT
+from tests.support.ledger_rows import make_lease, make_outcome, make_run, make_session
+from tests.support.postgres import USER, Postgres, postgres
+
+PAGE = (ROOT / "docs" / "deploy" / "postgresql.md").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    """A server on which every statement of the page was executed."""
+    first, second = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+    with postgres() as running:
+        for dsn, statements in ((running.dsn, first), (running.dsn_of("fleet"), second)):
+            with psycopg.connect(dsn, autocommit=True) as admin:
+                for statement in filter(str.strip, statements.split(";")):
+                    admin.execute(statement.encode())
+        yield running
+
+
+def access_as(server: Postgres, role: str) -> Access:
+    return Access(server.dsn_of("fleet").replace(USER, role, 1))
+
+
+def test_the_roles_of_the_page_can_do_what_it_says_and_nothing_else(server: Postgres) -> None:
+    with pytest.raises(JournalUnusable, match=r"lacks a right; see docs/deploy/postgresql\.md"):
+        open_journal(access_as(server, "restore"))
+    open_journal(access_as(server, "restore_owner")).close()
+    with open_journal(access_as(server, "restore")) as journal:
+        journal.begin(make_run())
+        journal.write_session(make_session())
+        journal.write_lease(make_lease())
+        journal.record("r1", [make_outcome()])
+        journal.erase_session("s1")
+    reader = access_as(server, "restore_read")
+    with open_journal(reader, read_only=True) as journal:
+        assert journal.runs() == [make_run()]
+        assert journal.totals("r1")["g1"].restored == 1
+        assert journal.open_leases() == [make_lease()]
+    with open_journal(reader) as journal, pytest.raises(JournalUnusable, match="lacks a right"):
+        journal.begin(make_run("r2"))
+    with (
+        psycopg.connect(replace(reader).dsn, autocommit=True) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute("CREATE TABLE orchestrator.mine (x integer)")
