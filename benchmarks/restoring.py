@@ -4,6 +4,7 @@ Reads the account's password from the environment, as the product does.
 """
 
 import argparse
+import gc
 from contextlib import closing
 from pathlib import Path
 
@@ -17,6 +18,7 @@ PASSWORD = "SHARE_PASSWORD"  # noqa: S105 - the name of the variable
 
 def main() -> None:
     """Restore what lies in Volume1 of the folder `below` of a share."""
+    gc.freeze()  # as the console script does
     parser = argparse.ArgumentParser(prog="python -m benchmarks.restoring")
     parser.add_argument("unc")
     parser.add_argument("--below", type=Path, required=True, help="where the share's folder lies on this machine")
