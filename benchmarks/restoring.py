@@ -4,7 +4,6 @@ Reads the account's password from the environment, as the product does.
 """
 
 import argparse
-import gc
 from contextlib import closing
 from pathlib import Path
 
@@ -13,12 +12,13 @@ from orchestrator.core.fidelity import Metadata, Wishes
 from orchestrator.files import LocalTarget, Sidecar
 from orchestrator.reaching import make_source
 
+START = "import gc; gc.disable(); from benchmarks.restoring import main; gc.freeze(); gc.enable(); main()"
+"""What Python runs: it begins as the console script does."""
 PASSWORD = "SHARE_PASSWORD"  # noqa: S105 - the name of the variable
 
 
 def main() -> None:
     """Restore what lies in Volume1 of the folder `below` of a share."""
-    gc.freeze()  # as the console script does
     parser = argparse.ArgumentParser(prog="python -m benchmarks.restoring")
     parser.add_argument("unc")
     parser.add_argument("--below", type=Path, required=True, help="where the share's folder lies on this machine")

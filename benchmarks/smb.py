@@ -21,6 +21,7 @@ from benchmarks.engine import VM
 from benchmarks.measuring import Contestant, Rounds, mib, print_table, side_by_side
 from benchmarks.places import Places, available_memory, find_rclone, remove
 from benchmarks.restoring import PASSWORD as PASSWORD_VARIABLE
+from benchmarks.restoring import START
 from benchmarks.trees import large_files, small_files
 from tests.support.samba import PASSWORD, Samba, samba
 
@@ -111,7 +112,7 @@ def _ground(place: Path, options: dict[str, str], delay: float) -> Iterator[Grou
 
 def _ours(ground: Ground, to: Path, *more: str) -> None:
     words = [
-        sys.executable, "-m", "benchmarks.restoring", ground.server.unc("shown"), "--below", str(ground.folder),
+        sys.executable, "-c", START, ground.server.unc("shown"), "--below", str(ground.folder),
         "--to", str(to), "--user", ground.server.user, "--port", str(ground.port), *more,
     ]  # fmt: skip
     subprocess.run(words, check=True, env={**os.environ, PASSWORD_VARIABLE: PASSWORD})
