@@ -6,7 +6,17 @@ from contextlib import closing
 from orchestrator.config import Config
 from orchestrator.core.errors import EmError, ExitCode, JobInvalid
 from orchestrator.core.plan import Plan
-from orchestrator.core.preflight import Check, Finding, Grade, exit_code, failed, machines, offered, passed
+from orchestrator.core.preflight import (
+    Check,
+    Finding,
+    Grade,
+    exit_code,
+    failed,
+    machines,
+    offered,
+    passed,
+    unreachable_fall_backs,
+)
 from orchestrator.engine.preflight import Wanted, preflight, wanted_by
 from orchestrator.enterprise_manager import Client
 from orchestrator.listing import NamedJob
@@ -73,4 +83,6 @@ async def _outside(config: Config, jobs: Sequence[NamedJob], plans: Sequence[Pla
     if not jobs:
         wanted = Wanted([one.name for one in config.backup_servers], dict.fromkeys(config.targets.allow, ()))
     with closing(make_source(config)) as source, closing(make_target(config, source)) as target:
-        return (await preflight(wanted, target, source, engine_settings(config), takes)).findings
+        settings = engine_settings(config)
+        findings = (await preflight(wanted, target, source, settings, takes)).findings
+        return findings + unreachable_fall_backs(plans, lambda server: settings.reach(server) is not None)

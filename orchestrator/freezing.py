@@ -21,6 +21,7 @@ from orchestrator.core.plan_document import (
     sites_differ,
     written,
 )
+from orchestrator.core.settling import SIZE_LIMIT
 from orchestrator.core.survey import Survey, surveys_differ
 from orchestrator.core.words import listed
 from orchestrator.engine.beside import in_thread
@@ -104,6 +105,10 @@ async def write_document(
 
     def write() -> str:
         content, digest = written(document)
+        if len(content) > SIZE_LIMIT:
+            size, most = len(content) >> 20, SIZE_LIMIT >> 20
+            what = f"it takes {size:,} MiB, and a run reads {most}: freeze it in parts, or name folders, not files"
+            raise PlanUnusable(what=what)
         write_text_atomically(file, content.decode())
         return digest
 

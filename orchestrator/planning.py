@@ -13,7 +13,7 @@ from orchestrator.core.errors import EmError, JobInvalid, MountNotOffered, Orche
 from orchestrator.core.events import Event, Notice
 from orchestrator.core.inventory import Inventory
 from orchestrator.core.plan import MountGroup, Plan, refusing, without
-from orchestrator.core.preflight import Finding, Grade, greeted, machines, offered, warnings
+from orchestrator.core.preflight import Finding, Grade, greeted, machines, offered, unreachable_fall_backs, warnings
 from orchestrator.core.resolve import plan
 from orchestrator.core.whereabouts import Whereabouts
 from orchestrator.core.which import Which
@@ -68,11 +68,13 @@ async def checked_plan(app: App, rooms: Rooms, books: Books, named: NamedJob, ru
 async def check_before(app: App, rooms: Rooms, found: Plan, place: str, keep_going: bool) -> Plan:
     """What of a plan can be run, after everything that can be known before a mount was looked at. JobInvalid,
     ShareUnreadable or MountNotOffered unless `keep_going`, which leaves out what cannot be."""
+    lost: list[Finding] = []
     if app.fleet is None:
         checked = await preflight(wanted_by([found]), rooms.target, rooms.source, rooms.settings, takes)
+        lost = unreachable_fall_backs([found], lambda server: rooms.settings.reach(server) is not None)
     else:  # this machine need reach no share and no destination: each worker says what it cannot do
         checked = Checked({}, {}, {})
-    await _tell_findings(app, [*checked.findings, *machines(found, now())])
+    await _tell_findings(app, [*checked.findings, *lost, *machines(found, now())])
     usable = without(found, checked.destinations, checked.unknown_servers)
     if usable.problems and not keep_going:
         hint = "nothing was mounted; --keep-going runs the other entries"

@@ -14,7 +14,7 @@ from orchestrator.core.fidelity import LinkPolicy, Metadata, OwnerPolicy, ids_of
 from orchestrator.core.naming import RENAME_PATTERN, check_pattern
 from orchestrator.core.roads import Road
 from orchestrator.core.which import Which
-from orchestrator.core.which_files import STRICT, WhichFiles
+from orchestrator.core.which_files import STRICT, WhichFiles, check_template
 
 
 class Conflict(Enum):
@@ -61,7 +61,9 @@ class Defaults(BaseModel):
     """What holds for every entry that does not say otherwise."""
 
     model_config = STRICT
-    to: str = Field(default="", description="Destination folder; may hold {vm}, {run}, {point}, {date}, {volume}.")
+    to: Annotated[str, AfterValidator(check_template)] = Field(
+        default="", description="Destination folder; may hold {vm}, {run}, {point}, {date}, {volume}."
+    )
     on_conflict: Conflict = Field(default=Conflict.SKIP, description="What to do when another file is there.")
     metadata: Metadata = Field(default=Metadata.BASIC, description="How much of a file beside its bytes is restored.")
     owner: OwnerPolicy = Field(default=OwnerPolicy.KEEP, description="Whose the copies are, with metadata = full.")

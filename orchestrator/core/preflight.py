@@ -5,7 +5,7 @@ backup job runs just now, so nothing is claimed of them.
 """
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -210,6 +210,25 @@ def machines(plan: Plan, now: datetime) -> list[Finding]:
         text = f"{len(points):,} {several}, of which Enterprise Manager tells no obstacle"
         found.append(passed(Check.MACHINE, text, *_all(points)))
     return found
+
+
+def unreachable_fall_backs(plans: Iterable[Plan], known: Callable[[str], bool]) -> list[Finding]:
+    """A warning for each backup server of fall-back restore points that the config says nothing of: no run is refused
+    for it, and the night is a bad time to learn it."""
+    lost: dict[str, list[RestorePoint]] = {}
+    for group in (group for plan in plans for group in plan.groups):
+        for point in group.others:
+            if not known(point.backup_server):
+                lost.setdefault(point.backup_server, []).append(point)
+    return [
+        warned(
+            Check.SHARE,
+            f"fall-back restore points of {_named(points)} are on {server}, of which the config says nothing",
+            f'Add [[backup_servers]] name = "{server}" with its shares, or name = "*" for all',
+            server,
+        )
+        for server, points in sorted(lost.items())
+    ]
 
 
 def _named(points: Sequence[RestorePoint]) -> str:

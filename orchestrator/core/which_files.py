@@ -1,6 +1,6 @@
 """Which files an entry of a job means, and where they go: the keys of `[[restore]]` that are about paths."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from orchestrator.core.layout import drives_of, folder_of
-from orchestrator.core.paths import GuestPath, PathRefused, parse_guest_path
+from orchestrator.core.paths import GuestPath, PathRefused, expand_destination, parse_guest_path
 from orchestrator.core.select import Bounds, Selector
 from orchestrator.core.sizes import age_of, size_of
 
@@ -59,12 +59,26 @@ def _destination(value: Any) -> Any:
         raise ValueError(f"write one folder, or a table of guest path and folder (got {value!r})")
     if not value:
         raise ValueError("must not be empty")
-    if isinstance(value, dict):
-        for path, folder in value.items():
-            _guest_paths([path])
-            if not isinstance(folder, str) or not folder:
-                raise ValueError(f"{path}: write the folder into which it goes (got {folder!r})")
+    if isinstance(value, str):
+        return check_template(value)
+    for path, folder in value.items():
+        _guest_paths([path])
+        if not isinstance(folder, str) or not folder:
+            raise ValueError(f"{path}: write the folder into which it goes (got {folder!r})")
+        check_template(folder)
     return value
+
+
+def check_template(text: str) -> str:
+    """`text`, when it can be a destination; ValueError for a placeholder that is none."""
+    try:
+        expand_destination(text, vm="vm", run="run", created=_ANY)
+    except PathRefused as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+_ANY = datetime(2026, 11, 20, tzinfo=UTC)
 
 
 Size = Annotated[int | str, BeforeValidator(_size)]
@@ -120,7 +134,7 @@ class WhichFiles(BaseModel):
     @field_validator("prefix")
     @classmethod
     def _stays_below(cls, prefix: str | None) -> str | None:
-        return None if prefix is None else folder_of(prefix) or None
+        return None if prefix is None else folder_of(check_template(prefix)) or None
 
     @field_validator("drives")
     @classmethod

@@ -142,8 +142,6 @@ def test_what_only_the_files_can_tell_is_no_problem_of_the_plan() -> None:
         ),
         ({"to": {"C:\\a": "/elsewhere"}}, "to: '/elsewhere' does not lie below targets.allow"),
         ({"paths": ["*"], "to": "/{volume}/x"}, "to: '/' does not lie below targets.allow"),
-        ({"paths": ["C:\\a"], "to": "/restore/{vmm}"}, "there are {vm}, {run}, {point}, {date}, {volume}"),
-        ({"paths": ["C:\\a"], "prefix": "{vmm}"}, "'{vmm}' in '/restore/{vm}/{vmm}' is not known"),
     ],
 )
 def test_rules_that_fit_nothing_are_problems_with_their_key(entry: dict[str, Any], said: str) -> None:
@@ -155,6 +153,12 @@ def test_rules_that_fit_nothing_are_problems_with_their_key(entry: dict[str, Any
     [
         ("to = {}", "restore[1].to: must not be empty"),
         ("to = 5", "restore[1].to: write one folder, or a table of guest path and folder (got 5)"),
+        (
+            'to = "/r/{vmm}"',
+            "restore[1].to: '{vmm}' in '/r/{vmm}' is not known; there are {vm}, {run}, {point}, {date}",
+        ),
+        ('to = { "C:/a" = "/r/{" }', "restore[1].to: '{' in '/r/{' is not known"),
+        ('paths = ["C:/a"]\nprefix = "{vmm}"', "restore[1].prefix: '{vmm}' in '{vmm}' is not known"),
         ('to = { "C:/a" = 5 }', "restore[1].to: C:/a: write the folder into which it goes (got 5)"),
         ('to = { "a" = "/r" }', "restore[1].to: 'a' is not an absolute guest path"),
         ('to = { "C:/a" = "/r" }\nstrip = ["C:/a"]', "leave strip, prefix and drives out"),

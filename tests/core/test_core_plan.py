@@ -91,7 +91,7 @@ def test_a_name_on_several_backup_servers_is_not_guessed_at() -> None:
     assert "is on several backup servers (vbr01, vbr02); set backup_server" in result.problems[0].message
 
 
-@pytest.mark.parametrize("to", ["/etc/{vm}", "restore/{vm}", "/restore/../etc", "\\\\restore\\x", "/restore/{nope}"])
+@pytest.mark.parametrize("to", ["/etc/{vm}", "restore/{vm}", "/restore/../etc", "\\\\restore\\x"])
 def test_a_destination_outside_the_allowed_roots_is_not_planned(to: str) -> None:
     result = planned(job({"vm": "fs01"}, to=to), FLEET)
     assert not result.groups

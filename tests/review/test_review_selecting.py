@@ -1,13 +1,21 @@
 """What is asked for is what is taken: restore points by their times, as an operator types them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
-from orchestrator.core.errors import JobInvalid
+from orchestrator import freezing
+from orchestrator.config import Config
+from orchestrator.core.catalog import PointKind
+from orchestrator.core.errors import JobInvalid, PlanUnusable
 from orchestrator.core.job import read_job
+from orchestrator.core.preflight import Grade, unreachable_fall_backs
+from orchestrator.files import LocalSource
+from orchestrator.listing import NamedJob
 from orchestrator.simulator import Estate
 from tests.core.values import AT, job, planned, point
 from tests.support.flow import flow
@@ -77,3 +85,30 @@ def test_a_wall_clock_at_the_end_of_the_calendar_is_refused_in_plain_words(value
 def test_text_is_an_instant_too() -> None:
     read = read_job(instants(as_of='"2026-11-20T18:00:00+01:00"').encode(), "j.toml")
     assert read.restore[0].as_of == datetime(2026, 11, 20, 17, tzinfo=UTC)
+
+
+def test_a_plan_that_is_larger_than_a_run_reads_is_not_frozen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(freezing, "SIZE_LIMIT", 1000)
+    config = Config.model_validate(
+        {
+            "enterprise_manager": {"url": "https://em:9398", "username": "x", "password_env": "PASSWORD"},
+            "backup_servers": [{"name": "*", "shares": [str(tmp_path)]}],
+            "targets": {"allow": [str(tmp_path)]},
+            "state": {"folder": tmp_path / "state"},
+        }
+    )
+    restore = job({"vm": "fs01"}, to=str(tmp_path / "{vm}"))
+    one = planned(restore, [point("fs01")], allow=str(tmp_path))
+    named, out = NamedJob(restore, "job.toml", b""), tmp_path / "plan.json"
+    with pytest.raises(PlanUnusable, match="name folders, not files"):
+        anyio.run(freezing.write_document, config, named, one, AT, LocalSource(), out)
+    assert not out.exists()
+
+
+def test_a_fall_back_on_a_backup_server_that_the_config_does_not_know_is_told_before_the_night() -> None:
+    replica = replace(point("fs01", "r", server="vbr09"), kind=PointKind.REPLICA)
+    plan = planned(job({"vm": "fs01", "fall_back": ["replica"]}), [point("fs01"), replica])
+    [found] = unreachable_fall_backs([plan], lambda server: server == "vbr01")
+    assert found.grade is Grade.WARN
+    assert "fall-back restore points of fs01 are on vbr09" in found.message
+    assert unreachable_fall_backs([plan], lambda server: True) == []
