@@ -382,7 +382,3 @@ SELECT backup_server, kind, os, chain, share FROM answers ORDER BY backup_server
 -- The share that shows the mounts of a chain, as it is now.
 INSERT INTO answers (backup_server, kind, os, chain, share) VALUES (:backup_server, :kind, :os, :chain, :share)
 ON CONFLICT (path_key(backup_server), kind, os, path_key(chain)) DO UPDATE SET share = excluded.share;
-
--- name: version
--- The schema of the journal, and that of the oldest program that may work with it.
-SELECT version, oldest FROM journal_version;
