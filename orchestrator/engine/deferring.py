@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from anyio import get_cancelled_exc_class, move_on_after, sleep
 
-from orchestrator.core.events import Notice
+from orchestrator.core.events import LimitChanged, Notice
 from orchestrator.core.fleet import Followed, Order, Unit, stuck
 from orchestrator.core.plan import MountGroup
 from orchestrator.engine.books import Books
@@ -52,6 +52,7 @@ class DeferringDispatcher:
         self._wind_up = unmount_timeout + WIND_UP
         self._ordered = Order()
         self._told: list[str] = []
+        self._limits_changed = 0
 
     async def dispatch(self, groups: Sequence[MountGroup], work: Work) -> None:
         """Return when no worker has a group of this run any more, and none waits. Given up, it still waits for the
@@ -79,6 +80,7 @@ class DeferringDispatcher:
                 self._emit(event)
             if not followed.unfinished:
                 return
+            self._tell_of_limits()
             if looks % LOOK_FOR_WORKERS_EVERY == 0:
                 await self._tell_of_stuck(followed)
             looks += 1
@@ -88,6 +90,14 @@ class DeferringDispatcher:
         if order != self._ordered:
             await self._books.ask(self._submissions.order, self._run, order)
             self._ordered = order
+
+    def _tell_of_limits(self) -> None:
+        """What somebody has changed here and believes to be in force."""
+        changed = sum(isinstance(one, LimitChanged) for one in self._control.changes)
+        if changed > self._limits_changed:
+            what = "limits that are changed while a run goes on do not reach the workers of a fleet"
+            self._emit(Notice(self._clock(), f"{what}: change the config, and start the workers and the run anew"))
+        self._limits_changed = changed
 
     async def _tell_of_stuck(self, followed: Followed) -> None:
         """Say once why something waits, and again when that has become something else."""

@@ -47,6 +47,11 @@ async def test_a_job_is_restored_by_the_workers_of_a_fleet_and_reported_by_who_s
         assert done.json["totals"]["restored"] == files
         assert sum(one["totals"]["restored"] for one in submitted.events() if one["event"] == "files_done") == files
         assert len(done.json["groups"]) == len(em.estate.machines)
+        run = done.json["run"]
+        assert (await em.run("verify", run)).code == 0
+        assert run in (await em.run("status")).out
+        assert (await em.run("--json", "report", run)).json["totals"] == done.json["totals"]
+        assert (await em.run("sweep")).code == 0
         for one in (first, second):
             one.signal(signal.SIGTERM)
             assert (await one.done()).code == 0
@@ -136,6 +141,26 @@ async def test_a_submitter_that_is_stopped_stops_the_workers_and_resume_goes_on(
         quick.signal(signal.SIGTERM)
         assert (await quick.done()).code == 0
         em.assert_nothing_left()
+
+
+async def test_a_run_that_is_paused_by_who_submitted_it_rests_at_the_workers_until_it_goes_on(
+    tmp_path: Path, database: str
+) -> None:
+    async with fleet(tmp_path, database, seeded(4, 60)) as em:
+        submitted = await em.start("run", em.job())
+        await submitted.event("run_started")
+        paused = await em.run("pause", (await submitted.event("run_started"))["run"])
+        assert paused.code == 0, paused.everything
+        await submitted.until(lambda: any(one["event"] == "run_paused" for one in submitted.events()))
+        limited = await em.run("limit", "--mounts", "1")
+        assert limited.code == 0, limited.everything
+        await submitted.until(lambda: told(submitted, "do not reach the workers"))
+        await worker(em, "w1")
+        assert em.simulator.mounts_made == 0
+        going = await em.run("unpause", (await submitted.event("run_started"))["run"])
+        assert going.code == 0, going.everything
+        assert (await submitted.done()).code == 0
+        assert em.restored() == em.expected()
 
 
 async def test_a_unit_goes_to_the_site_of_its_backup_server_and_falls_back_when_nobody_is_there(
