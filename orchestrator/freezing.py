@@ -156,8 +156,10 @@ async def _sites(config: Config, plan: Plan, source: Source) -> tuple[Site, ...]
 
 
 def _now(group: MountGroup, found: Mapping[str, RestorePoint]) -> MountGroup:
-    """EM may have given the same restore points other links."""
-    return replace(group, point=found[group.point.uid], others=tuple(found[one.uid] for one in group.others))
+    """EM may have given the same restore points other links. What was seen of their chains when they were planned
+    holds, because here only the points themselves are asked for."""
+    point = replace(found[group.point.uid], reverse=group.point.reverse)
+    return replace(group, point=point, others=tuple(found[one.uid] for one in group.others))
 
 
 async def _points(client: Client, plan: Plan) -> dict[str, RestorePoint]:

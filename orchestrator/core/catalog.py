@@ -82,6 +82,8 @@ class RestorePoint:
     """The restore point of the whole backup that this is a part of, as EM names its resource; empty for a replica."""
     backup_job: str = ""
     """The name of its backup; empty unless that was asked for."""
+    reverse: bool = False
+    """Whether its chain of backup files is made reverse-incrementally: EM says so of it, or of another in the chain."""
 
 
 @dataclass(frozen=True, slots=True)

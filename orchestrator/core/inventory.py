@@ -2,9 +2,11 @@
 
 import fnmatch
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from orchestrator.core.catalog import PointKind, RestorePoint
+from orchestrator.core.whereabouts import chain_of
 
 
 class Inventory:
@@ -16,6 +18,7 @@ class Inventory:
             known = self._by_id.get(_id(point.uid))
             if known is None or not known.backup_job:  # one answer may know more of a point than another
                 self._by_id[_id(point.uid)] = point
+        self._by_id |= {_id(point.uid): point for point in _reverse(self._by_id.values())}
         self._by_name: dict[tuple[PointKind, str], list[RestorePoint]] = {}
         for point in self._by_id.values():
             self._by_name.setdefault((point.kind, point.vm.casefold()), []).append(point)
@@ -33,6 +36,17 @@ class Inventory:
         """The points of every machine that a glob matches, whatever the letter case."""
         matches = re.compile(fnmatch.translate(glob.casefold())).match
         return [point for (of, name), found in self._by_name.items() if of is kind and matches(name) for point in found]
+
+
+def _reverse(points: Collection[RestorePoint]) -> list[RestorePoint]:
+    """The points of reverse-incremental chains, marked. The newest of such a chain is a full backup, and EM may say of
+    it no more than that; those before it tell."""
+    chains = {_chain(point) for point in points if point.algorithm.casefold() == "reversedincremental"}
+    return [replace(point, reverse=True) for point in points if _chain(point) in chains] if chains else []
+
+
+def _chain(point: RestorePoint) -> tuple[PointKind, str, str]:
+    return point.kind, point.backup_server.casefold(), chain_of(point)
 
 
 def _id(uid: str) -> str:

@@ -198,7 +198,7 @@ def machines(plan: Plan, now: datetime) -> list[Finding]:
     if shut := [point for point in points if not point.create_href]:
         said = f"Enterprise Manager offers no mount of the restore point of {_named(shut)}"
         found.append(warned(Check.MACHINE, said, "The account lacks the right for it, or the edition", *_all(shut)))
-    if reverse := [point for point in points if point.algorithm.casefold() == "reversedincremental"]:
+    if reverse := [point for point in points if point.reverse]:
         said = f"reverse-incremental backup of {_named(reverse)}: it cannot be mounted while its job runs"
         remedy = "Enterprise Manager does not tell whether the job runs; look, and restore before or after it"
         found.append(warned(Check.MACHINE, said, remedy, *_all(reverse)))
