@@ -53,7 +53,7 @@ async def test_with_a_job_its_machines_and_its_own_destinations_are_checked_too(
         assert done.code == 0, done.everything
         assert grades(done)["job"] == {"pass"}
         machine = told(done, "machine", "warn")
-        assert machine["about"] == ["fs01"]
+        assert machine["about"] == ["fs01", "lx01"], "the full one of lx01 lies in the same chain of backup files"
         assert "cannot be mounted while its job runs" in machine["message"]
         assert machine["remedy"]
         em.assert_untouched()
