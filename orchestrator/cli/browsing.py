@@ -9,7 +9,7 @@ import typer
 from orchestrator.browsing import browse_point
 from orchestrator.cli.recording import Recording
 from orchestrator.cli.speaking import Globals, say
-from orchestrator.cli.working import opened
+from orchestrator.cli.working import opened, to_look
 from orchestrator.core.catalog import GuestOs, PointKind
 from orchestrator.core.errors import ExitCode, WordsError
 from orchestrator.core.zones import typed_time
@@ -49,7 +49,7 @@ def browse(
     )
     asked.job()  # wrong words are told before anything is opened
     record = Recording(options, config, "browse")
-    with opened(options, config, record, None) as app:
+    with to_look("browse"), opened(options, config, record, None) as app:
         point, found = anyio.run(browse_point, app, asked, find, limit)
     view = browsed_json if options.json else browsed_text
     say(view(point, found.entries, found.more))

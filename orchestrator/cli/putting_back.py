@@ -10,7 +10,7 @@ import typer
 from orchestrator.cli.browsing import instant_of
 from orchestrator.cli.recording import Recording
 from orchestrator.cli.speaking import Globals, say
-from orchestrator.cli.working import opened
+from orchestrator.cli.working import opened, to_look
 from orchestrator.config import Config, read_secret
 from orchestrator.core.catalog import GuestOs, PointKind
 from orchestrator.core.errors import ExitCode, WordsError
@@ -58,7 +58,7 @@ def put_back(
     )
     asked.job()  # wrong words are told before anything is opened
     record = Recording(options, config, "put-back")
-    with opened(options, config, record, None) as app:
+    with to_look("put-back"), opened(options, config, record, None) as app:
         point, done = anyio.run(partial(put_paths_back, app, asked, how, really=yes, again=again))
     where = f"{point.vm} on {point.backup_server}, restore point of {point.created:%Y-%m-%d %H:%M:%S} UTC"
     if options.json:

@@ -10,6 +10,7 @@ from orchestrator.cli.measuring import measuring
 from orchestrator.cli.recording import Recording
 from orchestrator.cli.speaking import Globals
 from orchestrator.config import Config
+from orchestrator.core.errors import StateLocked, StateLockedToLook
 
 
 @contextmanager
@@ -34,3 +35,12 @@ def opened(
         if measures.textfile is not None:  # nobody else reads the metrics of a command that ends
             measures.recall(app.journal)
         yield app
+
+
+@contextmanager
+def to_look(command: str) -> Iterator[None]:
+    """Who only wants to look, and finds the state folder in use, is told what can be seen beside that."""
+    try:
+        yield
+    except StateLocked as error:
+        raise StateLockedToLook(**error.facts, command=command) from error

@@ -336,6 +336,12 @@ class StateLocked(StateError):
     Wait for it, or end it with `orchestrator stop`; if it is a watcher, drop the job into its folder instead."""
 
 
+class StateLockedToLook(StateLocked):
+    """The state folder {folder} is in use by another orchestrator ({owner}). `{command}` mounts, and the mount must be
+    in the journal there, so that `sweep` finds it. `orchestrator points` and `orchestrator plan` mount nothing and work
+    beside it. Else wait for it; if it is a watcher, end it with `orchestrator stop`, look, and start it again."""
+
+
 class StateUnusable(StateError):
     """The state folder {folder} cannot be used: {cause}."""
 

@@ -96,3 +96,22 @@ async def test_after_a_kill_while_listing_the_mount_is_swept(tmp_path: Path) -> 
         assert swept.code == 0, swept.everything
         assert swept.json["cleared"] == 1
         em.assert_nothing_left()
+
+
+@pytest.mark.parametrize("words", [[*HERE, "C:\\"], ["put-back", "--vm", "fs01", "--yes", "C:\\Shares"]])
+async def test_beside_a_watcher_nothing_is_mounted_and_what_can_be_seen_beside_it_is_said(
+    tmp_path: Path, words: list[str]
+) -> None:
+    async with flow(tmp_path, small) as em:
+        watcher = await em.start("watch")
+        await watcher.event("watcher_ready")
+        refused = await em.run(*words)
+        assert refused.code == 5, refused.everything
+        assert f"`{words[0]}` mounts, and the mount must be in the journal there" in " ".join(refused.err.split())
+        for beside in (["points", "--vm", "fs01"], ["plan", em.job()]):
+            seen = await em.run(*beside)
+            assert seen.code == 0, seen.everything
+        assert em.simulator.mounts_made == 0
+        watcher.signal(signal.SIGTERM)
+        assert (await watcher.done()).code in (0, 6)
+        em.assert_nothing_left()
