@@ -16,8 +16,8 @@ from typing import Any
 
 from tests.support.postgres import postgres
 
-LEASE = 5.0
-WITHIN = 120.0
+LEASE = 8.0
+WITHIN = 300.0
 """Seconds for each thing that is waited for."""
 
 Words = tuple[str | Path, ...]
