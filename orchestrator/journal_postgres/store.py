@@ -15,7 +15,6 @@ from orchestrator.journal_postgres.migrate import check, check_server, migrate
 from orchestrator.journal_postgres.notation import all_stored, read, stored
 from orchestrator.journal_postgres.queries import QUERIES
 from orchestrator.journal_postgres.translate import (
-    Translating,
     is_lost,
     is_taken_back,
     may_pass,
@@ -242,30 +241,33 @@ class Store:
         except psycopg.Error as error:
             raise not_connected(self.place, self._access.password_source, error) from error
         try:
-            with Translating(self.place):
-                check_server(connection, self.place)
-                self._set_up(connection)
+            self._set_up(connection)
+        except psycopg.Error as error:
+            lost = is_lost(error, connection)
+            connection.close()
+            if lost:
+                raise not_connected(self.place, self._access.password_source, error) from error
+            raise unusable(self.place, error) from error
         except BaseException:
             connection.close()
             raise
         return connection
 
     def _set_up(self, connection: psycopg.Connection) -> None:
-        settings = {
-            "search_path": sql.Identifier(self._access.schema).as_string(connection),
-            "timezone": "UTC",
-            "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
-            "lock_timeout": f"{LOCK_SECONDS}s",
-            # A plan that was made while a table was small reads all of it when it is large.
-            "plan_cache_mode": "force_custom_plan",
-            "default_transaction_read_only": "on" if self._read_only else "off",
-        }
-        for name, value in settings.items():
-            connection.execute("SELECT set_config(%s, %s, false)", [name, value])
+        check_server(connection, self.place)
+        _set(connection, {"search_path": sql.Identifier(self._access.schema).as_string(connection), "timezone": "UTC"})
         if self._read_only:
             check(connection, self._access)
         else:
             migrate(connection, self._access)
+        limits = {  # not while the schema is made, which takes as long as it takes
+            "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+            "lock_timeout": f"{LOCK_SECONDS}s",
+            "default_transaction_read_only": "on" if self._read_only else "off",
+            # A plan that was made while a table was small reads all of it when it is large.
+            "plan_cache_mode": "force_custom_plan",
+        }
+        _set(connection, limits)
 
     def _opened(self, query: str, values: Parameters) -> psycopg.ServerCursor[tuple[Any, ...]]:
         """A cursor that outlives transactions: others may write while its rows are read."""
@@ -298,6 +300,11 @@ class ManyRows:
     def each(self, query: str, rows: Sequence[Parameters]) -> None:
         """One statement for each row."""
         self._cursor.executemany(QUERIES[query], [*map(all_stored, rows)])
+
+
+def _set(connection: psycopg.Connection, settings: Mapping[str, str]) -> None:
+    for name, value in settings.items():
+        connection.execute("SELECT set_config(%s, %s, false)", [name, value])
 
 
 def _begin(cursor: Cursor) -> str:

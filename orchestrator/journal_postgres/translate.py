@@ -3,9 +3,6 @@
 Source of the codes: Appendix A, "PostgreSQL Error Codes", of its documentation.
 """
 
-from types import TracebackType
-from typing import Self
-
 import psycopg
 
 from orchestrator.core.errors import JournalUnreachable, JournalUnusable, StateError
@@ -68,24 +65,6 @@ def not_connected(place: str, password_source: str, error: psycopg.Error) -> Sta
     hints = [hint for words, hint in _CONNECTING.items() if words in said]
     hint = hints[0].format(password=password_source or "fleet.dsn") if hints else _UNREACHABLE
     return JournalUnreachable(folder=place, cause=f"{said}. {hint}")
-
-
-class Translating:
-    """A block in which every error of PostgreSQL leaves as a StateError."""
-
-    __slots__ = ("_place",)
-
-    def __init__(self, place: str) -> None:
-        self._place = place
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, psycopg.Error):
-            raise unusable(self._place, error) from error
 
 
 def unusable(place: str, error: psycopg.Error) -> StateError:
