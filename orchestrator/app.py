@@ -43,7 +43,16 @@ from orchestrator.engine.stopping import Stop
 from orchestrator.engine.sweeping import sweep
 from orchestrator.engine.verifying import Verified, verify
 from orchestrator.files import Sidecar
-from orchestrator.freezing import FrozenPlan, compare_survey, planned_run, refuse_drill, thawed_plan, write_document
+from orchestrator.freezing import (
+    FrozenPlan,
+    compare_survey,
+    planned_run,
+    refuse_originals,
+    refuse_unfrozen,
+    thawed_plan,
+    write_document,
+)
+from orchestrator.guest_accounts import accounts, names_in
 from orchestrator.handing_out import Perish, deferring, worker_post
 from orchestrator.journal import Journal, is_locked
 from orchestrator.listing import NamedJob
@@ -130,8 +139,9 @@ async def look_closely(app: App, named: NamedJob, out: Path | None) -> LookedAt:
     """Plan a job, mount and list everything that it names, and delete the mounts; with `out`, freeze it there. What
     cannot be planned is an error, as it is for a run; so are PlanUnusable, StoppedEarly and MountLeft."""
     rooms, made = app.rooms(), now()
+    refuse_originals(named)
     if out is not None:
-        refuse_drill(named)
+        refuse_unfrozen(named)
     async with _working(app, rooms) as (books, stop, seats):
         with stop.forestalls():
             plan = await checked_plan(app, rooms, books, named, planned_run(named, made), keep_going=False)
@@ -177,11 +187,13 @@ async def _run(
 ) -> Finished:
     """Every run has a target of its own: its kind of checksum, its sidecar, and its half-copied large files."""
     checksum, read_back = checksum_of(app.config, row), one.verify is Verify.READ_BACK
+    guests = accounts(app.config, names_in(one))
     with closing(Sidecar(run_folder(app.config, row.id))) as sidecar:
         target = app.target.hashing(checksum, sidecar, read_back=read_back)
         rooms = replace(
             rooms,
             target=target,
+            accounts=guests,
             flush=target.flush if rooms.flush is not None else None,
             hiring=hiring_of(app.config, checksum, read_back, run_folder(app.config, row.id)),
         )

@@ -18,7 +18,7 @@ from orchestrator.core.fidelity import Property
 from orchestrator.core.ledger import RunRow
 from orchestrator.core.plan import plan_from_json
 from orchestrator.core.replaced import Stood
-from orchestrator.core.report import Change, Replacements, Report, make_report
+from orchestrator.core.report import Change, Replacements, Report, make_report, original_reports
 from orchestrator.core.residual import residual_job
 from orchestrator.files import SIDECAR, Algorithm, algorithm_named, sha256_of, write_manifest, write_text_atomically
 from orchestrator.journal import Journal
@@ -188,4 +188,4 @@ def read_report(journal: Journal, config: Config, run: str) -> Report:
     groups, leases, totals, cards = journal.groups(run), journal.leases(run), journal.totals(run), journal.fidelity(run)
     cards = settled(cards, planned.groups, _put_on(folder)[0])
     report = make_report(planned, row, groups, leases, totals, problems, files, replacements, cards)
-    return replace(report, changes=_changes(folder))
+    return replace(report, changes=_changes(folder), originals=original_reports(journal.originals(run)))

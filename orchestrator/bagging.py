@@ -28,7 +28,7 @@ def bag_run(
     """Make a bag of what `run` restored at `folder`, of hard links with `link`: what was found, and the number of files
     in it. `tell` gets (files, bytes) as they are packed. WordsError when the bag cannot stand there. Blocks."""
     destinations = plan_from_json(run.plan).destinations
-    if not any(one.restored for one in journal.totals(run.id).values()):
+    if not destinations or not any(one.restored for one in journal.totals(run.id).values()):
         raise WordsError(what=f"run {run.id} has restored nothing that could be packed")
     away = [one for one in destinations if one.startswith("\\\\") and not BY_SYSTEM]
     if away and link:

@@ -66,7 +66,7 @@ class GuestCredentialsSettings(BaseModel):
     """Who Enterprise Manager logs on to a guest as, when it restores to the original location."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    name: str = Field(min_length=1, description="What the command line calls it.")
+    name: str = Field(min_length=1, description="What jobs and the command line call it.")
     username: str = Field(min_length=1, description="Account of the guest, such as fs01\\restore.")
     password_env: str | None = Field(default=None, min_length=1, description="Environment variable with the password.")
     password_file: Path | None = Field(default=None, description="File with the password on its first line.")
@@ -91,6 +91,11 @@ class TargetSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     allow: list[str] = Field(
         min_length=1, description="Every destination must lie below one of these folders or UNC paths."
+    )
+
+    guests: list[str] = Field(
+        default_factory=list,
+        description='Machines, by name or glob, into which jobs may have EM restore with road = "original".',
     )
 
     @field_validator("allow")

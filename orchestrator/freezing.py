@@ -21,6 +21,7 @@ from orchestrator.core.plan_document import (
     sites_differ,
     written,
 )
+from orchestrator.core.roads import Road
 from orchestrator.core.settling import SIZE_LIMIT
 from orchestrator.core.survey import Survey, surveys_differ
 from orchestrator.core.words import listed
@@ -67,7 +68,7 @@ def read_frozen(content: bytes, place: str) -> FrozenPlan:
 async def freeze(config: Config, named: NamedJob, file: Path) -> tuple[Plan, str]:
     """Plan a job, look at its destinations and write both to `file`; the plan and the hash of the document. A plan with
     problems is not written, and its hash is empty. PlanUnusable; WordsError when the file cannot be written."""
-    refuse_drill(named)
+    refuse_unfrozen(named)
     made = now()
     [plan] = await show_plans(config, [named], run=planned_run(named, made))
     if plan.problems:
@@ -76,11 +77,20 @@ async def freeze(config: Config, named: NamedJob, file: Path) -> tuple[Plan, str
         return plan, await write_document(config, named, plan, made, source, file)
 
 
-def refuse_drill(named: NamedJob) -> None:
-    """PlanUnusable for a drill."""
+def refuse_unfrozen(named: NamedJob) -> None:
+    """PlanUnusable for a drill, and for what EM is to restore into guests."""
+    refuse_originals(named)
     if named.job.drill:
         what = "a drill restores into a folder of its own each time, and removes it; run its job"
         raise PlanUnusable(what=what)
+
+
+def refuse_originals(named: NamedJob) -> None:
+    """PlanUnusable when EM is to restore into guests: nobody can look there, neither now nor again."""
+    for number, entry in enumerate(named.job.restore, 1):
+        if entry.road is Road.ORIGINAL:
+            what = f'entry {number} has road = "original", and what stands in a guest cannot be looked at'
+            raise PlanUnusable(what=f"{what}; plan without --out and --deep, and run the job itself")
 
 
 def planned_run(named: NamedJob, made: datetime) -> str:

@@ -27,6 +27,7 @@ from orchestrator.engine.restore import LOG_OFF_WITHIN
 from orchestrator.engine.rooms import Rooms
 from orchestrator.enterprise_manager import Client
 from orchestrator.files import unknown_accounts
+from orchestrator.guest_accounts import accounts, names_in, without_strangers
 from orchestrator.listing import NamedJob, with_lists
 from orchestrator.opening import App, engine_settings, make_client, now, reading, stopped_from_outside
 from orchestrator.reaching import make_source, make_target, takes
@@ -43,8 +44,9 @@ async def find_plan(client: Client, config: Config, named: NamedJob, run: str, h
     points = await client.find_all(questions(job))
 
     def resolved() -> Plan:
-        found = plan(job, Inventory(points), run=run, allow=config.targets.allow, now=now(), history=history)
-        known = refusing(found, unknown_accounts)
+        inventory, targets = Inventory(points), config.targets
+        found = plan(job, inventory, run=run, allow=targets.allow, now=now(), history=history, guests=targets.guests)
+        known = without_strangers(refusing(found, unknown_accounts), config)
         return replace(known, scratch=scratch, verify=job.verify or config.copying.verify)
 
     # Seconds for a hundred thousand paths; meanwhile other runs have heartbeats to send and mounts to delete.
@@ -68,6 +70,7 @@ async def checked_plan(app: App, rooms: Rooms, books: Books, named: NamedJob, ru
 async def check_before(app: App, rooms: Rooms, found: Plan, place: str, keep_going: bool) -> Plan:
     """What of a plan can be run, after everything that can be known before a mount was looked at. JobInvalid,
     ShareUnreadable or MountNotOffered unless `keep_going`, which leaves out what cannot be."""
+    await in_thread(lambda: accounts(app.config, names_in(found)))
     lost: list[Finding] = []
     if app.fleet is None:
         checked = await preflight(wanted_by([found]), rooms.target, rooms.source, rooms.settings, takes)

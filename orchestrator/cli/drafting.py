@@ -137,7 +137,7 @@ def _asked(draft: Draft, options: Globals) -> Draft:
     if not needed["--to"]:
         draft = _ask(draft, "Destination", _usual_destination(options), lambda one, text: replace(one, to=text))
     if not draft.on_conflict:
-        what = f"When another file is there ({', '.join(one.value for one in Conflict)})"
+        what = f"When another file is there ({', '.join(one.value for one in Conflict if one is not Conflict.KEEP)})"
         draft = _ask(draft, what, Conflict.SKIP.value, lambda one, text: replace(one, on_conflict=text))
     return draft
 

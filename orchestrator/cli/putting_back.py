@@ -11,10 +11,11 @@ from orchestrator.cli.browsing import instant_of
 from orchestrator.cli.recording import Recording
 from orchestrator.cli.speaking import Globals, say
 from orchestrator.cli.working import opened, to_look
-from orchestrator.config import Config, read_secret
+from orchestrator.config import Config
 from orchestrator.core.catalog import GuestOs, PointKind
-from orchestrator.core.errors import ExitCode, WordsError
+from orchestrator.core.errors import ExitCode
 from orchestrator.core.originals import InPlace, OriginalState, Standing
+from orchestrator.guest_accounts import accounts
 from orchestrator.one_point import PointAsked
 from orchestrator.putting_back import put_back as put_paths_back
 from orchestrator.views import visible
@@ -81,8 +82,5 @@ def _how(config: Config, standing: Standing, name: str) -> InPlace:
     """WordsError for credentials that the config does not have, ConfigInvalid for a password that is not there."""
     if not name:
         return InPlace(standing)
-    for place, one in enumerate(config.guest_credentials):
-        if one.name == name:
-            return InPlace(standing, one.username, read_secret(one, "password", f"guest_credentials[{place}]"))
-    known = ", ".join(one.name for one in config.guest_credentials) or "none"
-    raise WordsError(what=f"--guest-credentials: the config has no {name!r} in [[guest_credentials]]; it has {known}")
+    account = accounts(config, [name])[name]
+    return InPlace(standing, account.user, account.password)

@@ -105,7 +105,7 @@ def _against(entry: Entry, found: Found, policy: Conflict) -> Decided:
             return Copy(replace=True) if entry.mtime_ns > found.mtime_ns else Skip(Reason.TARGET_NEWER)
         case Conflict.ASIDE:
             return SetAside()
-        case Conflict.RENAME:
+        case Conflict.RENAME | Conflict.KEEP:
             return Renamed()
 
 

@@ -103,7 +103,9 @@ class Outcome:
 
 
 def has_content(restored: Outcome) -> bool:
-    """Whether bytes were copied for a restored outcome: not for a link, and not where only permissions were put on.
-    A run may take no checksums."""
+    """Whether bytes were copied for a restored outcome: not for a link, not where only permissions were put on, and not
+    where EM has restored into the guest. A run may take no checksums."""
     fidelity = restored.fidelity
+    if not restored.target_path:
+        return False
     return bool(restored.checksum) or not fidelity or (Property.TIMES in fidelity and Property.LINK not in fidelity)

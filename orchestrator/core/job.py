@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 
 from orchestrator.core.entry import Compare, Conflict, Defaults, Restore, Verify
 from orchestrator.core.errors import JobInvalid, JobUnreadable
-from orchestrator.core.fidelity import OwnerPolicy, Wishes, ids_of
+from orchestrator.core.fidelity import BASIC, OwnerPolicy, Wishes, ids_of
 from orchestrator.core.rates import rate_of
 from orchestrator.core.roads import Road
 from orchestrator.core.schedule import Schedule
@@ -126,7 +126,11 @@ class Job(BaseModel):
     @model_validator(mode="after")
     def _has_destinations(self) -> Self:
         for number, entry in enumerate(self.restore, 1):
-            if not (entry.to or self.defaults.to or self.drill):
+            if entry.road is Road.ORIGINAL:
+                if self.drill:
+                    text = "is a drill, which restores to a scratch folder and into no guest; remove one of the two"
+                    raise ValueError(f'entry {number} has road = "original", and the job {text}')
+            elif not (entry.to or self.defaults.to or self.drill):
                 raise ValueError(f"entry {number} has no destination; set defaults.to or its own to")
         return self
 
@@ -141,14 +145,17 @@ class Job(BaseModel):
         return self
 
     def destination(self, entry: Restore) -> str | dict[str, str]:
-        """The template of the destination, or one for each guest path."""
-        return entry.to or self.defaults.to
+        """The template of the destination, or one for each guest path; empty for what goes back to where it was."""
+        return "" if entry.road is Road.ORIGINAL else entry.to or self.defaults.to
 
     def conflict(self, entry: Restore) -> Conflict:
-        return entry.on_conflict or self.defaults.on_conflict
+        """The defaults are for copies: what EM does in a guest is said in the entry itself."""
+        return entry.on_conflict or (Conflict.KEEP if entry.road is Road.ORIGINAL else self.defaults.on_conflict)
 
     def wishes(self, entry: Restore) -> Wishes:
         """What an entry wants of its files beside their bytes."""
+        if entry.road is Road.ORIGINAL:
+            return Wishes(entry.metadata or BASIC.metadata)
         defaults = self.defaults
         return Wishes(
             metadata=entry.metadata or defaults.metadata,

@@ -14,6 +14,14 @@ class Standing(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class GuestAccount:
+    """As whom EM logs on to a guest."""
+
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class InPlace:
     """How EM is to restore. `user` is empty when no guest credentials are given."""
 

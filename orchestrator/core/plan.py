@@ -26,6 +26,7 @@ class Selection:
     include: tuple[str, ...]
     exclude: tuple[str, ...]
     destination: str
+    """Empty for what EM restores to its original location."""
     on_conflict: Conflict
     entry: int
     """The job entry it comes from, counted from 1."""
@@ -37,6 +38,8 @@ class Selection:
     layout: Layout = PLAIN
     road: Road | None = None
     """None: as the config says of the backup server. The same for all selections of a group."""
+    guest_credentials: str = ""
+    """As whom EM logs on to the guest, for road ORIGINAL: the name of a table of the config. Empty: as EM knows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,11 @@ class MountGroup:
     @property
     def road(self) -> Road | None:
         return self.selections[0].road
+
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """The folders that its copies go to."""
+        return tuple(dict.fromkeys(one.destination for one in self.selections if one.destination))
 
     @property
     def windows(self) -> bool:
@@ -97,7 +105,8 @@ class Plan:
 
     @property
     def destinations(self) -> tuple[str, ...]:
-        return tuple(sorted({selection.destination for group in self.groups for selection in group.selections}))
+        """The folders that copies go to; what goes back to where it was has none."""
+        return tuple(sorted({one for group in self.groups for one in group.destinations}))
 
 
 def dropping(groups: Iterable[MountGroup], bad: Callable[[MountGroup, Selection], bool]) -> list[MountGroup]:

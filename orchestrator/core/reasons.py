@@ -144,6 +144,18 @@ class Reason(Enum):
         "operator",
         "check the destination's disk and memory, then run the residual job",
     )
+    NOT_PUT_BACK = (
+        "not-put-back",
+        "Enterprise Manager did not restore it to its original location",
+        "operator",
+        "see the message, which is Enterprise Manager's; then run the residual job",
+    )
+    END_UNKNOWN = (
+        "end-unknown",
+        "Enterprise Manager was asked to restore it to its original location, and how that ended was not seen",
+        "operator",
+        "look into the guest; if it is not there, run a job for it",
+    )
     MOUNT_FAILED = (
         "mount-failed",
         "the restore point could not be mounted or found",

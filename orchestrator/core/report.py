@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from orchestrator.core.events import RunReported
 from orchestrator.core.fidelity import Card
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, Totals
 from orchestrator.core.lifecycle import OPEN_STATES, LeaseState
+from orchestrator.core.originals import OriginalRow, OriginalState
 from orchestrator.core.plan import MountGroup, Plan
 from orchestrator.core.reasons import Reason
 from orchestrator.core.replaced import HeldFiles, UndoRow
@@ -67,6 +68,22 @@ class Problem:
     verdict: str
     reason: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class OriginalReport:
+    """One path that EM was asked to restore to its original location. `result` is restored, failed or unknown (while
+    the run goes on also intended or asked), `message` EM's words. `files` and `bytes` are None where EM does not tell
+    them, as of folders."""
+
+    group: str
+    vm: str
+    guest_path: str
+    standing: str
+    result: str
+    message: str
+    files: int | None
+    bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +158,8 @@ class Report:
     """How much was asked for beside the bytes: the values of the job's key, in the order of the plan."""
     changes: tuple[Change, ...] = ()
     """What was changed while it went on, the oldest first."""
+    originals: tuple[OriginalReport, ...] = ()
+    """What EM was asked to restore to its original location, in the order of asking."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Where the run's artefacts are: report, manifest and so on, by kind."""
 
@@ -223,6 +242,18 @@ def make_report(
     )
 
 
+def original_reports(rows: Iterable[OriginalRow]) -> tuple[OriginalReport, ...]:
+    """What came of each path that EM was asked for. What it did not begin is asked for anew, and not told."""
+    return tuple(
+        OriginalReport(
+            row.group, row.vm, row.guest_path, row.standing.value, row.state.value, row.message,
+            None if row.size is None else 1, row.size,
+        )
+        for row in rows
+        if row.state is not OriginalState.NOTHING
+    )  # fmt: skip
+
+
 def reported(report: Report, at: datetime) -> RunReported:
     """The event that tells the totals of a report."""
     return RunReported(
@@ -267,7 +298,7 @@ def _group(
         state=(row.state if row else GroupState.WAITING).value,
         message=row.message if row else "",
         seconds=row.seconds if row else None,
-        destinations=tuple(dict.fromkeys(selection.destination for selection in group.selections)),
+        destinations=group.destinations,
         mounts=tuple(MountReport(one.mount_href, one.state.value, one.host) for one in leases if one.group == group.id),
         totals=totals,
         fidelity=card,

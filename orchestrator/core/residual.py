@@ -13,16 +13,28 @@ import tomli_w
 from orchestrator.core.entries import Outcome
 from orchestrator.core.entry import Compare
 from orchestrator.core.fidelity import BASIC, Wishes
+from orchestrator.core.in_place import standing_of
 from orchestrator.core.layout import Layout
 from orchestrator.core.naming import RENAME_PATTERN
+from orchestrator.core.originals import Standing
 from orchestrator.core.paths import GuestPath, PathRefused, parse_guest_path
 from orchestrator.core.plan import MountGroup, Plan, Selection
 from orchestrator.core.rates import rate_text
 from orchestrator.core.reasons import Reason
+from orchestrator.core.roads import Road
 from orchestrator.core.select import Bounds
 
-NOT_REPEATED = frozenset({Reason.LINK_SKIPPED, Reason.SPECIAL, Reason.NOTHING_MATCHED, Reason.NOT_THERE, Reason.PLAN})
-"""Reasons that another run of the same job cannot cure; they are counted in a comment."""
+NOT_REPEATED = frozenset(
+    {
+        Reason.LINK_SKIPPED,
+        Reason.SPECIAL,
+        Reason.NOTHING_MATCHED,
+        Reason.NOT_THERE,
+        Reason.END_UNKNOWN,
+        Reason.PLAN,
+    }
+)
+"""Reasons that another run of the same job cannot cure, or must not try by itself; they are counted in a comment."""
 
 
 def residual_job(plan: Plan, problems: Iterable[Outcome]) -> str | None:
@@ -95,6 +107,12 @@ def _table(group: MountGroup, selection: Selection, paths: list[str], requested:
         "restore_point": group.point.uid,
         "backup_server": group.point.backup_server,
         "paths": paths,
+    }
+    if group.os is not None:
+        table["os"] = group.os.value
+    if selection.road is Road.ORIGINAL:
+        return table | _in_place(selection)
+    table |= {
         "to": "/".join((selection.destination, *selection.layout.below)),
         "on_conflict": selection.on_conflict.value,
     }
@@ -104,8 +122,6 @@ def _table(group: MountGroup, selection: Selection, paths: list[str], requested:
         table["compare"] = selection.compare.value
     if selection.rename_pattern != RENAME_PATTERN:
         table["rename_pattern"] = selection.rename_pattern
-    if group.os is not None:
-        table["os"] = group.os.value
     # Patterns are relative to the path that was asked for; what lies below one has already passed them.
     if requested and selection.include:
         table["include"] = list(selection.include)
@@ -115,6 +131,14 @@ def _table(group: MountGroup, selection: Selection, paths: list[str], requested:
         bounds = {field.name: getattr(selection.bounds, field.name) for field in fields(Bounds)}
         table |= {key: bound for key, bound in bounds.items() if bound is not None}
     return table
+
+
+def _in_place(selection: Selection) -> dict[str, object]:
+    """The keys of what EM restores itself."""
+    standing = standing_of(selection)
+    how = {"metadata": standing.value} if standing is Standing.PERMISSIONS_ONLY else {"on_conflict": standing.value}
+    account = {"guest_credentials": selection.guest_credentials} if selection.guest_credentials else {}
+    return {"road": Road.ORIGINAL.value, **how, **account}
 
 
 def _layout(layout: Layout, paths: Sequence[GuestPath]) -> dict[str, object]:

@@ -11,12 +11,14 @@ from datetime import datetime
 from orchestrator.core.catalog import GuestOs
 from orchestrator.core.choosing import Choice, choices
 from orchestrator.core.claims import Claim, claims, rivals, root_of, touching
+from orchestrator.core.in_place import doubly_asked
 from orchestrator.core.inventory import Inventory
 from orchestrator.core.job import Job
 from orchestrator.core.landings import doubled
 from orchestrator.core.paths import GuestPath, components, fold
 from orchestrator.core.plan import MountGroup, Plan, PlanProblem, Selection, dropping
 from orchestrator.core.rates import rate_of
+from orchestrator.core.roads import Road
 from orchestrator.core.selecting import selections
 
 
@@ -28,18 +30,21 @@ def plan(
     allow: Sequence[str],
     now: datetime,
     history: Mapping[str, float] | None = None,
+    guests: Sequence[str] = (),
 ) -> Plan:
-    """Resolve `job` at the instant `now`. `allow` are the roots that destinations must lie below; `history` maps a
-    machine to the seconds its last restore took, and puts long groups first."""
+    """Resolve `job` at the instant `now`. `allow` are the roots that destinations must lie below, `guests` the machines
+    that EM may restore into; `history` maps a machine to the seconds its last restore took, and puts long groups
+    first."""
     problems: list[PlanProblem] = []
     wanted: dict[_Unit, list[tuple[Choice, Selection]]] = {}
     for number, entry in enumerate(job.restore, 1):
         chosen = {choice.point: choice for choice in choices(number, entry, inventory, now, problems)}
-        for point, selection in selections(job, number, entry, chosen, run, allow, problems):
+        for point, selection in selections(job, number, entry, chosen, run, allow, guests, problems):
             unit = _unit(chosen[point], entry.os, selection, wanted)
             wanted.setdefault(unit, []).append((chosen[point], selection))
     groups = [_group(found, unit, history or {}) for unit, found in wanted.items()]
-    clashes = {**doubled(groups), **_clashes(groups)}
+    copied = [group for group in groups if group.road is not Road.ORIGINAL]
+    clashes = {**doubled(copied), **_clashes(copied), **doubly_asked(groups)}
     problems.extend(clashes.values())
     groups = dropping(groups, lambda group, selection: (group.id, selection) in clashes)
     groups.sort(key=lambda group: (-group.weight, group.vm, group.point.uid, group.id))

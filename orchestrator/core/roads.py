@@ -1,4 +1,5 @@
-"""Which way files come out of a mount: over a share, or by a download through Enterprise Manager."""
+"""Which way files come out of a mount: over a share, by a download through Enterprise Manager, or by a restore that it
+does itself, into the guest."""
 
 import re
 from enum import Enum
@@ -10,6 +11,7 @@ class Road(Enum):
 
     SHARE = "share"
     DOWNLOAD = "download"
+    ORIGINAL = "original"
 
 
 class ServerRoad(Enum):

@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 
 from orchestrator.core.catalog import RestorePoint
 from orchestrator.core.entry import Restore
+from orchestrator.core.in_place import in_place_problems
 from orchestrator.core.job import Job
 from orchestrator.core.layout import PLAIN, VOLUME, Layout, drives_of
 from orchestrator.core.paths import GuestPath, PathRefused, expand_destination, lies_below, parse_guest_path
 from orchestrator.core.plan import PlanProblem, Selection
+from orchestrator.core.roads import Road
 
 MOST_PATHS = 2_000_000
 """Paths of one entry in all its restore points; the journal holds each of them."""
@@ -30,10 +32,14 @@ def selections(
     points: Collection[RestorePoint],
     run: str,
     allow: Sequence[str],
+    guests: Sequence[str],
     problems: list[PlanProblem],
 ) -> Iterator[tuple[RestorePoint, Selection]]:
     """The selections of an entry in each of `points`; what cannot be becomes a problem. `allow` are the roots that
-    destinations must lie below."""
+    destinations must lie below, `guests` the machines that EM may restore into."""
+    if entry.road is Road.ORIGINAL:
+        yield from _in_place(job, number, entry, points, guests, problems)
+        return
     places = list(_by_volume(_placed(job, number, entry, problems)))
     if (paths := sum(len(one.paths) for one in places)) * len(points) > MOST_PATHS:
         text = f"{paths:,} paths of each of {len(points):,} restore points are more than a plan holds ({MOST_PATHS:,})"
@@ -53,6 +59,24 @@ def selections(
                 continue
             layout = replace(place.layout, below=below)
             yield point, _selection(job, number, entry, point, place.paths, destination, layout)
+
+
+def _in_place(
+    job: Job,
+    number: int,
+    entry: Restore,
+    points: Collection[RestorePoint],
+    guests: Sequence[str],
+    problems: list[PlanProblem],
+) -> Iterator[tuple[RestorePoint, Selection]]:
+    """What EM restores to its original location."""
+    paths = without_nested(entry.guest_paths)
+    for point in points:
+        wrong = list(in_place_problems(number, entry, paths, point, guests))
+        problems += wrong
+        if not wrong:
+            selection = _selection(job, number, entry, point, paths, "", PLAIN)
+            yield point, replace(selection, guest_credentials=entry.guest_credentials or "")
 
 
 def _selection(

@@ -1,7 +1,6 @@
 """One mount group from seat to seat: lease, find, walk, copy, release; again when the session was lost under it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from anyio import create_task_group, current_time
 
@@ -28,12 +27,15 @@ from orchestrator.core.lifecycle import LeaseState
 from orchestrator.core.locate import Seen, Volume
 from orchestrator.core.plan import MountGroup, Selection
 from orchestrator.core.reasons import Reason
+from orchestrator.core.roads import Road
 from orchestrator.core.select import Selector
 from orchestrator.engine.books import Books
 from orchestrator.engine.calls import Calls
 from orchestrator.engine.controls import RunControl
+from orchestrator.engine.course import Course
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.heartbeat import ask_for, beat, session_ends
+from orchestrator.engine.in_place import InPlaceRestore
 from orchestrator.engine.learning import learn
 from orchestrator.engine.leases import Lease, Leases
 from orchestrator.engine.lettering import find_letters, lost_letters
@@ -57,27 +59,6 @@ SAYS_NOTHING = (Forbidden, NotFound, MountNotOffered, PointGone, ShareUnreadable
 
 LOSSES_WITHOUT_PROGRESS = 5
 """A group that loses its mount this often in a row without settling one more file is given up."""
-
-
-@dataclass(slots=True)
-class Course:
-    """What one group has done so far, over all its mounts. `unfinished` are the paths that could not be walked,
-    or not to their end; they are told when the mount has come to its end, since after a loss they are walked again."""
-
-    group: MountGroup
-    selectors: dict[int, Selector]
-    turn: Turn = Turn.FIRST
-    announced: tuple[int, int] = (0, 0)
-    unfinished: list[Outcome] = field(default_factory=list)
-    complete: bool = False
-    mounted: bool = False
-    again: MountGroup | None = None
-    """What wants another turn: the group, or the group with the next of its restore points."""
-
-    @property
-    def undone(self) -> str:
-        """Why a group that is through with its mount is not done; empty when it is, or when a stop cut it short."""
-        return self.unfinished[-1].message if self.complete and self.unfinished else ""
 
 
 class GroupRunner:
@@ -109,6 +90,7 @@ class GroupRunner:
         self._control = control
         self._stages = stages or Stages(rooms, books, run, stop, seats, control)
         self._calls = Calls(rooms.settings.stall)
+        self._in_place = InPlaceRestore(rooms, books, run, stop, watch, self._leases, seats, control)
 
     async def close(self) -> None:
         """Let go of what copies the files."""
@@ -180,7 +162,7 @@ class GroupRunner:
                 seconds=seconds,
                 message=message,
                 restore_point=group.point.uid,
-                destinations=tuple(dict.fromkeys(one.destination for one in group.selections)),
+                destinations=group.destinations,
             )
         )
 
@@ -193,6 +175,8 @@ class GroupRunner:
     async def _until_done(self, course: Course, outbox: Outbox) -> str:
         """Mount, copy, release; once more for every mount that is lost. Empty, or why the group failed."""
         group, losses = course.group, 0
+        if group.road is Road.ORIGINAL:
+            await self._in_place.recall(course, outbox)
         if course.turn is Turn.GIVEN_UP:
             return await self._failed(
                 course, outbox, f"{group.point.backup_server} was given up: its mounts kept failing"
@@ -201,7 +185,7 @@ class GroupRunner:
             before, course.mounted, course.complete, course.unfinished = self._files(group), False, False, []
             try:
                 await self._control.not_paused()
-                await self._once(course, outbox)
+                await (self._in_place.once if group.road is Road.ORIGINAL else self._once)(course, outbox)
                 return course.undone
             except StoppedEarly:
                 return course.undone
@@ -238,14 +222,15 @@ class GroupRunner:
         """The group turns to its next restore point, if it has one and nothing was restored yet. Else everything that
         it was asked for becomes an outcome, so that nothing is missing from the report."""
         await all_written(outbox)
-        if course.group.others and not self._files(course.group) and not self._stop.draining:
+        if course.group.others and not (self._files(course.group) or course.told or self._stop.draining):
             course.again = turned_to_next(course.group)
             return message
         if course.group.instead_of:
             message += f" {len(course.group.instead_of)} other restore points could not be mounted before."
         if course.group.os is None and any(path.linux for one in course.group.selections for path in one.paths):
             message += ' For a Linux guest say os = "linux": EM assumes Windows.'
-        paths = dict.fromkeys(str(path) for one in course.group.selections for path in one.paths)
+        asked = (str(path) for one in course.group.selections for path in one.paths)
+        paths = dict.fromkeys(path for path in asked if path not in course.told)
         outcomes = [
             Outcome(course.group.id, path, "", Verdict.FAILED, reason=reason, message=message) for path in paths
         ]

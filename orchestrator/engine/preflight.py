@@ -51,10 +51,10 @@ def wanted_by(plans: Iterable[Plan]) -> Wanted:
     servers: set[str] = set()
     destinations: dict[str, set[Property]] = {}
     for group in (group for plan in plans for group in plan.groups):
-        if group.road is not Road.DOWNLOAD:
+        if group.road in (None, Road.SHARE):
             servers.add(group.point.backup_server)
         has = OF_WINDOWS if group.windows else OF_LINUX
-        for one in group.selections:
+        for one in (one for one in group.selections if one.destination):
             wishes = destinations.setdefault(one.destination, set())
             wishes.update(each for each in has if one.wishes.reads_properties and one.wishes.wants(each))
     return Wanted(sorted(servers), dict(sorted(destinations.items())))

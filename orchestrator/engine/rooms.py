@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.core.limits import Limits
+from orchestrator.core.originals import GuestAccount
 from orchestrator.core.rates import Bandwidths
 from orchestrator.core.roads import ServerRoad
 from orchestrator.engine.hiring import Hiring
@@ -102,5 +103,7 @@ class Rooms:
     """Whether a destination takes names that differ only in letter case for one. Blocks."""
     hiring: Hiring | None = None
     """How copying processes are started, when there are to be any."""
+    accounts: Mapping[str, GuestAccount] = field(default_factory=dict)
+    """As whom EM logs on to guests, by the name that jobs use."""
     flush: Callable[[], None] | None = None
     """Called in a thread before outcomes are written, when they must be true even after a power cut."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Protocol
 
-from anyio import CapacityLimiter, Event, current_time, move_on_after
+from anyio import CapacityLimiter, Event, Lock, current_time, move_on_after
 
 from orchestrator.core.events import Notice
 from orchestrator.core.health import Circuit, Health, failed, mounted, next_change
@@ -54,6 +54,8 @@ class Seats:
         self.turns = Turns(settings.copies)
         self.controls = Controls(settings, emit, clock, self.stir, bandwidth or Bandwidth())
         self.looking = Looking()
+        self.asking = Lock()
+        """Held between the POST of a restore to the original location and the record of its task."""
         self._reach = cache(settings.reach)
         self._at: dict[int, frozenset[str]] = {}
         self._hosts: dict[int, frozenset[str]] = {}

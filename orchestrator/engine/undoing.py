@@ -24,6 +24,7 @@ PAGE = 512
 NOT_KEPT = "it replaced a file, and what was replaced is not kept: the run's on_conflict was not aside"
 A_LINK = "it is a symbolic link, and nothing proves that it is still the run's; remove it by hand"
 ONLY_DRESSED = "only its permissions were put on, and those that it had before are not kept"
+IN_GUEST = "Enterprise Manager has restored it to its original location, inside the machine"
 NOT_KNOWN = "the run is of an older version, which did not note what had been there"
 
 Item = TypeVar("Item")
@@ -138,6 +139,8 @@ class Undo:
         return True
 
     def _take_away(self, outcome: Outcome, check: Checkpoint) -> Undone:
+        if not outcome.target_path:
+            return Undone(outcome.guest_path, Fate.LEFT, message=IN_GUEST)
         match outcome.stood:
             case Stood.NOTHING:
                 pass

@@ -8,6 +8,7 @@ from orchestrator.core.errors import ExitCode
 from orchestrator.core.ledger import GroupState
 from orchestrator.core.report import Problem, Report
 from orchestrator.views.fidelity import HEADS, asked, card_notes, card_rows
+from orchestrator.views.originals import SHOWN, original_words
 from orchestrator.views.text import cause_and_action
 from orchestrator.views.units import count, duration, instant, rate, size, verdict, visible
 
@@ -64,6 +65,8 @@ def report_html(report: Report) -> str:
         heads=HEADS,
         card=card_rows(report.fidelity),
         notes=card_notes(report),
+        original_words=original_words,
+        shown=SHOWN,
         speed=report.totals.bytes / seconds if seconds else None,
     )
 

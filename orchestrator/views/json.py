@@ -19,7 +19,7 @@ from orchestrator.core.drops import DrillRow
 from orchestrator.core.events import Event
 from orchestrator.core.ledger import Totals
 from orchestrator.core.plan import MountGroup, Plan, Selection
-from orchestrator.core.report import GroupReport, LeftMount, Problem, Report
+from orchestrator.core.report import GroupReport, LeftMount, OriginalReport, Problem, Report
 from orchestrator.core.retention import Pruned
 from orchestrator.core.snapshot import Snapshot
 from orchestrator.core.survey import Forecast, Survey
@@ -54,6 +54,7 @@ def report_json(report: Report) -> str:
             "checksum": report.checksum,
             "verify": report.verify,
             "changes": [{"at": whole_second(one.at), "change": one.change, "who": one.who} for one in report.changes],
+            "originals": [_original(one) for one in report.originals],
             "files": dict(report.files),
             "replaced": report.replaced,
             "set_aside": [{"root": one.root, "files": one.files, "bytes": one.bytes} for one in report.set_aside],
@@ -245,6 +246,10 @@ def _group(group: GroupReport) -> dict[str, Any]:
     }
 
 
+def _original(one: OriginalReport) -> dict[str, Any]:
+    return {field.name: getattr(one, field.name) for field in fields(one)}
+
+
 def _problem(problem: Problem) -> dict[str, Any]:
     return {field.name: getattr(problem, field.name) for field in fields(problem)}
 
@@ -288,6 +293,8 @@ def _selection(selection: Selection) -> dict[str, Any]:
         "on_conflict": selection.on_conflict.value,
         "compare": selection.compare.value,
         "stage": selection.stage,
+        "road": selection.road.value if selection.road else None,
+        "guest_credentials": selection.guest_credentials,
         "metadata": selection.wishes.metadata.value,
         "owner": selection.wishes.owner.value,
         "links": selection.wishes.links.value,

@@ -9,7 +9,9 @@ from orchestrator.core.entry import Compare, Conflict
 from orchestrator.core.limits import Limits
 from orchestrator.core.paths import HOLDING
 from orchestrator.core.plan import MountGroup, Plan, Selection
+from orchestrator.core.roads import Road
 from orchestrator.views.fidelity import wished
+from orchestrator.views.originals import destination_words
 from orchestrator.views.selected import bound_lines, path_lines
 from orchestrator.views.units import about, count, instant, point_words, visible
 
@@ -75,6 +77,8 @@ def _selected(selection: Selection) -> list[str]:
     lines += [f"         only {visible(pattern)}" for pattern in selection.include]
     lines += [f"         without {visible(pattern)}" for pattern in selection.exclude]
     lines += [f"         only files {bound}" for bound in bound_lines(selection.bounds)]
+    if selection.road is Road.ORIGINAL:
+        return [*lines, f"         -> {visible(destination_words(selection))}"]
     how = selection.on_conflict.value
     how += f", keeps what it replaces in {HOLDING}" if selection.on_conflict is Conflict.ASIDE else ""
     how += ", by content" if selection.compare is Compare.CONTENT else ""

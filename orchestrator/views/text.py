@@ -14,6 +14,7 @@ from orchestrator.core.report import LeftMount, Problem, Report
 from orchestrator.core.retention import Pruned
 from orchestrator.core.waiting import QueueLine
 from orchestrator.views.fidelity import HEADS, asked, card_notes, card_rows
+from orchestrator.views.originals import SHOWN, original_words
 from orchestrator.views.units import count, duration, instant, point_words, rate, size, verdict, visible
 
 MOUNTS_SHOWN = 10
@@ -34,6 +35,7 @@ def report_text(report: Report) -> str:
     lines += _replaced(report)
     lines += [f"  metadata  {one}" for one in asked(report)]
     lines += _fidelity(report)
+    lines += _originals(report)
     lines += _other_points(report)
     lines += _failed_groups(report)
     lines += _problems(report)
@@ -114,6 +116,17 @@ def _fidelity(report: Report) -> list[str]:
     table = _table([("PROPERTY", *(head.upper() for head in HEADS)), *rows])
     lines = ["", "What files and folders are beside their bytes:", *table, *card_notes(report)]
     return lines[:2] + [f"  {line}" for line in lines[2:]]
+
+
+def _originals(report: Report) -> list[str]:
+    if not report.originals:
+        return []
+    lines = ["", "Restored to the original location by Enterprise Manager, by its own word:"]
+    for one in report.originals[:SHOWN]:
+        said = f" ({visible(one.message)})" if one.message else ""
+        lines.append(f"  {visible(one.vm)}: {visible(one.guest_path)}: {original_words(one)}{said}")
+    more = len(report.originals) - SHOWN
+    return [*lines, f"  and {more:,} more"] if more > 0 else lines
 
 
 def _failed_groups(report: Report) -> list[str]:

@@ -141,7 +141,8 @@ def test_an_example_job_can_be_planned_below_the_destinations_of_the_example_con
     job = with_lists(NamedJob(read_job(file.read_bytes(), file.name), file.name, b"", file.parent))
     machines = {name.replace("*", "01").replace("?", "1") for entry in job.restore for name in entry.names} or {"fs01"}
     points = [_point(question, vm) for question in questions(job) for vm in machines]
-    planned = plan(job, Inventory(points), run="run", allow=load_config(EXAMPLE).targets.allow, now=NOW)
+    allow = load_config(EXAMPLE).targets.allow
+    planned = plan(job, Inventory(points), run="run", allow=allow, guests=["fs*"], now=NOW)
     assert planned.groups
     assert not planned.problems
 

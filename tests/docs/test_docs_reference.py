@@ -38,7 +38,7 @@ from orchestrator.core.entry import Conflict, Defaults, Restore
 from orchestrator.core.errors import ExitCode, worst
 from orchestrator.core.ledger import GroupState, RunState, Totals
 from orchestrator.core.reasons import Reason
-from orchestrator.core.report import Change, GroupReport, LeftMount, Problem, Report
+from orchestrator.core.report import Change, GroupReport, LeftMount, OriginalReport, Problem, Report
 from orchestrator.core.snapshot import (
     Ended,
     Example,
@@ -144,7 +144,7 @@ def test_the_tables_of_verdicts_and_policies_are_complete() -> None:
         assert value.value in told, value
 
 
-@pytest.mark.parametrize("kind", [Report, Change, GroupReport, Problem, LeftMount])
+@pytest.mark.parametrize("kind", [Report, Change, GroupReport, OriginalReport, Problem, LeftMount])
 def test_every_field_of_a_report_is_in_the_reference(kind: type) -> None:
     told = set(codes(section(REFERENCE, "Report")))
     assert {field.name for field in fields(kind)} <= told

@@ -12,7 +12,7 @@ from typing import Any
 
 import anyio
 
-from orchestrator.simulator import Drop, EndSession, Estate, FailTask, Fault, Status
+from orchestrator.simulator import Drop, EndSession, Estate, FailTask, Fault, Status, StuckTask
 from orchestrator.simulator.mount_hosts import Kind, MountHost
 from tests.support.disk import mounted
 from tests.support.flow import entry_of, toml
@@ -523,6 +523,22 @@ async def access_denied(night: Night) -> None:
 @world("thousands-refused", build=with_a_thousand_files)
 async def thousands_refused(night: Night) -> None:
     await denied(night)
+
+
+GUEST = """name = "incident-4711"
+
+[[restore]]
+vm = "fs01"
+paths = ['C:\\Shares\\Finance', 'D:\\Data']
+road = "original"
+"""
+
+
+@world("end-unknown", Fault("browse_action", 1, StuckTask()))
+async def end_unknown(night: Night) -> None:
+    """A job has EM restore into the guest, and EM never ends the first of two paths."""
+    night.configure(limits={"original_timeout": 1}, targets={"guests": ["fs01"]})
+    (night.home / "incident.toml").write_text(night.here(GUEST))
 
 
 @world("without-permissions")
