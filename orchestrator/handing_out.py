@@ -22,6 +22,7 @@ from orchestrator.engine.stopping import Stop
 from orchestrator.engine.tenure import Fenced
 from orchestrator.files import Sidecar
 from orchestrator.fleet import Fleet, member_of
+from orchestrator.guest_accounts import accounts, names_in
 from orchestrator.opening import App, new_id, now
 
 Perish = Callable[[MemberDead], None]
@@ -69,7 +70,8 @@ async def _room_of(app: App, books: Books, renewals: Renewals, rooms: Rooms, pla
         checksum = checksum_of(app.config, row)
         target = app.target.hashing(checksum, sidecar, read_back=plan.verify is Verify.READ_BACK)
         flush = target.flush if rooms.flush is not None else None
-        yield replace(rooms, target=Fenced(target, renewals.tenure), flush=flush)
+        guests = accounts(app.config, names_in(plan))
+        yield replace(rooms, target=Fenced(target, renewals.tenure), flush=flush, accounts=guests)
 
 
 def _fleet(app: App) -> Fleet:

@@ -128,7 +128,7 @@ async def as_begun(plan: Plan, run: str, rooms: Rooms, books: Books) -> Plan:
     taken = plan_as_taken(plan, await books.ask(rooms.leases.leases, run))
     totals = await books.ask(rooms.outcomes.totals, run)
     kept = {name for name, one in totals.items() if one.files}
-    kept |= {row.group for row in await books.ask(rooms.originals.originals, row.id)}
+    kept |= {row.group for row in await books.ask(rooms.originals.originals, run)}
     groups = (replace(group, others=()) if group.id in kept else group for group in taken.groups)
     return replace(plan, groups=tuple(groups))
 

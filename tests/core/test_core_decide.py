@@ -42,7 +42,7 @@ def _expected(policy: Conflict, found: Found) -> Decision:
             return Examine(Copy(replace=True), settle=True)
         case Conflict.ASIDE:
             return SetAside()
-        case Conflict.RENAME:
+        case Conflict.RENAME | Conflict.KEEP:
             return Renamed()
 
 

@@ -25,7 +25,7 @@ SELECTORS = {*Which.model_fields, *WhichFiles.model_fields, "road", "os"}
 
 NOT_RESTORED = "not restored"
 EXAMPLES = re.findall(
-    r"^```toml\n(.*?)^```\n\n(?:```list\n(.*?)^```\n\n)?(\| guest path .*?)\n\n",
+    r"^```toml\n((?:(?!```).)*?)^```\n\n(?:```list\n(.*?)^```\n\n)?(\| guest path .*?)\n\n",
     section(REFERENCE, "Job files"),
     re.MULTILINE | re.DOTALL,
 )

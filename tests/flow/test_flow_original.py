@@ -246,7 +246,7 @@ async def test_a_session_that_ends_leaves_one_path_unknown_and_the_others_are_re
     go = asyncio.Event()
     async with flow(tmp_path, small, Fault("browse_action", action=HeldTask(go))) as em:
         running = await em.start("run", job(em, PLAN, TOP))
-        await running.event("original_asked")
+        await running.until(lambda: em.count("browse_action") and em.requests()[-1].route == "task")
         await em.simulator.end_session()
         done = await running.done()
         assert done.code == 3, done.everything
