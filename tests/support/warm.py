@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orchestrator
+
 WARM = hasattr(os, "pidfd_open")
 """Whether this system has what it takes."""
 LONGEST = 1 << 20
@@ -53,11 +55,12 @@ def server() -> str:
     """The socket of the server of this worker, which is started when it is first wanted."""
     folder = tempfile.TemporaryDirectory()  # a short path: those of sockets have 107 bytes at most
     path = f"{folder.name}/warm"
-    root = str(Path(__file__).parents[2])
-    clean = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TZ": "UTC", "PYTHONPATH": root}
+    code = Path(orchestrator.__file__).parents[1]  # what the test has imported; the working folder comes first
+    tests = str(Path(__file__).parents[2])
+    clean = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TZ": "UTC", "PYTHONPATH": tests}
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.support.warm", path],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root, env=clean,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=code, env=clean,
     )  # fmt: skip
 
     def end() -> None:
@@ -102,7 +105,8 @@ class Warm:
 
     def send_signal(self, number: int) -> None:
         if self.returncode is None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):  # it has ended just now
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)
@@ -238,7 +242,7 @@ class _Order:
 if __name__ == "__main__":
     os.environ.setdefault("FROZENLIST_NO_EXTENSIONS", "1")  # as the console script has it
     gc.disable()
-    import orchestrator.cli.program  # noqa: F401 - what takes the time
+    import orchestrator.cli.program  # what takes the time
     from orchestrator.cli import main
 
     gc.freeze()
