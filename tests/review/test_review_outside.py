@@ -73,7 +73,7 @@ async def test_a_connection_that_hangs_up_is_a_request_to_stop(tmp_path: Path, r
     request.addfinalizer(lambda: signal.signal(signal.SIGHUP, before))
     async with flow(tmp_path, seeded(machines=6, files=300, backup_servers=1), request_latency=SLOW) as em:
         em.configure(limits={"mounts": 1})
-        running = await em.start("run", em.job())
+        running = await em.start("run", em.job(), cold=True)
         await running.event("files_located")
         running.signal(signal.SIGHUP)
         stopped = await running.done()
