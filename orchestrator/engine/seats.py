@@ -51,8 +51,8 @@ class Seats:
         self._changed = Event()
         self.paused = False
         self.processes = threading.Semaphore(settings.processes)
-        self.turns = Turns(settings.copies)
         self.controls = Controls(settings, emit, clock, self.stir, bandwidth or Bandwidth())
+        self.turns = Turns(lambda: self.controls.copies)
         self.looking = Looking()
         self.asking = Lock()
         """Held between the POST of a restore to the original location and the record of its task."""

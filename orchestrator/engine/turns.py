@@ -45,19 +45,20 @@ def worked() -> tuple[float, float]:
 
 
 class Turns:
-    """One for each process; `most` threads copy at once. Methods may be called in many threads at once."""
+    """One for each process. Methods may be called in many threads at once."""
 
     def __init__(
         self,
-        most: int = 1,
+        most: Callable[[], int] = lambda: LET_IN,
         clock: Callable[[], float] = time.monotonic,
         processor: Callable[[], tuple[float, float]] = worked,
     ) -> None:
-        """`processor` tells how many seconds the thread that asks has worked, and the system for it."""
+        """`most` tells how many threads may copy just now, `processor` how many seconds the thread that asks has
+        worked, and the system for it."""
         self._lock = threading.Lock()
         self._clock, self._processor = clock, processor
         self._told = _Told()
-        self._most = max(most, LET_IN)
+        self._most = most
         self._doors = _Places(LET_IN)
         self._turns = _Places(1)
 
@@ -107,10 +108,11 @@ class Turns:
         told = self._told
         if told.count < TURNS:
             return
+        most = max(self._most(), LET_IN)
         more = told.work < IDLE * told.wall or told.own < OWN * told.work
-        self._turns.most = min(self._turns.most + 1, self._most) if more else max(self._turns.most - 1, 1)
+        self._turns.most = min(self._turns.most + 1, most) if more else max(self._turns.most - 1, 1)
         ahead = math.inf if round_trip is None else round(2 * round_trip * told.turns / max(told.work, 1e-9))
-        self._doors.most = int(min(LET_IN - 1 + self._turns.most + ahead, self._most))
+        self._doors.most = int(min(LET_IN - 1 + self._turns.most + ahead, most))
         self._doors.grant()
         self._turns.grant()
 

@@ -29,9 +29,10 @@ class Clocks:
     own: float = 0.0
     system: float = 0.0
     waited: float = 0.0
+    most: int = MOST
 
     def turns(self) -> Turns:
-        return Turns(MOST, lambda: self.now, lambda: (self.own, self.system))
+        return Turns(lambda: self.most, lambda: self.now, lambda: (self.own, self.system))
 
     def batches(
         self, turns: Turns, count: int, own: float, system: float = 0.0, waited: float = 0.0, far: float | None = 0.0
@@ -127,6 +128,16 @@ def test_it_is_one_again_when_the_interpreter_has_become_the_bound() -> None:
     assert (_at_once(lambda: turns.let_in), _at_once(lambda: turns.turn)) == (2, 1)
 
 
+def test_more_are_at_work_as_soon_as_more_may_be() -> None:
+    clocks = Clocks(most=2)
+    turns = clocks.turns()
+    clocks.batches(turns, MANY, own=0.1)
+    assert _at_once(lambda: turns.turn) == 2
+    clocks.most = MOST
+    clocks.batches(turns, MANY, own=0.1)
+    assert (_at_once(lambda: turns.let_in), _at_once(lambda: turns.turn)) == (MOST, MOST)
+
+
 def test_a_share_that_is_the_bound_is_asked_by_two_and_answers_one_at_a_time() -> None:
     clocks = Clocks()
     turns = clocks.turns()
@@ -144,7 +155,7 @@ def test_a_share_that_is_far_away_is_asked_by_as_many_as_it_can_answer_meanwhile
 
 def test_a_turn_that_does_not_end_keeps_nobody_for_long() -> None:
     """One hangs on a dead share; the others go on, and what it does later takes no place of theirs."""
-    turns = Turns(MOST)
+    turns = Turns()
     hung = _in_turn(turns)
     assert hung.inside.wait(10)
     next_one = _in_turn(turns)
@@ -156,7 +167,7 @@ def test_a_turn_that_does_not_end_keeps_nobody_for_long() -> None:
 
 
 def test_a_wait_that_is_given_up_leaves_the_line() -> None:
-    turns = Turns(MOST)
+    turns = Turns()
     progress = Progress()
     progress.abandoned = True
     with turns.turn(_still):
