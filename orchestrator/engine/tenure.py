@@ -48,9 +48,12 @@ class Fenced:
         self._tenure = tenure
 
     def _checking(self, check: Checkpoint) -> Checkpoint:
+        """In `check` a copy waits for its bandwidth, or for the end of a pause. Whether the tenure outlived that is
+        asked after it, before the next piece."""
+
         def both(count: int) -> None:
-            self._tenure.check()
             check(count)
+            self._tenure.check()
 
         return both
 
