@@ -10,7 +10,7 @@ TEST_TMP ?= $(shell test -w /dev/shm && echo /dev/shm || echo /tmp)
 FAST_TESTS := tests/architecture tests/contract tests/core tests/deploy tests/docs tests/rooms tests/views
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-fleet browser test screenshots systemd-tools samba postgresql service-test chaos mutations check bench bench-tools clean
+.PHONY: help setup demo demo-fleet browser test screenshots systemd-tools samba postgresql service-test chaos chaos-fleet mutations check bench bench-tools clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +62,9 @@ service-test: setup systemd-tools ## boot a systemd of its own (as root) and run
 
 chaos: setup ## the long tests: real kills, random fault scripts, a death at every call (about 10 minutes)
 	$(BIN)/python -m tests.chaos.nightly
+
+chaos-fleet: setup postgresql ## one job over four workers that are killed, frozen and cut off; SEED=n for other moments
+	TMPDIR=$(TEST_TMP) $(BIN)/python -m tests.chaos.fleet $(if $(SEED),--seed $(SEED))
 
 mutations: setup ## plant faults in a copy of the package and count the tests that notice; ONLY=word for some
 	$(BIN)/python -m tests.chaos.mutations $(ONLY)
