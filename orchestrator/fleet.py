@@ -65,9 +65,12 @@ class Fleet:
         return self.renewals
 
     def own_leases(self) -> ChosenLeases:
-        """The ledger of mounts without what is nobody's to sweep but another living member's. Blocks."""
+        """The ledger of mounts without what is nobody's to sweep but another living member's. A worker has its own
+        alone: after the dead it clears up as their heir, and what it wrote of others' would be refused. Blocks."""
 
         def mine() -> Callable[[str], bool]:
+            if self.renewals is not None and self.renewals.member.kind is MemberKind.WORKER:
+                return self.desk.sessions_of(self.me).__contains__
             others = self.desk.protected(self.me)
             return lambda session: session not in others
 

@@ -77,6 +77,7 @@ def _rows(told: Told) -> Iterator[Row]:
     for kind, what in KINDS.items():
         yield f"... {what}", struck[kind]
     yield "... that ended themselves, their lease lost", told.perished
+    yield "... that could not begin without PostgreSQL", told.unreached
     yield "... exit codes", ", ".join(f"{code}: {count}" for code, count in sorted(told.codes.items()))
     if told.not_struck:
         yield "blows that came too late", len(told.not_struck)

@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from orchestrator.config_fleet import FleetSettings
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Notice
 from orchestrator.core.fleet import Member, MemberKind, MemberState, Order, Taken, Unit, living, stuck
 from orchestrator.core.fleet_errors import MemberDead, NameTaken, SeatTaken, UnitLost
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, RunState, SessionRow
 from orchestrator.core.lifecycle import LeaseState
+from orchestrator.fleet import Fleet
 from orchestrator.journal_postgres import Access, Fence, SharedJournal, Units, open_journal, open_units
 from tests.core.values import point
 
@@ -187,6 +189,20 @@ def test_the_sessions_of_the_living_are_nobody_elses_to_sweep(house: House) -> N
     assert house.units.protected(anna.id) == frozenset()
     house.silent(anna)
     assert house.units.protected(bert.id) == frozenset()
+
+
+def test_a_worker_sweeps_nothing_of_others_beside_what_it_inherits(house: House) -> None:
+    dead, new = house.worker("dead"), house.worker("new")
+    house.submit(unit("a"), unit("b", 1))
+    house.mount("a", dead)
+    house.mount("b", new)
+    house.silent(dead)
+    fleet = Fleet(FleetSettings(), house.journal, house.units, house.units)
+    fleet.become(new, lambda event: None, lambda: AT)
+    assert [row.group for row in fleet.own_leases().open_leases()] == ["b"]
+    assert [row.id for row in fleet.own_leases().sessions()] == ["session of new"]
+    fleet.become(replace(new, id="submitter", kind=MemberKind.SUBMITTER), lambda event: None, lambda: AT)
+    assert [row.group for row in fleet.own_leases().open_leases()] == ["a"], "who only submits may sweep it"
 
 
 def test_an_older_lease_number_of_a_living_worker_is_refused(house: House) -> None:

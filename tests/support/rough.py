@@ -187,6 +187,7 @@ class Told:
     started: int = 0
     codes: Counter[str] = field(default_factory=Counter)
     perished: int = 0
+    unreached: int = 0
     exit_code: int | None = None
     totals: dict[str, int] = field(default_factory=dict)
     done: int = 0
@@ -307,10 +308,13 @@ class Crew:
                 await self._closing.wait()
 
     def _judge(self, name: str, done: Done) -> None:
-        """A worker ends because it was told to, or was called dead; everything else is told in full."""
+        """A worker ends because it was told to, was called dead, or cannot begin while the database is not there;
+        everything else is told in full."""
         self._told.codes["killed" if done.code < 0 else str(done.code)] += 1
         if done.code == 5 and "not heard of for" in done.err:
             self._told.perished += 1
+        elif done.code == 5 and "cannot be reached" in done.err:
+            self._told.unreached += 1
         elif done.code > 0:
             self._told.broken.append(f"{name} ended with {done.code}: {done.err.strip()[-600:]}")
 
