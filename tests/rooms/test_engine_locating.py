@@ -9,6 +9,7 @@ from orchestrator.core.errors import FolderAmbiguous, FolderNotFound, MountStall
 from orchestrator.core.locate import candidates
 from orchestrator.engine import locating
 from orchestrator.engine.matching import Located
+from orchestrator.engine.probing import ASKED_FIRST
 from orchestrator.files import LocalSource
 from tests.support.mounts import C, D, Tree, put, search
 
@@ -88,6 +89,30 @@ async def test_more_shares_that_hang_than_there_are_threads_do_not_hide_one_that
         one.source.hangs.update(str(share) for share in shares[:5])
         found = await one.find(lambda: mounted(shares[5]))
         assert found.share == str(shares[5])
+
+
+async def test_many_shares_that_answer_at_once_are_not_all_listed_at_the_same_time(tmp_path: Path) -> None:
+    shares = [tmp_path / f"share{number}" for number in range(16)]
+    listing, most = set[str](), list[int]()
+    with search(shares) as one:
+
+        def answer(share: str) -> None:
+            listing.add(share)
+            most.append(len(listing))
+            os.listdir(share)
+            listing.discard(share)
+
+        one.source.act = answer
+        assert len(await one.locator.folders("vbr01", one.reach)) == 16
+    assert max(most) <= ASKED_FIRST
+
+
+async def test_shares_that_hang_hold_up_none_of_those_that_are_asked_after_them(tmp_path: Path) -> None:
+    shares = [tmp_path / f"share{number}" for number in range(9)]
+    with search(shares, stall=600.0) as one:
+        one.source.hangs.update(str(share) for share in shares[:8])
+        found = await one.find(lambda: mounted(shares[8]))
+        assert found.share == str(shares[8])
 
 
 async def test_while_no_share_has_answered_a_slow_one_is_waited_for(tmp_path: Path) -> None:
