@@ -21,8 +21,9 @@ from orchestrator.engine.ports import Beat
 if sys.platform == "linux":
     import resource
 
-PATIENCE = 0.25
-"""Seconds after which a thread that has not ended its batch no longer counts: it may wait for a dead share."""
+PATIENCE = 0.06
+"""Seconds after which a thread that has not ended its batch no longer counts: it waits for a disk, a share that is far
+away, or one that is dead. What only the interpreter has to do takes a tenth of it."""
 IDLE = 0.5
 """Share of their time that threads in turn work below which one more would help; above it, one less does. What they
 wait for a share is no time of theirs: it has been asked by all that are let in, and answers no sooner."""
@@ -110,7 +111,7 @@ class Turns:
             return
         most = max(self._most(), LET_IN)
         more = told.work < IDLE * told.wall or told.own < OWN * told.work
-        self._turns.most = min(self._turns.most + 1, most) if more else max(self._turns.most - 1, 1)
+        self._turns.most = min(2 * self._turns.most, most) if more else max(self._turns.most - 1, 1)
         ahead = math.inf if round_trip is None else round(2 * round_trip * told.turns / max(told.work, 1e-9))
         self._doors.most = int(min(LET_IN - 1 + self._turns.most + ahead, most))
         self._doors.grant()
