@@ -51,17 +51,17 @@ def test_every_opening_says_that_it_is_for_a_backup() -> None:
 
 
 def test_questions_are_as_the_specification_draws_them() -> None:
-    command, body, charge = query_security(70_000, Parts.OWNER | Parts.DACL, b"H" * 16)
+    command, body, charge, _ = query_security(70_000, Parts.OWNER | Parts.DACL, b"H" * 16)
     assert (command, charge, struct.unpack_from("<HBBIHHIII16s", body)) == (
         Command.QUERY_INFO, 2, (41, 3, 0, 70_000, 0, 0, 0, 5, 0, b"H" * 16),
     )  # fmt: skip
     assert struct.unpack_from("<HBBI", query_streams(100).body) == (41, 1, 22, 100)
-    command, body, _ = set_security(Parts.DACL, b"descriptor", b"H" * 16)
+    command, body, *_ = set_security(Parts.DACL, b"descriptor", b"H" * 16)
     assert (command, struct.unpack_from("<HBBIHHI16s", body), body[32:]) == (
         Command.SET_INFO, (33, 3, 0, 10, 96, 0, 4, b"H" * 16), b"descriptor",
     )  # fmt: skip
     assert struct.unpack_from("<qqqqI", set_basic(1, 2, 3, 4, 5).body, 32) == (1, 2, 3, 4, 5)
-    command, body, charge = get_reparse_point(b"H" * 16)
+    command, body, charge, _ = get_reparse_point(b"H" * 16)
     assert (command, charge) == (Command.IOCTL, 1)
     assert struct.unpack_from("<HHI16s6I", body) == (57, 0, 0x900A8, b"H" * 16, 120, 0, 0, 0, 0, 16 << 10)
 

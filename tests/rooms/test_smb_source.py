@@ -19,13 +19,14 @@ from orchestrator.files import LocalTarget
 from orchestrator.files.smb import Account, SmbSource
 from orchestrator.files.smb.connection import Connection, ConnectionLost
 from orchestrator.files.smb.conversation import Conversation, Exchange
+from orchestrator.files.smb.guarding import Cipher, Sealing
 from orchestrator.files.smb.logon import log_on
-from orchestrator.files.smb.packets import BadAnswer, Command, close, data, open_file, read
+from orchestrator.files.smb.packets import HEADER_SIZE, BadAnswer, Command, close, data, open_file, read, write
 from orchestrator.files.smb.pieces import PIECES, Window
 from orchestrator.files.smb.share import Live, parse_unc
 from orchestrator.files.smb.walk import walk
 from orchestrator.files.walk import unheard
-from tests.rooms.test_smb_wire import answer, child, created_body, data_body, standing
+from tests.rooms.test_smb_wire import KEY, OTHER, answer, child, created_body, data_body, standing
 from tests.support.disk import MTIME_NS, put
 from tests.support.samba import Samba, samba, smb_source, wire
 
@@ -449,6 +450,32 @@ class _TcpLike(socket.socket):
 
     def setsockopt(self, *_: object) -> None:  # type: ignore[override]
         """There is no TCP here."""
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_large_writes_arrive_as_they_are_however_slowly_the_server_takes_them(sealed: bool) -> None:
+    """Memory of a frame is used again as soon as it is sent, and not before."""
+    contents = [bytes([number]) * (1 << 20) for number in range(1, 9)]
+    ours, theirs = (Sealing(Cipher.AES_128_GCM, 7, *keys) for keys in ((KEY, OTHER), (OTHER, KEY)))
+    near, far = socket.socketpair()
+    conversation = Conversation(standing(credits=1000, sealing=ours if sealed else None))
+    arrived: list[bytes] = []
+
+    def take() -> None:
+        with far, far.makefile("rb") as stream:
+            for _ in contents:
+                frame = bytearray(stream.read(int.from_bytes(stream.read(4), "big")))
+                plain = theirs.unseal(frame, len(frame)) if sealed else memoryview(frame)
+                arrived.append(bytes(plain[HEADER_SIZE + 48 :]))
+
+    taking = threading.Thread(target=take)
+    with closing(Connection(_TcpLike(near), conversation)) as connection:
+        exchanges = [connection.ask([write(content, 0, bytes(16))]) for content in contents[:4]]
+        taking.start()
+        exchanges += [connection.ask([write(content, 0, bytes(16))]) for content in contents[4:]]
+        connection.wait(exchanges[-1])
+        taking.join()
+    assert arrived == contents
 
 
 def test_what_was_never_sent_is_not_waited_for_when_the_connection_breaks() -> None:

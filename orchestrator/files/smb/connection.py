@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from itertools import islice
 
 from orchestrator.files.smb.conversation import FRAME_LIMIT, Conversation, Exchange
 from orchestrator.files.smb.guarding import TAIL
@@ -24,6 +25,8 @@ BUFFER = 256 << 10
 """Bytes taken from the socket at once. Longer frames are received into memory of their own."""
 SPARE = 32
 """Long frames whose memory is kept for others."""
+FRAMES_AT_ONCE = 64
+"""Frames that are given to the system in one call."""
 _LOOK = 250
 """Milliseconds."""
 
@@ -71,7 +74,7 @@ class Connection:
         self._lock = threading.Lock()
         self._receiving = False
         self._asleep: deque[tuple[Exchange, threading.Lock]] = deque()
-        self._outbox: deque[bytes] = deque()
+        self._outbox: deque[memoryview] = deque()
         self._buffer = bytearray(buffer)
         self._begin = self._end = 0
         self._long: bytearray | None = None
@@ -92,7 +95,7 @@ class Connection:
                 raise self.broken
             try:
                 for exchange in exchanges:
-                    self._outbox.extend(self._conversation.say(exchange))
+                    self._outbox.extend(self._conversation.say(exchange, self._memory))
                 self._send()
             except OSError as error:
                 self._break(error)
@@ -195,7 +198,7 @@ class Connection:
             else:
                 self._end += count
                 self._take_frames()
-            self._outbox.extend(self._conversation.frames())
+            self._outbox.extend(self._conversation.frames(self._memory))
             self._send()
         return True
 
@@ -237,19 +240,18 @@ class Connection:
 
     def _send(self) -> None:
         while self._outbox:
-            data = self._outbox.popleft() if len(self._outbox) == 1 else self._gathered()
             try:
-                count = self._socket.send(data)
+                count = self._socket.sendmsg(islice(self._outbox, FRAMES_AT_ONCE))
             except (BlockingIOError, InterruptedError):
-                count = 0
-            if count < len(data):
-                self._outbox.appendleft(data[count:])
                 return
-
-    def _gathered(self) -> bytes:
-        data = b"".join(self._outbox)
-        self._outbox.clear()
-        return data
+            while self._outbox and count >= len(self._outbox[0]):
+                sent = self._outbox.popleft()
+                count -= len(sent)
+                if isinstance(sent.obj, bytearray) and len(sent.obj) > len(self._buffer) // 2:
+                    self._keep(sent.obj)
+            if count:
+                self._outbox[0] = self._outbox[0][count:]
+                return
 
     def _probe(self) -> None:
         """Ask a silent server whether it is there; its answer counts as life."""

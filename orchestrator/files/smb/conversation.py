@@ -17,6 +17,7 @@ from orchestrator.files.smb.packets import (
     HEADER,
     HEADER_SIZE,
     PLAIN,
+    SIGNATURE,
     BadAnswer,
     Request,
 )
@@ -25,6 +26,8 @@ from orchestrator.files.smb.status import PENDING, SESSION_GONE, StatusError
 CREDITS_WANTED = 4096
 """Asked for until the server has granted as many: 256 MiB of reads under way at the most."""
 CREDITS_MORE = 16
+LENGTH = 4
+"""Bytes before each frame that tell how long it is."""
 FRAME_LIMIT = 0x00FFFFFF
 """The longest frame that the transport can announce, in bytes."""
 
@@ -98,20 +101,21 @@ class Conversation:
         self._spent = 0
         self._waiting: deque[Exchange] = deque()
         self._under_way: dict[int, tuple[Exchange, int]] = {}
+        self._plain = bytearray()
 
     @property
     def under_way(self) -> int:
         """Requests that have no answer yet."""
         return len(self._under_way)
 
-    def say(self, exchange: Exchange) -> list[bytes]:
+    def say(self, exchange: Exchange, memory: Memory = bytearray) -> list[memoryview]:
         """Put a chain in line; the frames that may go now."""
         self._waiting.append(exchange)
-        return self.frames()
+        return self.frames(memory)
 
-    def frames(self) -> list[bytes]:
-        """The frames of the chains that the credits pay for, in the order in which they were said. BadAnswer when the
-        server grants too little for a chain that nothing stands before."""
+    def frames(self, memory: Memory = bytearray) -> list[memoryview]:
+        """The frames of the chains that the credits pay for, in the order in which they were said, each in what
+        `memory` gives. BadAnswer when the server grants too little for a chain that nothing stands before."""
         out = []
         while self._waiting:
             price = sum(request.charge for request in self._waiting[0].requests)
@@ -119,32 +123,47 @@ class Conversation:
                 if not self._under_way:
                     raise BadAnswer(f"the server grants {self._credits} credits where {price} are needed")
                 break
-            out.append(self._frame(self._waiting.popleft()))
+            out.append(self._frame(self._waiting.popleft(), memory))
         return out
 
-    def _frame(self, exchange: Exchange) -> bytes:
-        standing, parts, last = self.standing, [], len(exchange.requests) - 1
-        for place, (command, body, charge) in enumerate(exchange.requests):
-            length = HEADER_SIZE + len(body)
-            padding = 0 if place == last else -length % 8
+    def _frame(self, exchange: Exchange, memory: Memory) -> memoryview:
+        """The chain as it goes out. What is written is copied once, to where it is signed and sent from."""
+        standing, requests = self.standing, exchange.requests
+        ends = [HEADER_SIZE + len(one.body) + len(one.content) for one in requests]
+        sizes = [*(end + -end % 8 for end in ends[:-1]), ends[-1]]
+        room = 0 if standing.sealing else LENGTH
+        frame = self._scratch(sum(sizes)) if standing.sealing else memory(LENGTH + sum(sizes))
+        view, at, last = memoryview(frame), room, len(requests) - 1
+        for place, (command, body, charge, content) in enumerate(requests):
+            size = sizes[place]
             flags = (FLAG_RELATED if place else 0) | (FLAG_SIGNED if standing.sign else 0)
             wanted = charge + (CREDITS_MORE if self._credits + self._spent < CREDITS_WANTED else 0)
-            head = HEADER.pack(
-                PLAIN, 64, charge, 0, command, wanted, flags, 0 if place == last else length + padding,
+            HEADER.pack_into(
+                frame, at, PLAIN, 64, charge, 0, command, wanted, flags, 0 if place == last else size,
                 self._next, _PROCESS, standing.tree, standing.session, bytes(16),
             )  # fmt: skip
-            message = b"".join((head, body, bytes(padding)))
+            after = at + HEADER_SIZE + len(body)
+            view[at + HEADER_SIZE : after] = body
+            view[after : at + ends[place]] = content
+            view[at + ends[place] : at + size] = bytes(size - ends[place])
             if standing.sign:
-                message = b"".join((message[:48], standing.sign(message, self._next, False), message[HEADER_SIZE:]))
-            parts.append(message)
+                message = view[at : at + size]
+                message[SIGNATURE] = standing.sign(message, self._next, False)
+            at += size
             self._under_way[self._next] = (exchange, place)
             self._next += charge
             self._credits -= charge
             self._spent += charge
-        frame = b"".join(parts)
         if standing.sealing:
-            frame = standing.sealing.seal(frame)
-        return len(frame).to_bytes(4, "big") + frame
+            view = standing.sealing.seal(view, memory, LENGTH)
+        view[:LENGTH] = (len(view) - LENGTH).to_bytes(LENGTH, "big")
+        return view
+
+    def _scratch(self, size: int) -> bytearray:
+        """Memory for what is to be encrypted, free again as soon as it is."""
+        if len(self._plain) != size:
+            self._plain = bytearray(size)
+        return self._plain
 
     def hear(self, frame: bytearray, length: int | None = None, memory: Memory = bytearray) -> None:
         """Take in one frame, the first `length` bytes of `frame` or all of it, decrypted into what `memory` gives.

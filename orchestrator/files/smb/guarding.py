@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import cmac
 from cryptography.hazmat.primitives.ciphers import algorithms
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM
 
-from orchestrator.files.smb.packets import SEALED, SIGNATURE, BadAnswer
+from orchestrator.files.smb.packets import SEALED, SIGNATURE, BadAnswer, Content
 
 _TRANSFORM = struct.Struct("<16sIHHQ")
 _TRANSFORM_SIZE = 52
@@ -19,13 +19,13 @@ _ZERO = bytes(16)
 TAIL = 16
 """Bytes of room behind a frame that is to be decrypted."""
 
-Sign = Callable[[bytes | bytearray | memoryview, int, bool], bytes]
+Sign = Callable[[Content, int, bool], bytes]
 """The signature of a message whose signature field is zero: message, message id, whether it is an answer."""
 
 Memory = Callable[[int], bytearray]
 """Gives memory of so many bytes, whatever is in it."""
 
-_Into = Callable[[bytes, memoryview, bytes, memoryview], int]
+_Into = Callable[[bytes, Content, bytes, memoryview], int]
 
 
 class Signing(IntEnum):
@@ -52,7 +52,7 @@ def signing(algorithm: Signing, key: bytes) -> Sign:
     return lambda message, number, answer: hmac.digest(key, message, "sha256")[:16]
 
 
-def _cmac(aes: algorithms.AES, message: bytes | bytearray | memoryview) -> bytes:
+def _cmac(aes: algorithms.AES, message: Content) -> bytes:
     made = cmac.CMAC(aes)
     made.update(bytes(message))
     return made.finalize()
@@ -74,15 +74,22 @@ class Sealing:
         self._nonce = 12 if kind is AESGCM else 11
         self._session = session
         self._sending, self._receiving = kind(sending), kind(receiving)
-        # Newer versions of the library decrypt into memory that is there.
+        # Newer versions of the library write into memory that is there.
+        self._encrypt_into: _Into | None = getattr(self._sending, "encrypt_into", None)
         self._decrypt_into: _Into | None = getattr(self._receiving, "decrypt_into", None)
 
-    def seal(self, messages: bytes) -> bytes:
-        """One transform message that holds `messages`."""
-        nonce = os.urandom(self._nonce)
+    def seal(self, messages: Content, memory: Memory = bytearray, room: int = 0) -> memoryview:
+        """One transform message that holds `messages`, after `room` bytes, in what `memory` gives."""
+        nonce, begin = os.urandom(self._nonce), room + _TRANSFORM_SIZE
         told = _TRANSFORM.pack(nonce.ljust(16, b"\0"), len(messages), 0, 1, self._session)
-        sealed = self._sending.encrypt(nonce, messages, told)
-        return b"".join((SEALED, sealed[-16:], told, sealed[:-16]))
+        # The library puts the tag behind what it proves; the protocol wants it in front.
+        sealed = memoryview(memory(begin + len(messages) + TAIL))
+        if self._encrypt_into is None:
+            sealed[begin:] = self._sending.encrypt(nonce, messages, told)
+        else:
+            self._encrypt_into(nonce, messages, told, sealed[begin:])
+        sealed[room:begin] = b"".join((SEALED, sealed[-TAIL:], told))
+        return sealed[:-TAIL]
 
     def unseal(self, frame: bytearray, length: int, memory: Memory = bytearray) -> memoryview:
         """What a transform message of `length` bytes holds; BadAnswer when it was not sealed for this session. The room

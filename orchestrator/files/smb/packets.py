@@ -32,8 +32,6 @@ _CREATED = struct.Struct("<HBBIQQQQQQII16s")
 _DATA = struct.Struct("<HBBIII")
 _OUTPUT = struct.Struct("<HHI")
 _WRITE = struct.Struct("<HHIQ16sIIHHI")
-WRITE_FIXED = _WRITE.size
-"""Bytes of a WRITE before what it writes."""
 _WRITTEN = struct.Struct("<HHI")
 _SET_INFO = struct.Struct("<HBBIHHI16s")
 _QUERY_INFO = struct.Struct("<HBBIHHIII16s")
@@ -70,12 +68,17 @@ class Command(IntEnum):
     SET_INFO = 17
 
 
+Content = bytes | bytearray | memoryview
+
+
 class Request(NamedTuple):
-    """One request without its header. `charge` in credits."""
+    """One request without its header. `charge` in credits. `content` follows the body; it is taken from where it is
+    when the request is sent, because a large one costs more to copy than to sign."""
 
     command: Command
     body: bytes
     charge: int = 1
+    content: Content = b""
 
 
 class Created(NamedTuple):
@@ -143,10 +146,10 @@ def query_directory(length: int, handle: bytes = SAME_FILE, pattern: str = "*") 
     return Request(Command.QUERY_DIRECTORY, fixed + text, charge_of(length))
 
 
-def write(content: bytes, offset: int = 0, handle: bytes = SAME_FILE) -> Request:
-    """Write `content` from `offset` on."""
+def write(content: Content, offset: int = 0, handle: bytes = SAME_FILE) -> Request:
+    """Write `content` from `offset` on, which nobody may change before the answer is there."""
     fixed = _WRITE.pack(49, HEADER_SIZE + 48, len(content), offset, handle, 0, 0, 0, 0, 0)
-    return Request(Command.WRITE, fixed + content, charge_of(len(content)))
+    return Request(Command.WRITE, fixed, charge_of(len(content)), content)
 
 
 def set_info(kind: int, what: int, value: bytes, handle: bytes = SAME_FILE, additional: int = 0) -> Request:

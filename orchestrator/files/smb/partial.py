@@ -29,7 +29,6 @@ from orchestrator.files.smb.packets import (
     ITSELF,
     REMOVE_ON_CLOSE,
     SHARE_ALL,
-    WRITE_FIXED,
     Command,
     Request,
     close,
@@ -59,8 +58,9 @@ class Partial:
         self.folder, self.name, self.live, self.handle, self.facts = folder, name, live, handle, known
         self.done = 0
         """Bytes from the start of which the server has said that it has them."""
-        self._unsent: deque[bytes] = deque()
-        self._under_way: deque[tuple[bytes, Exchange]] = deque()
+        self._unsent: deque[bytearray] = deque()
+        self._under_way: deque[tuple[bytearray, Exchange]] = deque()
+        self._spare: list[bytearray] = []
         self._sent = 0
 
     @classmethod
@@ -97,7 +97,15 @@ class Partial:
     def put(self, piece: memoryview) -> None:
         """Put the next bytes in line; `send` writes them. Never raises."""
         step = min(PIECE, self.live.largest_write)
-        self._unsent.extend(bytes(piece[at : at + step]) for at in range(0, len(piece), step))
+        for at in range(0, len(piece), step):
+            part = piece[at : at + step]
+            memory = self._memory(len(part))
+            memory[:] = part
+            self._unsent.append(memory)
+
+    def _memory(self, size: int) -> bytearray:
+        """Memory for one write, that of an earlier one if it fits: fresh memory costs more than what goes into it."""
+        return self._spare.pop() if self._spare and len(self._spare[-1]) == size else bytearray(size)
 
     def send(self) -> None:
         """Have written what is in line, some of which is still under way afterwards."""
@@ -224,6 +232,7 @@ class Partial:
         if written(answer.message) != len(content):
             raise OSError(errno.EIO, f"the server took {written(answer.message)} of {len(content)} bytes", self.name)
         self._under_way.popleft()
+        self._spare.append(content)
         self.done += len(content)
 
 
@@ -277,7 +286,7 @@ def make_writable(live: Live, path: str, *, writable: bool) -> bool:
 def _check(answer: Answer, request: Request, name: str) -> None:
     """OSError when a request was not granted, or a write took less than it was given."""
     granted(answer, name)
-    if request.command == Command.WRITE and written(answer.message) != len(request.body) - WRITE_FIXED:
+    if request.command == Command.WRITE and written(answer.message) != len(request.content):
         raise OSError(errno.EIO, f"the server took {written(answer.message)} bytes of a write", name)
 
 
