@@ -32,6 +32,18 @@ _SETTINGS = {
 }
 _names = itertools.count(1)
 
+_GUARD = """
+read -r _
+pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null)
+if [ -n "$pid" ] && grep -qs "$1" "/proc/$pid/cmdline"; then
+    kill -QUIT "$pid"
+    for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+fi
+rm -rf "$1"
+"""
+"""What a shell does when its standard input is closed, which nobody who is killed can help: it ends the server of a
+folder, and removes the folder."""
+
 
 class Postgres:
     """A server that may be stopped and started again; what was committed stays, as do port and address."""
@@ -124,17 +136,32 @@ def postgres(*, password: str = "", tls: bool = False, **settings: str) -> Itera
     found = programs()
     with tempfile.TemporaryDirectory(prefix="pg-") as folder:
         own = Path(folder)
-        _make(found, own, password)
-        if tls:
-            settings |= _keep_certificate(own)
-            hba = own / "data" / "pg_hba.conf"
-            hba.write_text(hba.read_text().replace("\nhost ", "\nhostssl "))
-        server = Postgres(found, own, settings)
-        server.start()
+        with _guarded(own):
+            _make(found, own, password)
+            if tls:
+                settings |= _keep_certificate(own)
+                hba = own / "data" / "pg_hba.conf"
+                hba.write_text(hba.read_text().replace("\nhost ", "\nhostssl "))
+            server = Postgres(found, own, settings)
+            server.start()
+            try:
+                yield server
+            finally:
+                server.stop()
+
+
+@contextmanager
+def _guarded(own: Path) -> Iterator[None]:
+    """A server has a session of its own, and would outlive tests that are killed. Not with this. The kernel's signal at
+    the death of a parent would not do: it comes when the thread ends that has started the server."""
+    with subprocess.Popen(
+        ["/bin/sh", "-c", _GUARD, "guard", str(own)],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    ) as guard:  # fmt: skip
         try:
-            yield server
+            yield
         finally:
-            server.stop()
+            guard.kill()
 
 
 def _make(found: Path, own: Path, password: str) -> None:
