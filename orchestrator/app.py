@@ -26,7 +26,7 @@ from orchestrator.config import Config
 from orchestrator.core.entries import has_content
 from orchestrator.core.entry import Compare, Verify
 from orchestrator.core.errors import ExitCode, OrchestratorError, RunUnknown, StateUnusable, WordsError, worst
-from orchestrator.core.events import Notice, SweepEnded
+from orchestrator.core.events import Notice, SweepEnded, WorkerReady
 from orchestrator.core.ledger import LeaseRow, RunRow, RunState
 from orchestrator.core.plan import Plan, comparing, plan_from_json, plan_to_json
 from orchestrator.core.report import LeftMount, left_mount, reported
@@ -38,6 +38,7 @@ from orchestrator.engine.calls import Calls
 from orchestrator.engine.restore import Ending, leave, run_job
 from orchestrator.engine.rooms import Rooms
 from orchestrator.engine.seats import Seats
+from orchestrator.engine.serving import Companion
 from orchestrator.engine.serving_units import UnitServer
 from orchestrator.engine.stopping import Stop
 from orchestrator.engine.sweeping import sweep
@@ -217,9 +218,11 @@ async def resume_run(app: App, run: str | None, compare: Compare | None = None) 
         return await go_on(app, rooms, books, stop, row, seats)
 
 
-async def serve_units(app: App, site: str, mounts: int, name: str, perish: Perish) -> None:
-    """Serve a fleet as a worker, until a stop is asked for and nothing is in hand any more. NameTaken, and what ends
-    the process as a whole; called dead, it perishes."""
+async def serve_units(
+    app: App, site: str, mounts: int, name: str, perish: Perish, companions: Sequence[Companion] = ()
+) -> None:
+    """Serve a fleet as a worker, until a stop is asked for and nothing is in hand any more; `companions` run as long.
+    NameTaken, and what ends the process as a whole; called dead, it perishes."""
     rooms = app.rooms()
     books, seats = books_of(rooms), Seats(rooms.settings, rooms.emit, rooms.clock)
     post = worker_post(app, books, site, mounts, name, perish)
@@ -227,8 +230,8 @@ async def serve_units(app: App, site: str, mounts: int, name: str, perish: Peris
         stopped_from_outside(app.listen, app.config.state.folder, app.must_stop) as stop,
         logged_on(app, rooms, books, stop),
     ):
-        app.listen(Notice(now(), f"{post.member.name} serves {site or 'every site'} with {mounts} mounts at once"))
-        await UnitServer(post, rooms, books, stop, app.watch, seats).serve()
+        app.listen(WorkerReady(now(), post.member.name, site, mounts))
+        await UnitServer(post, rooms, books, stop, app.watch, seats).serve(companions)
 
 
 async def sweep_mounts(app: App, within: float) -> tuple[list[LeaseRow], list[LeaseRow]]:

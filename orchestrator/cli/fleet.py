@@ -11,6 +11,7 @@ import typer
 
 from orchestrator import app as roof
 from orchestrator.cli.recording import Recording
+from orchestrator.cli.service import service_notifier
 from orchestrator.cli.speaking import Globals, complain, plainly, say
 from orchestrator.cli.working import opened
 from orchestrator.config import Config
@@ -49,8 +50,10 @@ def worker(
         raise WordsError(what=f"--name {named!r}: letters, digits, dots, hyphens and underscores, 63 at most")
     config = _of_worker(options.config(), named)
     record = Recording(options, config, "worker")
-    with opened(options, config, record, events) as app:
-        anyio.run(roof.serve_units, app, site, mounts, named, _perish)
+    service = service_notifier()
+    companions = [service.pet_watchdog] if service else []
+    with opened(options, config, record, events, service=service) as app:
+        anyio.run(roof.serve_units, app, site, mounts, named, _perish, companions)
 
 
 def _of_worker(config: Config, name: str) -> Config:

@@ -27,10 +27,12 @@ from orchestrator.core.events import (
     RunStarted,
     SessionRenewed,
     Stopping,
+    WorkerReady,
 )
 from orchestrator.core.tally import Tally
 from orchestrator.views.limits import change_line
 from orchestrator.views.log import progress_line
+from orchestrator.views.told import told
 from orchestrator.views.units import count, duration, size, visible
 
 Clock = Callable[[], datetime]
@@ -108,6 +110,8 @@ class Headlines:
                 return change_line(event)
             case Notice(message=message):
                 return message
+            case WorkerReady():
+                return told(event)
             case GroupEnded(vm=vm, state=state, message=message) if state != "done":
                 return f"{vm} {state}" + (f": {message}" if message else "")
             case _:

@@ -30,6 +30,7 @@ from orchestrator.core.events import (
     RunStarted,
     Stopping,
     WatcherReady,
+    WorkerReady,
 )
 from orchestrator.views import count, visible
 
@@ -64,6 +65,7 @@ class Standing:
     ready: bool = False
     stopping: str = ""
     folder: str = ""
+    site: str | None = None
     paused: bool = False
     ended: str = ""
     runs: dict[str, _Run] = field(default_factory=dict)
@@ -75,6 +77,8 @@ class Standing:
         match event:
             case WatcherReady(folder=folder):
                 self.ready, self.folder = True, folder
+            case WorkerReady(site=site):
+                self.ready, self.site = True, site
             case RunStarted(run=run, job=job, groups=groups):
                 self.ready = True
                 self.runs[run] = _Run(job, groups)
@@ -108,6 +112,8 @@ class Standing:
     def line(self) -> str:
         waiting = max(0, len(self.drops) - len(self.runs))
         idle = f"waiting for jobs in {visible(self.folder)}" if self.folder else self.ended
+        if self.site is not None:
+            idle = f"serving {visible(self.site) or 'every site'}"
         return ", ".join(
             part
             for part in (

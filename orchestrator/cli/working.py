@@ -8,6 +8,7 @@ from orchestrator import app as roof
 from orchestrator.cli.listening import listening
 from orchestrator.cli.measuring import measuring
 from orchestrator.cli.recording import Recording
+from orchestrator.cli.service import Service
 from orchestrator.cli.speaking import Globals
 from orchestrator.config import Config
 from orchestrator.core.errors import StateLocked, StateLockedToLook
@@ -15,9 +16,15 @@ from orchestrator.core.errors import StateLocked, StateLockedToLook
 
 @contextmanager
 def opened(
-    options: Globals, config: Config, record: Recording, events: Path | None, jobs: Sequence[str] | None = None
+    options: Globals,
+    config: Config,
+    record: Recording,
+    events: Path | None,
+    jobs: Sequence[str] | None = None,
+    service: Service | None = None,
 ) -> Iterator[roof.App]:
-    """The rooms, with everyone who listens to their events. What becomes of `jobs` is notified of."""
+    """The rooms, with everyone who listens to their events. What becomes of `jobs` is notified of. `service`: one that
+    the command pets itself."""
     with (
         record,
         measuring(config) as measures,
@@ -25,6 +32,7 @@ def opened(
             quiet=options.quiet,
             json_log=options.json_log,
             events_file=events,
+            service=service,
             log_level=options.log_level or config.log.level,
             more=[record.take, *measures.takers],
         ) as listen,

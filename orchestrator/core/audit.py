@@ -123,6 +123,7 @@ UNAUDITED: frozenset[type] = frozenset(
         events.Notice,
         events.RequestAnswered,
         events.WatcherReady,
+        events.WorkerReady,
         events.JobHeld,
         events.DeadlineInDanger,
     }

@@ -23,6 +23,7 @@ from orchestrator.core.watch_events import (
     ScheduleMissed,
     WatcherReady,
     WatchEvent,
+    WorkerReady,
 )
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "SweepEnded",
     "WatchEvent",
     "WatcherReady",
+    "WorkerReady",
 ]
 
 

@@ -1,4 +1,4 @@
-"""What the watcher tells beside its runs: dropped jobs, schedules, the queue, drills, operators.
+"""What a watcher or a worker tells beside its runs: dropped jobs, schedules, the queue, drills, operators.
 
 Use it from `core.events`, where it stands with the rest.
 """
@@ -13,6 +13,16 @@ class WatcherReady:
 
     at: datetime
     folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReady:
+    """The worker `name` of a fleet takes machines of `site` from now on, or of every site, up to `mounts` at once."""
+
+    at: datetime
+    name: str
+    site: str
+    mounts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,5 +152,6 @@ WatchEvent = (
     | DeadlineInDanger
     | DrillEnded
     | OperatorActed
+    | WorkerReady
 )
-"""What the watcher tells beside its runs."""
+"""What a watcher or a worker tells beside its runs."""

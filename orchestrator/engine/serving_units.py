@@ -47,6 +47,7 @@ from orchestrator.engine.renewals import Renewals
 from orchestrator.engine.restore import as_begun, settle_lost, work_on
 from orchestrator.engine.rooms import Rooms
 from orchestrator.engine.seats import Seats
+from orchestrator.engine.serving import Companion
 from orchestrator.engine.sessions import SessionWatch
 from orchestrator.engine.stopping import Stop
 from orchestrator.engine.sweeping import sweep
@@ -117,12 +118,14 @@ class UnitServer:
         self._told: dict[str, list[Told]] = {}
         self._burying: set[str] = set()
 
-    async def serve(self) -> None:
-        """Take units until a stop is asked for, and return when none is in hand."""
+    async def serve(self, companions: Sequence[Companion] = ()) -> None:
+        """Take units until a stop is asked for, and return when none is in hand; `companions` are cancelled then."""
         await recall(self._rooms, self._books, self._seats)
         with one_error():
             async with create_task_group() as beside:
                 self._post.renewals.heard = partial(self._obey, beside)
+                for companion in companions:
+                    beside.start_soon(companion)
                 beside.start_soon(self._keep_telling)
                 beside.start_soon(self._withdraw_on_stop)
                 async with create_task_group() as work:

@@ -46,6 +46,7 @@ from orchestrator.core.events import (
     SweepEnded,
     WatcherReady,
     WatchEvent,
+    WorkerReady,
 )
 from orchestrator.core.ledger import GroupState, Totals
 from orchestrator.core.originals import OriginalState
@@ -153,6 +154,8 @@ def _watch_headline(event: WatchEvent) -> tuple[Level, str]:
     match event:
         case WatcherReady():
             return "info", "watcher ready"
+        case WorkerReady():
+            return "info", "worker ready"
         case JobTaken():
             return "info", "job taken"
         case JobRejected():

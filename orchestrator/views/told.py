@@ -24,6 +24,7 @@ from orchestrator.core.events import (
     Stopping,
     SweepEnded,
     WatcherReady,
+    WorkerReady,
 )
 from orchestrator.core.ledger import GroupState
 from orchestrator.views.limits import change_line
@@ -76,6 +77,8 @@ def _told_by_the_watcher(event: Event) -> str:
     match event:
         case WatcherReady(folder=folder):
             return f"watching {folder}"
+        case WorkerReady(name=name, site=site, mounts=mounts):
+            return f"{name} serves {site or 'every site'} with {count(mounts, 'mount')} at once"
         case SweepEnded(cleared=cleared, left=left):
             return f"sweep: {count(len(cleared), 'mount')} cleared, {len(left)} left"
         case JobRejected(file=file, message=message):

@@ -29,6 +29,7 @@ from orchestrator.core.events import (
     RunStarted,
     Stopping,
     WatcherReady,
+    WorkerReady,
 )
 from orchestrator.core.ledger import Totals
 
@@ -109,6 +110,24 @@ def test_a_watcher_is_ready_once_it_says_so_and_not_before(manager: Manager) -> 
     assert manager.told() == ["READY=1", "STATUS=waiting for jobs in /var/lib/orchestrator/jobs"]
     tell(service, run_started())
     assert "READY=1" not in manager.told()
+
+
+def test_a_worker_is_ready_once_it_serves_and_asks_for_time_while_a_stop_has_mounts_to_delete(manager: Manager) -> None:
+    service = manager.service()
+    service.take(WorkerReady(AT, "berlin-1", "berlin", 8))
+    assert manager.told() == ["READY=1", "STATUS=serving berlin"]
+    service.take(mounted())
+    assert manager.told() == ["STATUS=serving berlin, 1 mount open"]
+    service.take(Stopping(AT, "drain"))
+    assert manager.told() == ["STOPPING=1", "STATUS=stopping (drain), 1 mount open", EXTEND]
+    service.take(deleted())
+    assert manager.told() == ["STATUS=stopping (drain)", EXTEND]
+
+
+def test_a_worker_of_no_site_says_that_it_serves_every_one(manager: Manager) -> None:
+    service = manager.service()
+    service.take(WorkerReady(AT, "w1", "", 8))
+    assert manager.told() == ["READY=1", "STATUS=serving every site"]
 
 
 def test_what_is_told_before_the_watcher_is_ready_does_not_make_it_ready(manager: Manager) -> None:

@@ -35,7 +35,7 @@ async def worker(em: Flow, name: str, *words: str, mounts: int = 4) -> Command:
     more = ("--name", name, "--mounts", str(mounts), "--events", str(em.folder / f"{name}.jsonl"), *words)
     command = await em.start("worker", *more)
     command.events_file = em.folder / f"{name}.jsonl"
-    await command.until(lambda: told(command, "serves"))
+    await command.event("worker_ready")
     return command
 
 

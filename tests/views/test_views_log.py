@@ -45,6 +45,7 @@ from orchestrator.core.events import (
     Stopping,
     SweepEnded,
     WatcherReady,
+    WorkerReady,
 )
 from orchestrator.core.ledger import Totals
 from orchestrator.core.originals import OriginalState, Standing
@@ -91,6 +92,7 @@ END = GroupEnded(START, "r", "g", "fs01", "done", Totals(2, 0, 0, 1, 4096), 61.0
         (RunPruned(START, "r", "j"), "info", "run pruned"),
         (RequestAnswered(START, "POST", "/vmRestorePoints/{id}/mounts", 202, 0.1), "debug", "request answered"),
         (WatcherReady(START, "/jobs"), "info", "watcher ready"),
+        (WorkerReady(START, "b1", "berlin", 8), "info", "worker ready"),
         (JobTaken(START, "d", "j.toml", "j", "00", "ann"), "info", "job taken"),
         (JobRejected(START, "j.toml", "00", "ann", "vm: missing"), "warning", "job rejected"),
         (JobHeld(START, "d", "j", None, "paused"), "info", "job held"),
