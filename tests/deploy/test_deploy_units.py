@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.config_fleet import FleetSettings
 from tests.docs.reading import COMMANDS, ROOT, global_options, options_of
 
 DEPLOY = ROOT / "docs" / "deploy"
@@ -109,3 +110,18 @@ def test_a_service_calls_a_command_that_exists_with_options_that_exist(unit: Pat
 def test_a_timer_or_path_starts_a_service_that_is_there(unit: Path) -> None:
     (started,) = keys(unit, "Unit") or [unit.with_suffix(".service").name]
     assert (unit.parent / started).exists()
+
+
+def test_a_worker_says_when_it_serves_and_comes_back_when_its_name_is_free() -> None:
+    unit = DEPLOY / "systemd" / "orchestrator-worker@.service"
+    assert keys(unit, "Type") == ["notify"]
+    assert keys(unit, "WatchdogSec") == ["3min"]
+    assert keys(unit, "Restart") == ["on-failure"]
+    (pause,) = keys(unit, "RestartSec")
+    assert int(pause.removesuffix("s")) > FleetSettings.model_fields["lease"].default
+
+
+def test_a_worker_is_given_the_passwords_of_enterprise_manager_and_of_the_database() -> None:
+    given = keys(DEPLOY / "systemd" / "orchestrator-worker@.service", "LoadCredential")
+    assert {one.split(":")[0] for one in given} == {"em-password", "fleet-password"}
+    assert "#LoadCredential=fleet-password:" in (DEPLOY / "systemd" / "site.conf").read_text("utf-8")
