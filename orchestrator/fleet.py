@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import orchestrator
@@ -18,7 +19,9 @@ from orchestrator.core.errors import ConfigInvalid
 from orchestrator.core.events import Event
 from orchestrator.core.fleet import Member, MemberKind, MemberNow
 from orchestrator.core.fleet_errors import MemberDead
+from orchestrator.engine.alarm import Alarm
 from orchestrator.engine.chosen_leases import ChosenLeases
+from orchestrator.engine.ports_dispatch import Signs
 from orchestrator.engine.renewals import Renewals
 from orchestrator.engine.tenure import Tenure
 from orchestrator.journal import Journal
@@ -30,12 +33,14 @@ if TYPE_CHECKING:
 @dataclass(slots=True)
 class Fleet:
     """What one process has of its fleet, opened. `membership` is a connection for renewals alone. `renewals` are those
-    of the member that this process is just now; `held` has the lease numbers of a worker's units."""
+    of the member that this process is just now; `held` has the lease numbers of a worker's units. `signs` opens those
+    of others for a kind of member."""
 
     settings: FleetSettings
     journal: "SharedJournal"
     desk: "Units"
     membership: "Units"
+    signs: Callable[[MemberKind], Signs]
     renewals: Renewals | None = None
     held: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -43,6 +48,13 @@ class Fleet:
     def me(self) -> str:
         """The id of the member that this process is; empty before it is one."""
         return self.renewals.member.id if self.renewals is not None else ""
+
+    @property
+    def alarm(self) -> Alarm:
+        """What wakes this process. RuntimeError before it is a member."""
+        if self.renewals is None:
+            raise RuntimeError("this process is no member of the fleet yet")
+        return self.renewals.alarm
 
     def become(
         self,
@@ -56,8 +68,9 @@ class Fleet:
         from orchestrator.journal_postgres import Fence
 
         tenure = Tenure(member.lease, monotonic)
+        alarm = Alarm(self.signs(member.kind))
         self.renewals = Renewals(
-            self.membership, member, tenure, self.settings.heartbeat, listen, clock, monotonic, perish
+            self.membership, member, tenure, alarm, self.settings.heartbeat, listen, clock, monotonic, perish
         )
         self.journal.member = member.id
         worker = member.kind is MemberKind.WORKER
@@ -97,14 +110,15 @@ def belonging(
 @contextmanager
 def opened_fleet(config: Config) -> Iterator[Fleet]:
     """The connections of one process. ConfigInvalid for a password that is not there; StateError."""
-    from orchestrator.journal_postgres import open_journal, open_units
+    from orchestrator.journal_postgres import open_journal, open_signs, open_units
 
     access = access_of(config)
     with ExitStack() as stack:
         journal = stack.enter_context(closing(open_journal(access)))
         desk = stack.enter_context(closing(open_units(access)))
         soon = replace(access, patience=config.fleet.heartbeat)
-        yield Fleet(config.fleet, journal, desk, stack.enter_context(closing(open_units(soon))))
+        membership = stack.enter_context(closing(open_units(soon)))
+        yield Fleet(config.fleet, journal, desk, membership, partial(open_signs, access))
 
 
 def read_shared(config: Config) -> Journal:

@@ -40,6 +40,7 @@ def deferring(app: App, rooms: Rooms, books: Books, stop: Stop, plan: Plan) -> D
         stop,
         control,
         partial(_unit, app.config, rooms, plan),
+        fleet.alarm,
         rooms.emit,
         rooms.clock,
         rooms.settings.unmount_timeout,

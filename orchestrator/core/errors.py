@@ -371,8 +371,8 @@ class SchemaOutdated(StateError):
 
 
 class QueueOutdated(StateError):
-    """The fleet's queue in PostgreSQL is not one that this version can use ({what}). Start `orchestrator worker` or
-    `run` of the newest version once, as the owner of the schema: it brings the queue up to date; what waits stays."""
+    """The fleet's queue in PostgreSQL is not one that this version can use ({what}). Give this machine the version of
+    the others; if it is the newest, restore the schema from a backup."""
 
 
 class RunUnknown(StateError):

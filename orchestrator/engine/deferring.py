@@ -1,23 +1,25 @@
 """The fleet's dispatcher: the groups of a run are written down for workers elsewhere, and followed from here."""
 
 from collections.abc import Callable, Sequence
+from math import inf
 
-from anyio import get_cancelled_exc_class, move_on_after, sleep
+from anyio import current_time, get_cancelled_exc_class, move_on_after
 
 from orchestrator.core.events import LimitChanged, Notice
 from orchestrator.core.fleet import Followed, Order, Unit, stuck
 from orchestrator.core.plan import MountGroup
+from orchestrator.engine.alarm import Alarm
 from orchestrator.engine.books import Books
 from orchestrator.engine.controls import RunControl
 from orchestrator.engine.ports import Clock, Emit
 from orchestrator.engine.ports_dispatch import Membership, Submissions, Work
 from orchestrator.engine.stopping import Stop
 
-FOLLOW_EVERY = 0.5
-"""Seconds between two looks at what the workers have told."""
+FOLLOW_OFTEN, FOLLOW_SELDOM = 0.5, 2.0
+"""Seconds between two looks at what the workers have told: without signs of it, and with them."""
 
-LOOK_FOR_WORKERS_EVERY = 10
-"""So many looks are taken for one look whether there is anybody who will take what waits."""
+LOOK_FOR_WORKERS_EVERY = 5.0
+"""Seconds between two looks whether there is anybody who will take what waits."""
 
 WIND_UP = 60.0
 """Seconds that workers get to see that a run was given up, beside the time that EM may take for a DELETE."""
@@ -35,6 +37,7 @@ class DeferringDispatcher:
         stop: Stop,
         control: RunControl,
         unit_of: Callable[[MountGroup, int], Unit],
+        alarm: Alarm,
         emit: Emit,
         clock: Clock,
         unmount_timeout: float,
@@ -47,6 +50,8 @@ class DeferringDispatcher:
         self._control = control
         self._run = control.plan.run
         self._unit_of = unit_of
+        self._alarm = alarm
+        self._bell = alarm.bell(self._run)
         self._emit = emit
         self._clock = clock
         self._wind_up = unmount_timeout + WIND_UP
@@ -70,21 +75,25 @@ class DeferringDispatcher:
         await self._books.ask(self._submissions.forget, self._run)
 
     async def _follow(self, cancelled: bool = False) -> None:
-        looks = 0
+        """What is wanted here is passed on at once; what is told elsewhere is read after a sign, and without one now
+        and then."""
+        rung, followed_at, looked_at = True, -inf, -inf
         while True:
             await self._pass_on(
                 Order(self._stop.draining or cancelled, self._stop.cancelled or cancelled, self._control.paused)
             )
-            followed = await self._books.ask(self._submissions.follow, self._run)
-            for event in followed.events:
-                self._emit(event)
-            if not followed.unfinished:
-                return
+            if rung or current_time() - followed_at >= (FOLLOW_SELDOM if self._alarm.arrives else FOLLOW_OFTEN):
+                followed_at = current_time()
+                followed = await self._books.ask(self._submissions.follow, self._run)
+                for event in followed.events:
+                    self._emit(event)
+                if not followed.unfinished:
+                    return
+                if current_time() - looked_at >= LOOK_FOR_WORKERS_EVERY:
+                    looked_at = current_time()
+                    await self._tell_of_stuck(followed)
             self._tell_of_limits()
-            if looks % LOOK_FOR_WORKERS_EVERY == 0:
-                await self._tell_of_stuck(followed)
-            looks += 1
-            await sleep(FOLLOW_EVERY)
+            rung = await self._bell.rest(FOLLOW_OFTEN, FOLLOW_OFTEN)
 
     async def _pass_on(self, order: Order) -> None:
         if order != self._ordered:

@@ -118,3 +118,25 @@ class UnitDesk(Protocol):
     def bury(self, member: str) -> None:
         """The mounts of a dead member are cleared up as far as they can be: its units wait again, and it is gone."""
         ...
+
+
+ANYTHING = ""
+"""What a sign is about that may be about anything."""
+
+
+class Signs(Protocol):
+    """Tells that others have done something. That a sign comes is never promised."""
+
+    @property
+    def arrives(self) -> bool:
+        """Whether signs are known to arrive."""
+        ...
+
+    def wait(self, seconds: float) -> frozenset[str]:
+        """Block until there are signs, for so many seconds at the most; what they are about, and nothing when none
+        came. Raises nothing."""
+        ...
+
+    def close(self) -> None:
+        """Who waits is woken, and there are no more signs. Any thread may call."""
+        ...

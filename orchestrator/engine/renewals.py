@@ -4,7 +4,7 @@ A worker that is called dead, or may have been, perishes: what it would still do
 """
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 from anyio import CapacityLimiter, create_task_group, move_on_after, sleep, to_thread
 
@@ -12,6 +12,7 @@ from orchestrator.core.errors import StateError
 from orchestrator.core.events import Notice
 from orchestrator.core.fleet import Heard, Member
 from orchestrator.core.fleet_errors import MemberDead
+from orchestrator.engine.alarm import Alarm
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.ports import Clock, Emit
 from orchestrator.engine.ports_dispatch import Membership
@@ -23,6 +24,7 @@ LEAVE_WITHIN = 10.0
 
 class Renewals:
     """`membership` is asked over a connection of its own, every `heartbeat` seconds; `heard` takes what it answers.
+    `alarm` is kept for as long as this is a member.
     `monotonic` is the clock of the tenure. A worker's tenure is over when no answer came in time, and it is called dead
     when others say so: `perish` then ends the process at once, and must not return. Without `perish`, a submitter is
     told of and goes on."""
@@ -32,6 +34,7 @@ class Renewals:
         membership: Membership,
         member: Member,
         tenure: Tenure,
+        alarm: Alarm,
         heartbeat: float,
         emit: Emit,
         clock: Clock,
@@ -41,6 +44,7 @@ class Renewals:
         self.membership = membership
         self.member = member
         self.tenure = tenure
+        self.alarm = alarm
         self.heard: Callable[[Heard], None] | None = None
         self._heartbeat = heartbeat
         self._emit = emit
@@ -52,20 +56,22 @@ class Renewals:
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
         """A member while this is open. NameTaken."""
-        sent = self._monotonic()
-        await to_thread.run_sync(self.membership.join, self.member, limiter=self._one)
-        self.tenure.renewed(sent)
-        try:
-            with one_error():
-                async with create_task_group() as tasks:
-                    tasks.start_soon(self._renew)
-                    if self._perish is not None:
-                        tasks.start_soon(self._end_with_the_tenure)
-                    yield
-                    tasks.cancel_scope.cancel()
-        finally:
-            with move_on_after(LEAVE_WITHIN, shield=True):
-                await self._leave()
+        with closing(self.alarm):
+            sent = self._monotonic()
+            await to_thread.run_sync(self.membership.join, self.member, limiter=self._one)
+            self.tenure.renewed(sent)
+            try:
+                with one_error():
+                    async with create_task_group() as tasks:
+                        tasks.start_soon(self._renew)
+                        tasks.start_soon(self.alarm.keep)
+                        if self._perish is not None:
+                            tasks.start_soon(self._end_with_the_tenure)
+                        yield
+                        tasks.cancel_scope.cancel()
+            finally:
+                with move_on_after(LEAVE_WITHIN, shield=True):
+                    await self._leave()
 
     async def _renew(self) -> None:
         while True:

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from anyio import CancelScope, Event, create_task_group, move_on_after, sleep
+from anyio import CancelScope, create_task_group, sleep
 from anyio.abc import TaskGroup
 
 from orchestrator.core.errors import EmError
@@ -52,8 +52,8 @@ from orchestrator.engine.sessions import SessionWatch
 from orchestrator.engine.stopping import Stop
 from orchestrator.engine.sweeping import sweep
 
-LOOK_EVERY = 0.25
-"""Seconds between two looks for a unit while there was none."""
+LOOK_OFTEN, LOOK_SELDOM = 0.25, 2.0
+"""Seconds between two looks for a unit while there was none: without signs of new ones, and with them."""
 
 TELL_EVERY = 0.3
 """Seconds for which events are gathered before the submitter is told."""
@@ -114,7 +114,7 @@ class UnitServer:
         self._watch = watch
         self._seats = seats
         self._parts: dict[str, _Part] = {}
-        self._settled = Event()
+        self._bell = post.renewals.alarm.bell()
         self._told: dict[str, list[Told]] = {}
         self._burying: set[str] = set()
 
@@ -144,9 +144,7 @@ class UnitServer:
             if len(self._post.held) < self._post.member.mounts:
                 taken = await self._books.ask(self._post.desk.take, self._me)
             if taken is None:
-                settled = self._settled
-                with move_on_after(LOOK_EVERY):
-                    await settled.wait()
+                await self._bell.rest(LOOK_OFTEN, LOOK_SELDOM)
                 continue
             unit = taken.unit
             self._post.held[unit.run, unit.group] = taken.number
@@ -186,8 +184,7 @@ class UnitServer:
 
     def _let_go(self, taken: Taken) -> None:
         del self._post.held[taken.unit.run, taken.unit.group]
-        self._settled.set()
-        self._settled = Event()
+        self._bell.ring()
 
     # --- the part of a run ---
 
@@ -243,6 +240,7 @@ class UnitServer:
 
     async def _withdraw_on_stop(self) -> None:
         await self._stop.requested()
+        self._bell.ring()
         await self._books.ask(self._post.renewals.membership.withdraw, self._me)
 
     def _obey(self, beside: TaskGroup, heard: Heard) -> None:

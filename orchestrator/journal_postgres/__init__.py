@@ -8,6 +8,7 @@ newer than it knows, a server older than 14. A token that is erased stays in the
 
 from orchestrator.journal_postgres.access import Access
 from orchestrator.journal_postgres.journal import Guard, SharedJournal, open_journal
+from orchestrator.journal_postgres.signs import open_signs
 from orchestrator.journal_postgres.units import Fence, Units, open_units
 
-__all__ = ["Access", "Fence", "Guard", "SharedJournal", "Units", "open_journal", "open_units"]
+__all__ = ["Access", "Fence", "Guard", "SharedJournal", "Units", "open_journal", "open_signs", "open_units"]

@@ -25,6 +25,7 @@ CREATE TABLE units (
     position INTEGER NOT NULL,
     sites    TEXT[] COLLATE "C" NOT NULL,               -- in order; empty: every site
     seats    JSONB NOT NULL,                -- what its mount takes a part of, and how many each carries
+    route    TEXT COLLATE "C" NOT NULL,                 -- by which it waits, while no seat of its own is full
     content  TEXT COLLATE "C" NOT NULL,                 -- the plan of its run with this group alone
     state    TEXT COLLATE "C" NOT NULL,                 -- core.fleet.UnitState
     member   TEXT COLLATE "C" NOT NULL DEFAULT '',      -- who has it
@@ -32,8 +33,34 @@ CREATE TABLE units (
     refusals JSONB NOT NULL DEFAULT '{}',   -- why which members could not do it
     PRIMARY KEY (run, group_id)
 );
-CREATE INDEX units_waiting ON units (position) WHERE state = 'waiting';
 CREATE INDEX units_taken ON units (member) WHERE state = 'taken';
+
+-- What waits lies in the queue (unit_queue) besides, and each unit there by a route. Units of one route are alike in what
+-- decides whether a worker may have one now. So that is asked for each route and not for each unit, and the queue says
+-- which unit comes next.
+CREATE TABLE routes (
+    id      TEXT COLLATE "C" PRIMARY KEY,
+    run     TEXT COLLATE "C" NOT NULL,
+    sites   TEXT[] COLLATE "C" NOT NULL,                -- of each of its units
+    seats   JSONB NOT NULL,                 -- no unit of it is given out while one of these is full: see routes.py
+    refused TEXT[] COLLATE "C" NOT NULL                 -- the workers that could not do them
+);
+CREATE INDEX routes_of_run ON routes (run);
+
+-- Whose mounts count: those that may be open, and those that a unit with a worker is going to make.
+CREATE VIEW holding AS
+SELECT run, group_id FROM units WHERE state = 'taken' AND NOT EXISTS (
+    SELECT 1 FROM leases JOIN runs ON runs.key = leases.run
+    WHERE runs.id = units.run AND leases.group_id = units.group_id
+      AND leases.state IN ('intended', 'requested', 'held')
+)
+UNION ALL
+SELECT runs.id, leases.group_id FROM leases JOIN runs ON runs.key = leases.run
+WHERE leases.state IN ('intended', 'requested', 'held', 'left');
+
+CREATE VIEW seats_used AS
+SELECT seat, count(*) AS number
+FROM holding JOIN units USING (run, group_id), jsonb_object_keys(units.seats) AS seat GROUP BY seat;
 
 CREATE TABLE orders (
     run       TEXT COLLATE "C" PRIMARY KEY,

@@ -6,13 +6,23 @@ SELECT pg_advisory_xact_lock(hashtext(current_schema()), 1);
 -- What was told of an earlier attempt at a run is nobody's any more.
 DELETE FROM told WHERE run = :run;
 
+-- name: write_route
+-- A route by which units may wait.
+INSERT INTO routes (id, run, sites, seats, refused) VALUES (:id, :run, :sites, :seats, :refused)
+ON CONFLICT (id) DO NOTHING;
+
 -- name: submit
--- A unit waits. One that somebody has stays his; one that is over waits again.
-INSERT INTO units (run, group_id, vm, server, position, sites, seats, content, state)
-VALUES (:run, :group, :vm, :server, :position, :sites, :seats, :content, 'waiting')
+-- A unit waits. One that somebody has stays his as it is; one that is over waits again.
+INSERT INTO units (run, group_id, vm, server, position, sites, seats, route, content, state)
+VALUES (:run, :group, :vm, :server, :position, :sites, :seats, :route, :content, 'waiting')
 ON CONFLICT (run, group_id) DO UPDATE SET
-    position = excluded.position, sites = excluded.sites, seats = excluded.seats, content = excluded.content,
-    refusals = '{}', state = CASE WHEN units.state = 'taken' THEN 'taken' ELSE 'waiting' END;
+    position = excluded.position, sites = excluded.sites, seats = excluded.seats, route = excluded.route,
+    content = excluded.content, refusals = '{}', state = 'waiting'
+WHERE units.state <> 'taken';
+
+-- name: waiting
+-- The units of a run that wait, in their order.
+SELECT run, group_id, state, position, route FROM units WHERE run = :run AND state = 'waiting' ORDER BY position;
 
 -- name: write_order
 -- What is wanted of all who work on a run.
@@ -24,7 +34,7 @@ ON CONFLICT (run) DO UPDATE SET
 
 -- name: end_waiting
 -- Units that nobody has begun are not begun once a run is to stop.
-UPDATE units SET state = 'over' WHERE run = :run AND state = 'waiting';
+UPDATE units SET state = 'over' WHERE run = :run AND state = 'waiting' RETURNING run, group_id, state, position, route;
 
 -- name: orders
 -- What is wanted, of every run that is going on.
@@ -47,7 +57,11 @@ SELECT count(*), sites, refusals FROM units WHERE run = :run AND state = 'waitin
 DELETE FROM units WHERE run = :run AND NOT EXISTS (
     SELECT 1 FROM leases JOIN runs ON runs.key = leases.run
     WHERE runs.id = units.run AND leases.group_id = units.group_id AND leases.state = 'left'
-);
+) RETURNING run, group_id, 'over', position, route;
+
+-- name: forget_routes
+-- A run has ended.
+DELETE FROM routes WHERE run = :run;
 
 -- name: forget_order
 -- A run has ended.
@@ -66,7 +80,8 @@ VALUES (:id, :name, :kind, :site, :mounts, :host, :version, :lease, 'serving');
 
 -- name: forget_refusals
 -- A worker that begins anew may reach what it could not reach before.
-UPDATE units SET refusals = refusals - :name::text WHERE state = 'waiting' AND refusals ? :name::text;
+UPDATE units SET refusals = refusals - :name::text WHERE state <> 'over' AND refusals ? :name::text
+RETURNING run, group_id, state, position, route, ARRAY(SELECT jsonb_object_keys(refusals));
 
 -- name: renew
 -- A member lives; changes no row when it is dead.
@@ -135,48 +150,56 @@ WHERE members.id <> :member AND (
     )
 );
 
--- name: take
--- The next unit for a member. In use of a seat are mounts that may be open, and units that are going to make theirs. What
--- an earlier attempt at a unit has left open keeps others from its machine, and not the next attempt.
+-- name: routes
+-- The routes by which a member may have a unit now, and how near its site is to them. In use of a seat are mounts that may be
+-- open, and units that are going to make theirs.
 WITH me AS (
     SELECT site, name FROM members WHERE id = :member AND state = 'serving'
-), held AS (
-    SELECT run, group_id FROM units WHERE state = 'taken' AND NOT EXISTS (
-        SELECT 1 FROM leases JOIN runs ON runs.key = leases.run
-        WHERE runs.id = units.run AND leases.group_id = units.group_id
-          AND leases.state IN ('intended', 'requested', 'held')
-    )
-    UNION ALL
-    SELECT runs.id, leases.group_id FROM leases JOIN runs ON runs.key = leases.run
-    WHERE leases.state IN ('intended', 'requested', 'held', 'left')
-), used AS (
-    SELECT seat, count(*) AS number
-    FROM held JOIN units USING (run, group_id), jsonb_object_keys(units.seats) AS seat GROUP BY seat
+), used AS MATERIALIZED (
+    SELECT seat, number FROM seats_used
 )
-SELECT units.run, group_id, vm, server, position, sites, seats, content
-FROM units CROSS JOIN me LEFT JOIN orders ON orders.run = units.run
-WHERE units.state = 'waiting' AND orders.paused IS NOT TRUE AND orders.draining IS NOT TRUE
-  AND (cardinality(sites) = 0 OR me.site = ANY(sites)) AND NOT refusals ? me.name
+SELECT routes.id, coalesce(array_position(sites, me.site), 0) AS distance
+FROM routes CROSS JOIN me LEFT JOIN orders ON orders.run = routes.run
+WHERE orders.paused IS NOT TRUE AND orders.draining IS NOT TRUE
+  AND (cardinality(sites) = 0 OR me.site = ANY(sites)) AND NOT me.name = ANY(refused)
   AND NOT EXISTS (
-    SELECT 1 FROM jsonb_each_text(seats) AS one JOIN used ON used.seat = one.key
-    WHERE used.number >= one.value::int + CASE WHEN one.key LIKE 'machine %' THEN (
-        SELECT count(*) FROM held WHERE held.run = units.run AND held.group_id = units.group_id
-    ) ELSE 0 END
+    SELECT 1 FROM jsonb_each_text(seats) AS one JOIN used ON used.seat = one.key WHERE used.number >= one.value::int
   )
   AND NOT EXISTS (
     SELECT 1 FROM members AS nearer
     WHERE nearer.kind = 'worker' AND nearer.state = 'serving'
       AND nearer.seen > clock_timestamp() - make_interval(secs => nearer.lease)
-      AND array_position(sites, nearer.site) < array_position(sites, me.site) AND NOT refusals ? nearer.name
+      AND array_position(sites, nearer.site) < array_position(sites, me.site) AND NOT nearer.name = ANY(refused)
   )
-ORDER BY array_position(sites, me.site) NULLS FIRST, position, units.run
-LIMIT 1
-FOR UPDATE OF units SKIP LOCKED;
+ORDER BY distance, routes.id;
+
+-- name: full
+-- The seats that hold this unit back, and how many mounts each may carry for it. What an earlier attempt at it has left open
+-- keeps others from its machine, and not the next attempt.
+WITH own AS (
+    SELECT count(*)::int AS number FROM holding WHERE run = :run AND group_id = :group
+)
+SELECT one.key, most, position, route
+FROM units CROSS JOIN own CROSS JOIN jsonb_each_text(seats) AS one
+JOIN seats_used AS used ON used.seat = one.key
+CROSS JOIN LATERAL (
+    SELECT one.value::int + CASE WHEN one.key LIKE 'machine %' THEN own.number ELSE 0 END AS most
+) AS carries
+WHERE units.run = :run AND units.group_id = :group AND used.number >= most;
 
 -- name: give
 -- A unit has a worker.
 UPDATE units SET state = 'taken', member = :member, number = number + 1
-WHERE run = :run AND group_id = :group RETURNING number;
+WHERE run = :run AND group_id = :group AND state = 'waiting'
+RETURNING vm, server, position, sites, seats, content, number;
+
+-- name: route
+-- What makes a route.
+SELECT run, sites, seats, refused FROM routes WHERE id = :id;
+
+-- name: lead
+-- A unit waits by another route from here on.
+UPDATE units SET route = :route WHERE run = :run AND group_id = :group;
 
 -- name: settle
 -- A worker is through with a unit. What has come to its end, or is not wanted any more, is over.
@@ -189,13 +212,15 @@ UPDATE units SET member = '', state = CASE
         )
     THEN 'over' ELSE 'waiting' END
 WHERE member = :member AND state = 'taken'
-  AND (:run::text IS NULL OR run = :run AND group_id = :group AND number = :number);
+  AND (:run::text IS NULL OR run = :run AND group_id = :group AND number = :number)
+RETURNING run, group_id, state, position, route;
 
 -- name: refuse
 -- A worker cannot do a unit, and says why.
 UPDATE units SET member = '', state = 'waiting',
     refusals = refusals || jsonb_build_object((SELECT name FROM members WHERE id = :member), :why::text)
-WHERE run = :run AND group_id = :group AND member = :member AND number = :number AND state = 'taken';
+WHERE run = :run AND group_id = :group AND member = :member AND number = :number AND state = 'taken'
+RETURNING run, group_id, state, position, route, ARRAY(SELECT jsonb_object_keys(refusals));
 
 -- name: tell
 -- What the submitter of a run is to hear.
@@ -216,18 +241,5 @@ FROM units LEFT JOIN members ON members.id = units.member WHERE run = :run AND g
 
 -- name: overfull
 -- A seat of this unit that carries more mounts than it may, once this one is made.
-WITH held AS (
-    SELECT run, group_id FROM units WHERE state = 'taken' AND NOT EXISTS (
-        SELECT 1 FROM leases JOIN runs ON runs.key = leases.run
-        WHERE runs.id = units.run AND leases.group_id = units.group_id
-          AND leases.state IN ('intended', 'requested', 'held')
-    )
-    UNION ALL
-    SELECT runs.id, leases.group_id FROM leases JOIN runs ON runs.key = leases.run
-    WHERE leases.state IN ('intended', 'requested', 'held', 'left')
-), used AS (
-    SELECT seat, count(*) AS number
-    FROM held JOIN units USING (run, group_id), jsonb_object_keys(units.seats) AS seat GROUP BY seat
-)
-SELECT one.key FROM units, jsonb_each_text(seats) AS one JOIN used ON used.seat = one.key
+SELECT one.key FROM units, jsonb_each_text(seats) AS one JOIN seats_used AS used ON used.seat = one.key
 WHERE run = :run AND group_id = :group AND one.key NOT LIKE 'machine %' AND used.number > one.value::int LIMIT 1;

@@ -49,7 +49,7 @@ CREATE TABLE leases (
     note       TEXT NOT NULL,
     host       TEXT NOT NULL                    -- the mount host behind the share
 );
-CREATE INDEX leases_of_run ON leases (run);
+CREATE INDEX leases_of_run ON leases (run, group_id);
 CREATE INDEX leases_by_state ON leases (state);
 
 CREATE TABLE sessions (

@@ -50,7 +50,7 @@ class Store:
 
     Every error leaves as a StateError, and the transaction it happened in is rolled back. A lost connection is made
     anew for `access.patience` seconds, and what was under way is done again, once: whether a transaction whose end was
-    lost had come to it is asked of the server.
+    lost had come to it is asked of the server. `besides` brings up to date what else lies in the schema.
     """
 
     def __init__(
@@ -58,11 +58,13 @@ class Store:
         access: Access,
         *,
         read_only: bool,
+        besides: Callable[[psycopg.Connection], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._access = access
         self._read_only = read_only
+        self._besides = besides
         self._sleep = sleep
         self._monotonic = monotonic
         self._first: First | None = None
@@ -260,6 +262,8 @@ class Store:
             check(connection, self._access)
         else:
             migrate(connection, self._access)
+            if self._besides is not None:
+                self._besides(connection)
         limits = {  # not while the schema is made, which takes as long as it takes
             "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
             "lock_timeout": f"{LOCK_SECONDS}s",

@@ -1,10 +1,10 @@
 """The units of the fleet in the shared journal: who has which, under which lease number, and who lives.
 
-The table is the truth of leases; whatever wakes the workers only saves them a look.
+The tables are the truth of leases, members and seats; what of the units waits lies in the queue besides (`waiting`).
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from orchestrator.core.events import Event
@@ -26,7 +26,11 @@ from orchestrator.core.lifecycle import LeaseState
 from orchestrator.core.telling import event_from_json, event_to_json
 from orchestrator.journal_postgres.access import Access
 from orchestrator.journal_postgres.queries import FLEET as QUERIES
+from orchestrator.journal_postgres.routes import Route, routes_of
+from orchestrator.journal_postgres.signs import give_sign
 from orchestrator.journal_postgres.store import Cursor, Store
+from orchestrator.journal_postgres.waiting import KEPT_DAYS, QUEUE, enter, lead, next_unit, write_routes
+from orchestrator.unit_queue import prepare
 
 
 class Units:
@@ -43,12 +47,19 @@ class Units:
 
     def submit(self, units: Sequence[Unit], submitter: str) -> None:
         """Write the units of one run, all or none. Those that somebody has stay his; those that are over wait again."""
+        routes = routes_of(units)
+        rows = [_unit_row(unit, route) for unit, route in zip(units, routes, strict=True)]
 
         def write(cursor: Cursor) -> None:
-            for run in {unit.run for unit in units}:
+            _ask(cursor, "one_at_a_time")
+            runs = list(dict.fromkeys(unit.run for unit in units))
+            for run in runs:
                 _ask(cursor, "clear_told", run=run)
                 _ask(cursor, "write_order", submitter=submitter, **_order(run, Order()))
-            cursor.executemany(QUERIES["submit"], [_unit_row(unit) for unit in units])
+            write_routes(cursor, routes)
+            cursor.executemany(QUERIES["submit"], rows)
+            for run in runs:
+                enter(cursor, _rows(cursor, "waiting", run=run))
 
         self._store.once(write)
 
@@ -56,9 +67,11 @@ class Units:
         """What all who work on a run are to do from now on. Units that wait are over once it is to drain."""
 
         def write(cursor: Cursor) -> None:
+            _ask(cursor, "one_at_a_time")
             _ask(cursor, "write_order", submitter="", **_order(run, order))
             if order.draining:
-                _ask(cursor, "end_waiting", run=run)
+                enter(cursor, _rows(cursor, "end_waiting", run=run))
+            QUEUE.wake(cursor)
 
         self._store.once(write)
 
@@ -78,10 +91,13 @@ class Units:
         """The run has ended: what was told of it, its units, and what was wanted of it."""
 
         def write(cursor: Cursor) -> None:
-            for query in ("clear_told", "forget_units", "forget_order"):
+            _ask(cursor, "one_at_a_time")
+            enter(cursor, _rows(cursor, "forget_units", run=run))
+            for query in ("clear_told", "forget_routes", "forget_order"):
                 _ask(cursor, query, run=run)
 
         self._store.once(write)
+        self._store.once(lambda cursor: QUEUE.tidy(cursor, KEPT_DAYS))
 
     # --- members ---
 
@@ -95,7 +111,7 @@ class Units:
             if member.kind is MemberKind.WORKER:
                 for host, silent, lease in _rows(cursor, "namesake", name=member.name):
                     raise NameTaken(name=member.name, host=host, silent=round(silent), lease=round(lease))
-                _ask(cursor, "forget_refusals", name=member.name)
+                lead(cursor, _rows(cursor, "forget_refusals", name=member.name))
             _ask(cursor, "join", **row)
 
         self._store.once(write)
@@ -121,7 +137,12 @@ class Units:
 
     def withdraw(self, member: str) -> None:
         """No more units for this member; it keeps those that it has."""
-        self._write("withdraw", member=member)
+
+        def write(cursor: Cursor) -> None:
+            _ask(cursor, "withdraw", member=member)
+            QUEUE.wake(cursor)  # those who are farther from what it might have taken
+
+        self._store.once(write)
 
     def leave(self, member: str) -> None:
         """The member is gone, if it holds nothing."""
@@ -140,30 +161,29 @@ class Units:
     def take(self, member: str) -> Taken | None:
         """The next unit that this worker may do and whose mount has room under all limits, or None."""
 
-        def write(cursor: Cursor) -> Taken | None:
-            _ask(cursor, "one_at_a_time")
-            found = _rows(cursor, "take", member=member)
-            if not found:
-                return None
-            run, group, vm, server, position, sites, seats, content = found[0]
-            number = _one(cursor, "give", member=member, run=run, group=group)[0]
-            return Taken(Unit(run, group, vm, server, position, tuple(sites), seats, content), number)
-
-        return self._store.once(write)
+        while True:
+            taken, answered = self._store.once(lambda cursor: next_unit(cursor, member))
+            if answered:
+                return taken
 
     def settle(self, taken: Taken, member: str, over: bool) -> None:
         """The worker is through with a unit. One that is not `over` waits again, unless its group is done or failed.
         UnitLost when it is no longer the worker's."""
-        self._own(taken, "settle", member=member, over=over)
+        self._own(taken, "settle", enter, member=member, over=over)
 
     def refuse(self, taken: Taken, member: str, why: str) -> None:
         """The worker cannot do this unit: it waits for another. UnitLost."""
-        self._own(taken, "refuse", member=member, why=why)
+        self._own(taken, "refuse", lead, member=member, why=why)
 
     def tell(self, run: str, events: Sequence[Event]) -> None:
         """What the submitter is to hear, in this order."""
         rows = [{"run": run, "event": event_to_json(event)} for event in events]
-        self._store.once(lambda cursor: cursor.executemany(QUERIES["tell"], rows))
+
+        def write(cursor: Cursor) -> None:
+            cursor.executemany(QUERIES["tell"], rows)
+            give_sign(cursor, [run])
+
+        self._store.once(write)
 
     def sessions_of(self, member: str) -> frozenset[str]:
         """The ids of the sessions of a member."""
@@ -173,18 +193,22 @@ class Units:
         """The mounts of a dead member are cleared up as far as they can be: its units wait again, and it is gone."""
 
         def write(cursor: Cursor) -> None:
-            _ask(cursor, "settle", member=member, over=False, run=None, group=None, number=None)
+            left = _rows(cursor, "settle", member=member, over=False, run=None, group=None, number=None)
+            enter(cursor, left)
+            give_sign(cursor, [run for run, *_ in left])
             _ask(cursor, "bury", member=member)
 
         self._store.once(write)
 
-    def _own(self, taken: Taken, query: str, **parameters: Any) -> None:
+    def _own(self, taken: Taken, query: str, then: Callable[[Cursor, Sequence[Any]], None], **parameters: Any) -> None:
         unit = taken.unit
 
         def write(cursor: Cursor) -> None:
-            _ask(cursor, query, run=unit.run, group=unit.group, number=taken.number, **parameters)
-            if not cursor.rowcount:
+            mine = _rows(cursor, query, run=unit.run, group=unit.group, number=taken.number, **parameters)
+            if not mine:
                 raise UnitLost(folder=self._store.place, vm=unit.vm, number=taken.number)
+            then(cursor, mine)
+            give_sign(cursor, [unit.run])
 
         self._store.once(write)
 
@@ -197,7 +221,7 @@ class Units:
 
 def open_units(access: Access, *, read_only: bool = False) -> Units:
     """The units of a database, over a connection of their own. StateError."""
-    return Units(Store(access, read_only=read_only))
+    return Units(Store(access, read_only=read_only, besides=prepare))
 
 
 class Fence:
@@ -246,7 +270,7 @@ def _order(run: str, order: Order) -> dict[str, Any]:
     return {"run": run, "draining": order.draining, "cancelled": order.cancelled, "paused": order.paused}
 
 
-def _unit_row(unit: Unit) -> dict[str, Any]:
+def _unit_row(unit: Unit, route: Route) -> dict[str, Any]:
     return {
         "run": unit.run,
         "group": unit.group,
@@ -255,6 +279,7 @@ def _unit_row(unit: Unit) -> dict[str, Any]:
         "position": unit.position,
         "sites": list(unit.sites),
         "seats": json.dumps(dict(unit.seats)),
+        "route": route.id,
         "content": unit.content,
     }
 

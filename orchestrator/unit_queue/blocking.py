@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar, cast
 
 import psycopg
+from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder, QuerySchedulerBuilder
 from pgqueuer.domain.settings import DBSettings, Durability
 from pgqueuer.ports.driver import Driver
 from pgqueuer.queries import Queries
@@ -36,6 +37,10 @@ SETTINGS = DBSettings(
 """Every name is given: for one that is left out pgqueuer asks the environment, by words as common as FUNCTION."""
 
 
+_BUILDERS = QueryBuilderEnvironment(SETTINGS), QueryQueueBuilder(SETTINGS), QuerySchedulerBuilder(SETTINGS)
+"""Each is made once: making one asks the environment, and one keeps the statements that it has composed."""
+
+
 class BlockingDriver:
     """What pgqueuer's queries need of a driver. Errors leave as psycopg's."""
 
@@ -56,9 +61,7 @@ class BlockingDriver:
 def queries(connection: psycopg.Connection[Any]) -> Queries:
     """pgqueuer's queries on this connection."""
     # A driver also listens and closes, for pgqueuer's own worker, which is not used.
-    made = Queries(cast(Driver, BlockingDriver(connection)))
-    made.qbe.settings = made.qbq.settings = made.qbs.settings = SETTINGS
-    return made
+    return Queries(cast(Driver, BlockingDriver(connection)), *_BUILDERS)
 
 
 def at_once(asked: Coroutine[Any, Any, Result]) -> Result:

@@ -1,4 +1,4 @@
-"""The queue's tables: made, brought up to date, and looked at before they are used."""
+"""The queue's tables: made, and brought up to date."""
 
 import re
 from importlib import metadata
@@ -22,16 +22,16 @@ _NEXT_PLEASE = "SELECT pg_advisory_unlock(hashtext('orchestrator unit queue'))"
 
 
 def prepare(connection: Connection) -> None:
-    """Make the tables in the schema of the search_path, or bring those of an older version up to date. ValueError
-    unless the connection commits by itself: steps of an upgrade must be committed one by one. QueueOutdated when what
-    is there fits no step."""
+    """Make the tables in the schema of the search_path, or bring those of an older version up to date. Those of a newer
+    one that counts the same first number only have more than is needed. ValueError unless the connection commits by
+    itself: steps of an upgrade must be committed one by one. QueueOutdated when what is there cannot be used."""
     if not connection.autocommit:
         raise ValueError("the queue is prepared by a connection with autocommit")
-    if _made_by(connection) >= _OURS:
+    if _fits(connection):
         return
     connection.execute(_ONE_AT_A_TIME)
     try:
-        if _made_by(connection) < _OURS:  # nobody was quicker
+        if not _fits(connection):  # nobody was quicker
             _bring_up_to_date(connection)
     except SchemaDriftError as error:
         raise QueueOutdated(what=str(error)) from error
@@ -40,22 +40,22 @@ def prepare(connection: Connection) -> None:
             connection.execute(_NEXT_PLEASE)
 
 
-def check(connection: Connection) -> None:
-    """QueueOutdated when the tables are not there, or are of a version that this one cannot work with. Those of a newer
-    one that counts the same first number only have more than is needed."""
+def _fits(connection: Connection) -> bool:
+    """Whether the tables can be used as they are; QueueOutdated when they belong to what this one knows nothing of."""
     made = _made_by(connection)
-    if not made:
-        raise QueueOutdated(what="it has no tables yet")
-    if made < _OURS or made[0] > _OURS[0]:
+    if made[:1] > _OURS[:1]:
         raise QueueOutdated(what=f"it is of pgqueuer {_dotted(made)}, and here is {_dotted(_OURS)}")
+    return made >= _OURS
 
 
 def _bring_up_to_date(connection: Connection) -> None:
     asked = queries(connection)
-    if at_once(asked.schema_is_installed()):
-        at_once(asked.apply_upgrade())
-    else:
+    if not at_once(asked.schema_is_installed()):
         at_once(asked.install())
+    elif at_once(asked.plan_upgrade()).statements:
+        at_once(asked.apply_upgrade())
+    else:  # whoever may not change the tables need not
+        return
     connection.execute(sql.SQL("COMMENT ON TABLE pgqueuer IS {}").format(f"{_MADE_BY}{_dotted(_OURS)}"))
 
 

@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 
 import psycopg
 import pytest
 
 from orchestrator.core.errors import JournalUnusable
-from orchestrator.journal_postgres import Access, open_journal
+from orchestrator.core.fleet import Member, MemberKind, Unit
+from orchestrator.journal_postgres import Access, open_journal, open_units
 from tests.docs.reading import ROOT
 from tests.support.ledger_rows import make_lease, make_outcome, make_run, make_session
 from tests.support.postgres import USER, Postgres, postgres
@@ -35,14 +37,23 @@ def access_as(server: Postgres, role: str) -> Access:
 def test_the_roles_of_the_page_can_do_what_it_says_and_nothing_else(server: Postgres) -> None:
     with pytest.raises(JournalUnusable, match=r"lacks a right; see docs/deploy/postgresql\.md"):
         open_journal(access_as(server, "restore"))
-    open_journal(access_as(server, "restore_owner")).close()
+    open_units(access_as(server, "restore_owner")).close()
     with open_journal(access_as(server, "restore")) as journal:
         journal.begin(make_run())
         journal.write_session(make_session())
         journal.write_lease(make_lease())
         journal.record("r1", [make_outcome()])
         journal.erase_session("s1")
+    with closing(open_units(access_as(server, "restore"))) as units:
+        units.join(Member("m1", "w1", MemberKind.WORKER, "", 4, "host", "1", 60.0))
+        units.submit([Unit("r1", "g2", "vm", "vbr01", 0, (), {"all": 1}, "{}")], "m2")
+        taken = units.take("m1")
+        assert taken is not None
+        units.settle(taken, "m1", over=True)
+        units.forget("r1")
     reader = access_as(server, "restore_read")
+    with closing(open_units(reader, read_only=True)) as units:
+        assert [one.member.name for one in units.members()] == ["w1"]
     with open_journal(reader, read_only=True) as journal:
         assert journal.runs() == [make_run()]
         assert journal.totals("r1")["g1"].restored == 1

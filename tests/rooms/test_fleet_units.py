@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -15,7 +16,7 @@ from orchestrator.core.fleet_errors import MemberDead, NameTaken, SeatTaken, Uni
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, RunState, SessionRow
 from orchestrator.core.lifecycle import LeaseState
 from orchestrator.fleet import Fleet
-from orchestrator.journal_postgres import Access, Fence, SharedJournal, Units, open_journal, open_units
+from orchestrator.journal_postgres import Access, Fence, SharedJournal, Units, open_journal, open_signs, open_units
 from tests.core.values import point
 
 AT = datetime(2026, 11, 25, 21, 0, tzinfo=UTC)
@@ -197,7 +198,7 @@ def test_a_worker_sweeps_nothing_of_others_beside_what_it_inherits(house: House)
     house.mount("a", dead)
     house.mount("b", new)
     house.silent(dead)
-    fleet = Fleet(FleetSettings(), house.journal, house.units, house.units)
+    fleet = Fleet(FleetSettings(), house.journal, house.units, house.units, partial(open_signs, Access("")))
     fleet.become(new, lambda event: None, lambda: AT)
     assert [row.group for row in fleet.own_leases().open_leases()] == ["b"]
     assert [row.id for row in fleet.own_leases().sessions()] == ["session of new"]

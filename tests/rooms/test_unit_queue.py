@@ -5,8 +5,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,8 +17,10 @@ import pytest
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
 
 from orchestrator.core.errors import QueueOutdated
-from orchestrator.unit_queue import Deferred, UnitQueue, Waker, check, prepare
+from orchestrator.unit_queue import ANYTHING, CHANNEL, Deferred, UnitQueue, Waker, prepare
+from orchestrator.unit_queue import waker as waking
 from orchestrator.unit_queue.blocking import SETTINGS
+from tests.support.deaf import deaf_way
 from tests.support.postgres import Postgres, postgres
 
 ROUTE = "berlin vbr01"
@@ -62,8 +66,12 @@ def deferred(*names: str, route: str = ROUTE) -> list[Deferred]:
 
 
 def taken(cursor: psycopg.Cursor[Any], worker: UUID = A, *routes: str) -> str | None:
-    ticket = UnitQueue().take(cursor, worker, routes or (ROUTE,))
-    return ticket and ticket.unit
+    return UnitQueue().take(cursor, worker, routes or (ROUTE,))
+
+
+def standing(cursor: psycopg.Cursor[Any]) -> dict[str, UUID | None]:
+    """The units in the queue, with those who have them."""
+    return dict(cursor.execute("SELECT dedupe_key, queue_manager_id FROM pgqueuer ORDER BY id").fetchall())
 
 
 # --- waiting ---
@@ -74,10 +82,10 @@ def test_a_unit_waits_once_however_often_it_is_deferred(cursor: psycopg.Cursor[A
 
     assert queue.defer(cursor, deferred("r/g1", "r/g2")) == 2
     assert queue.defer(cursor, deferred("r/g1", "r/g3")) == 1
-    assert queue.take(cursor, A, [ROUTE])
+    assert taken(cursor) == "r/g1"
     assert queue.defer(cursor, deferred("r/g1")) == 0, "it is in somebody's hands"
 
-    assert sorted(one.unit for one in queue.standing(cursor)) == ["r/g1", "r/g2", "r/g3"]
+    assert standing(cursor) == {"r/g1": A, "r/g2": None, "r/g3": None}
 
 
 def test_units_go_by_priority_and_then_in_the_order_of_the_plan(cursor: psycopg.Cursor[Any]) -> None:
@@ -93,11 +101,13 @@ def test_a_worker_gets_units_of_its_routes_alone(cursor: psycopg.Cursor[Any]) ->
     queue = UnitQueue()
     queue.defer(cursor, [*deferred("r/b"), *deferred("r/h", route="hamburg vbr02")])
 
-    assert queue.routes(cursor) == [ROUTE, "hamburg vbr02"]
+    assert not queue.waits(cursor, ["nowhere"])
+    assert not queue.waits(cursor, [])
+    assert queue.waits(cursor, [ROUTE, "nowhere"])
     assert queue.take(cursor, A, []) is None
     assert taken(cursor, A, "hamburg vbr02", "nowhere") == "r/h"
     assert taken(cursor, A, "hamburg vbr02") is None
-    assert queue.routes(cursor) == [ROUTE]
+    assert not queue.waits(cursor, ["hamburg vbr02"])
 
 
 def test_a_transaction_that_is_rolled_back_has_deferred_and_taken_nothing(connect: Connect) -> None:
@@ -110,7 +120,7 @@ def test_a_transaction_that_is_rolled_back_has_deferred_and_taken_nothing(connec
     with connection.transaction(force_rollback=True):
         assert taken(cursor) == "r/g1"
 
-    assert [(one.unit, one.worker) for one in queue.standing(cursor)] == [("r/g1", None)]
+    assert standing(cursor) == {"r/g1": None}
     assert taken(cursor, B) == "r/g1"
 
 
@@ -125,10 +135,10 @@ def test_no_unit_is_handed_to_two_that_ask_at_the_same_time(connect: Connect) ->
         worker, mine = uuid4(), []
         while True:
             with connection.transaction(), connection.cursor() as cursor:
-                ticket = queue.take(cursor, worker, [ROUTE])
-            if ticket is None:
+                unit = queue.take(cursor, worker, [ROUTE])
+            if unit is None:
                 return mine
-            mine.append(ticket.unit)
+            mine.append(unit)
 
     with ThreadPoolExecutor(4) as threads:
         shares = list(threads.map(all_it_gets, [connect() for _ in range(4)]))
@@ -175,70 +185,54 @@ def test_silence_alone_hands_nothing_on(cursor: psycopg.Cursor[Any]) -> None:
     cursor.execute("UPDATE pgqueuer SET heartbeat = now() - interval '30 days', updated = now() - interval '30 days'")
 
     assert taken(cursor, B) is None
-    assert UnitQueue().hand_back(cursor, "r/g1", A), "somebody cleared up after A"
+    UnitQueue().withdraw(cursor, ["r/g1"])  # somebody cleared up after A
+    UnitQueue().defer(cursor, deferred("r/g1"))
     assert taken(cursor, B) == "r/g1"
 
 
 # --- coming to an end ---
 
 
-def test_a_worker_whose_unit_was_given_to_another_cannot_finish_it(cursor: psycopg.Cursor[Any]) -> None:
-    queue = UnitQueue()
-    queue.defer(cursor, deferred("r/g1"))
-    first = queue.take(cursor, A, [ROUTE])
-    assert queue.hand_back(cursor, "r/g1", A)
-    second = queue.take(cursor, B, [ROUTE])
-
-    assert first is not None
-    assert second is not None
-    assert (first.number, second.number) == (1, 2), "what is written under the first number can be told apart"
-    assert not queue.finish(cursor, "r/g1", A)
-    assert not queue.hand_back(cursor, "r/g1", A)
-    assert [one.worker for one in queue.standing(cursor)] == [B]
-    assert queue.finish(cursor, "r/g1", B)
-    assert queue.standing(cursor) == []
-    assert not queue.finish(cursor, "r/g1", B)
-
-
-def test_a_unit_that_is_through_may_wait_again(cursor: psycopg.Cursor[Any]) -> None:
+def test_a_unit_that_has_left_may_wait_again_and_elsewhere(cursor: psycopg.Cursor[Any]) -> None:
     queue = UnitQueue()
     queue.defer(cursor, deferred("r/g1"))
     taken(cursor)
-    queue.finish(cursor, "r/g1", A)
+    queue.withdraw(cursor, ["r/g1"])
+    assert standing(cursor) == {}
 
-    assert queue.defer(cursor, deferred("r/g1")) == 1
+    assert queue.defer(cursor, deferred("r/g1", route="hamburg vbr02")) == 1
+    assert taken(cursor) is None
+    assert taken(cursor, B, "hamburg vbr02") == "r/g1"
+
+
+def test_what_is_deferred_within_a_transaction_is_not_handed_out_in_it(connect: Connect) -> None:
+    queue, connection = UnitQueue(), connect()
+    cursor = connection.cursor()
+
+    with connection.transaction():
+        queue.defer(cursor, deferred("r/g1"))
+        assert taken(cursor) is None, "whoever puts back what he cannot use comes to an end"
+        assert queue.waits(cursor, [ROUTE])
+
     assert taken(cursor) == "r/g1"
 
 
-def test_what_is_handed_back_for_later_is_not_handed_out_before(cursor: psycopg.Cursor[Any]) -> None:
-    queue = UnitQueue()
-    queue.defer(cursor, deferred("r/g1", "r/g2"))
-    taken(cursor)
-
-    assert queue.hand_back(cursor, "r/g1", A, seconds=3600)
-
-    assert taken(cursor) == "r/g2"
-    assert taken(cursor) is None
-    assert queue.routes(cursor) == [ROUTE], "it waits all the same"
-
-
-def test_withdrawing_ends_what_waits_and_leaves_what_somebody_has(cursor: psycopg.Cursor[Any]) -> None:
+def test_units_that_leave_leave_the_others(cursor: psycopg.Cursor[Any]) -> None:
     queue = UnitQueue()
     queue.defer(cursor, deferred("r/g1", "r/g2", "r/g3"))
     assert taken(cursor) == "r/g1"
 
-    assert queue.withdraw(cursor, ["r/g1", "r/g2", "r/other"]) == ["r/g2"]
+    queue.withdraw(cursor, ["r/g1", "r/g2", "r/other"])
 
-    assert [(one.unit, one.worker) for one in queue.standing(cursor)] == [("r/g1", A), ("r/g3", None)]
+    assert standing(cursor) == {"r/g3": None}
     assert taken(cursor, B) == "r/g3"
-    assert queue.finish(cursor, "r/g1", A)
 
 
 def test_what_is_written_down_of_units_that_went_is_deleted_after_its_days(cursor: psycopg.Cursor[Any]) -> None:
     queue = UnitQueue()
     queue.defer(cursor, deferred("r/g1"))
     taken(cursor)
-    queue.finish(cursor, "r/g1", A)
+    queue.withdraw(cursor, ["r/g1"])
 
     assert queue.tidy(cursor, days=1) == 0
     cursor.execute("UPDATE pgqueuer_log SET created = now() - interval '2 days'")
@@ -255,38 +249,40 @@ def test_tables_are_made_once_also_by_two_at_the_same_time(postgres_server: Post
 
     with ThreadPoolExecutor(3) as threads:
         list(threads.map(prepare, connections))
-    check(connections[0])
+    assert UnitQueue().defer(connections[0].cursor(), deferred("r/g1")) == 1
 
     for one in connections:
         one.close()
 
 
-def test_without_tables_and_with_tables_of_another_version_it_says_what_to_do(
-    postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
+def test_tables_of_an_older_version_are_brought_up_to_date_and_those_of_a_newer_one_are_left(
+    postgres_server: Postgres,
 ) -> None:
-    queue = UnitQueue()
     with psycopg.connect(postgres_server.new_database(), autocommit=True) as connection:
-        with pytest.raises(QueueOutdated, match=r"has no tables yet.*as the owner of the schema"):
-            check(connection)
-
         prepare(connection)
-        queue.defer(connection.cursor(), deferred("r/g1"))
+        UnitQueue().defer(connection.cursor(), deferred("r/g1"))
         connection.execute("ALTER TABLE pgqueuer DROP COLUMN slot")
         connection.execute("COMMENT ON TABLE pgqueuer IS 'tables of pgqueuer 1.1.0'")
-        with pytest.raises(QueueOutdated, match=r"of pgqueuer 1\.1\.0, and here is"):
-            check(connection)
 
         prepare(connection)
-        check(connection)
+        connection.execute("SELECT slot FROM pgqueuer")
         assert taken(connection.cursor()) == "r/g1", "an upgrade keeps what waits"
 
-        connection.execute("COMMENT ON TABLE pgqueuer IS 'tables of pgqueuer 1.99.0'")
+        connection.execute("COMMENT ON TABLE pgqueuer IS 'tables of pgqueuer 1.5.0'")
+        role = f"w{uuid4().hex}"
+        connection.execute(f"CREATE ROLE {role}; GRANT SELECT ON pgqueuer TO {role}; SET ROLE {role}".encode())
+        prepare(connection)  # nothing is to be changed, and nothing is
+        connection.execute("RESET ROLE")
+
+        newer = "tables of pgqueuer 1.99.0"
+        connection.execute(f"COMMENT ON TABLE pgqueuer IS '{newer}'")
         prepare(connection)
-        check(connection)
+        said = connection.execute("SELECT obj_description('pgqueuer'::regclass, 'pg_class')")
+        assert said.fetchone() == (newer,)
+
         connection.execute("COMMENT ON TABLE pgqueuer IS 'tables of pgqueuer 99.0.0'")
-        prepare(connection)
-        with pytest.raises(QueueOutdated, match=r"of pgqueuer 99\.0\.0, and here is"):
-            check(connection)
+        with pytest.raises(QueueOutdated, match=r"of pgqueuer 99\.0\.0, and here is .*the version of\s+the others"):
+            prepare(connection)
 
 
 def test_a_worker_of_the_older_version_goes_on_beside_tables_of_a_newer_one(connect: Connect) -> None:
@@ -297,10 +293,10 @@ def test_a_worker_of_the_older_version_goes_on_beside_tables_of_a_newer_one(conn
     newer.execute("COMMENT ON TABLE pgqueuer IS 'tables of pgqueuer 1.99.0'")
 
     prepare(older)
-    check(older)
 
     assert taken(older.cursor(), A) == "r/g1"
-    assert queue.finish(older.cursor(), "r/g1", A)
+    queue.withdraw(older.cursor(), ["r/g1"])
+    assert taken(older.cursor(), A) == "r/g2"
 
 
 def test_a_connection_that_does_not_commit_by_itself_prepares_nothing(database: str) -> None:
@@ -352,55 +348,108 @@ def test_every_name_that_pgqueuer_would_ask_the_environment_for_is_given() -> No
 
 # --- the sign ---
 
+UNTIL_IT_COMES = 15.0
 
-def test_whoever_waits_is_woken_by_what_is_deferred_finished_and_handed_back(connect: Connect) -> None:
-    queue, cursor, waker = UnitQueue(), connect().cursor(), Waker(connect)
-    assert waker.wait(0), "what was told before it listened may have been missed"
+
+@pytest.fixture
+def waker(connect: Connect) -> Iterator[Waker]:
+    """One that hears."""
+    with closing(Waker(connect, CHANNEL)) as made:
+        assert made.wait(0) == {ANYTHING}, "what was told before it listened may have been missed"
+        assert made.arrives
+        yield made
+
+
+def test_whoever_waits_is_woken_by_what_is_deferred_and_by_what_leaves_and_by_nobody_who_looks(
+    cursor: psycopg.Cursor[Any], waker: Waker
+) -> None:
+    queue = UnitQueue()
 
     def woken_by(act: Callable[[], object]) -> bool:
         act()
-        return waker.wait(15)
+        return bool(waker.wait(UNTIL_IT_COMES))
 
     assert woken_by(lambda: queue.defer(cursor, deferred("r/g1", "r/g2")))
-    assert queue.take(cursor, A, [ROUTE])
-    assert woken_by(lambda: queue.hand_back(cursor, "r/g1", A))
-    assert queue.take(cursor, A, [ROUTE])
-    assert woken_by(lambda: queue.finish(cursor, "r/g1", A))
-    assert woken_by(lambda: queue.withdraw(cursor, ["r/g2"]))
+    assert taken(cursor) == "r/g1"
+    assert woken_by(lambda: queue.withdraw(cursor, ["r/g1"]))
     assert woken_by(lambda: queue.wake(cursor))
+    assert taken(cursor) == "r/g2"
+    assert taken(cursor) is None
     assert not waker.wait(0.05)
-    waker.close()
 
 
-def test_a_sign_comes_while_one_waits(connect: Connect) -> None:
-    waker, cursor = Waker(connect), connect().cursor()
-    waker.wait(0)
-
-    timer = threading.Timer(0.2, lambda: UnitQueue().wake(cursor))
+def test_a_sign_comes_while_one_waits_and_says_what_it_is_about(cursor: psycopg.Cursor[Any], waker: Waker) -> None:
+    timer = threading.Timer(0.2, lambda: cursor.execute(f"NOTIFY {CHANNEL}, 'a run'".encode()))
     timer.start()
 
-    assert waker.wait(15)
+    assert waker.wait(UNTIL_IT_COMES) == {"a run"}
     timer.join()
+
+
+def test_that_others_prove_whether_they_hear_wakes_nobody(connect: Connect, waker: Waker) -> None:
+    with closing(Waker(connect, CHANNEL)) as other:
+        other.wait(0)
+
+    assert not waker.wait(0.05)
+
+
+def test_after_a_long_silence_it_is_proved_anew_that_signs_arrive(
+    connect: Connect, waker: Waker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waking, "PROVE_EVERY", 0.0)
+    with connect() as other:
+        other.execute(f"NOTIFY {CHANNEL}, 'meanwhile'".encode())
+    assert waker.wait(0) == {"meanwhile"}, "what others say while it is proved is not lost"
+    assert waker.arrives
+
+
+def test_whoever_waits_returns_when_another_closes(waker: Waker) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(waker.wait, 600)
+        waker.close()
+        assert not waiting.result(UNTIL_IT_COMES)
+    assert not waker.wait(600), "and does not wait again"
+    assert not waker.arrives
     waker.close()
 
 
 def test_without_its_server_the_waker_pauses_and_listens_again_when_it_is_back() -> None:
-    pauses: list[float] = []
-    with postgres() as server:
-        waker = Waker(lambda: psycopg.connect(server.dsn, autocommit=True), pauses.append)
-        with psycopg.connect(server.dsn, autocommit=True) as connection:
-            prepare(connection)
+    with postgres() as server, closing(Waker(lambda: psycopg.connect(server.dsn, autocommit=True), CHANNEL)) as waker:
         assert waker.wait(0)
+        assert waker.arrives
 
         server.stop(signal.SIGQUIT)
-        assert not waker.wait(5)
-        assert not waker.wait(5)
-        assert len(pauses) == 2
-        assert all(3 < pause <= 5 for pause in pauses), "whoever asks in a loop does not spin"
+        for _ in range(2):
+            begun = time.monotonic()
+            assert not waker.wait(0.2)
+            assert time.monotonic() - begun >= 0.2, "whoever asks in a loop does not spin"
+            assert not waker.arrives
 
         server.start()
-        assert waker.wait(5), "signs may have been missed"
+        assert waker.wait(UNTIL_IT_COMES) == {ANYTHING}, "signs may have been missed"
+        assert waker.arrives
         with psycopg.connect(server.dsn, autocommit=True) as connection:
             UnitQueue().wake(connection.cursor())
-        assert waker.wait(15)
-        waker.close()
+        assert waker.wait(UNTIL_IT_COMES)
+
+
+def test_a_connection_that_is_ended_is_made_anew(connect: Connect, waker: Waker, cursor: psycopg.Cursor[Any]) -> None:
+    cursor.execute("""SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+                      WHERE datname = current_database() AND query LIKE 'LISTEN%'""")
+
+    assert not waker.wait(0.05)
+    assert not waker.arrives
+    assert waker.wait(0) == {ANYTHING}
+    assert waker.arrives
+
+
+def test_behind_what_passes_no_signs_on_it_is_known_that_none_arrive(
+    postgres_server: Postgres, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waking, "PROVE_WITHIN", 0.2)
+    with deaf_way(postgres_server.port) as port:
+        through = dsn.replace(str(postgres_server.port), str(port)) + "?sslmode=disable&gssencmode=disable"
+        with closing(Waker(lambda: psycopg.connect(through, autocommit=True), CHANNEL)) as waker:
+            assert waker.wait(0) == {ANYTHING}
+            assert not waker.arrives
+            assert not waker.wait(0.05)
