@@ -9,7 +9,7 @@ from anyio import Event, create_task_group, to_thread
 from benchmarks.measuring import print_table
 from benchmarks.places import Places
 from orchestrator.app import App, Finished, NamedJob, opened, run_jobs
-from orchestrator.cli.speaking import read_jobs
+from orchestrator.cli.tasks import read_jobs
 from orchestrator.config import load_config
 from orchestrator.core.ledger import Totals
 from orchestrator.core.tally import Tally

@@ -6,8 +6,8 @@ No decision is made here.
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -28,9 +28,10 @@ from orchestrator.core.entry import Compare, Verify
 from orchestrator.core.errors import ExitCode, OrchestratorError, RunUnknown, StateUnusable, WordsError, worst
 from orchestrator.core.events import Notice, SweepEnded, WorkerReady
 from orchestrator.core.ledger import LeaseRow, RunRow, RunState
+from orchestrator.core.lifecycle import OPEN_STATES
+from orchestrator.core.looks import is_look
 from orchestrator.core.plan import Plan, comparing, plan_from_json, plan_to_json
 from orchestrator.core.report import LeftMount, left_mount, reported
-from orchestrator.core.survey import Forecast, Survey, is_look
 from orchestrator.drilling import Finished, finish_drill
 from orchestrator.engine.beside import in_thread
 from orchestrator.engine.books import Books
@@ -38,23 +39,11 @@ from orchestrator.engine.calls import Calls
 from orchestrator.engine.restore import Ending, leave, run_job
 from orchestrator.engine.rooms import Rooms
 from orchestrator.engine.seats import Seats
-from orchestrator.engine.serving import Companion
-from orchestrator.engine.serving_units import UnitServer
 from orchestrator.engine.stopping import Stop
 from orchestrator.engine.sweeping import sweep
 from orchestrator.engine.verifying import Verified, verify
 from orchestrator.files import Sidecar
-from orchestrator.freezing import (
-    FrozenPlan,
-    compare_survey,
-    planned_run,
-    refuse_originals,
-    refuse_unfrozen,
-    thawed_plan,
-    write_document,
-)
 from orchestrator.guest_accounts import accounts, names_in
-from orchestrator.handing_out import Perish, deferring, worker_post
 from orchestrator.journal import Journal, is_locked
 from orchestrator.listing import NamedJob
 from orchestrator.opening import (
@@ -71,7 +60,11 @@ from orchestrator.opening import (
 )
 from orchestrator.planning import checked_plan, close, show_plans
 from orchestrator.reaching import make_verifier
-from orchestrator.surveying import foresee, forget_looks, survey_plan
+
+if TYPE_CHECKING:
+    from orchestrator.engine.serving import Companion
+    from orchestrator.freezing import FrozenPlan
+    from orchestrator.handing_out import Perish
 
 __all__ = [
     "App",
@@ -81,7 +74,6 @@ __all__ = [
     "exit_code",
     "is_locked",
     "left_mounts",
-    "look_closely",
     "make_notifier",
     "now",
     "opened",
@@ -97,63 +89,36 @@ __all__ = [
 
 
 async def run_jobs(
-    app: App, jobs: Sequence[NamedJob | FrozenPlan], keep_going: bool, compare: Compare | None = None
+    app: App, jobs: "Sequence[NamedJob | FrozenPlan]", keep_going: bool, compare: Compare | None = None
 ) -> list[Finished]:
     """Run `jobs`, or plans that were frozen, one after the other. Every plan is made before the first run begins; after
     a stop the others are only begun, so that `resume` knows of them. `compare` is instead of what the jobs say."""
     rooms = app.rooms()
-    async with announced(app.services, app.listen, now, app.docket), _working(app, rooms) as (books, stop, seats):
+    async with announced(app.services, app.listen, now, app.docket), working(app, rooms) as (books, stop, seats):
         plans: list[Plan] = []
         with stop.forestalls():
             for named in jobs:
-                frozen = named.document.plan.run if isinstance(named, FrozenPlan) else ""
+                frozen = "" if isinstance(named, NamedJob) else named.document.plan.run
                 run = await books.ask(new_run, app.journal, named.name, [one.run for one in plans], frozen)
-                if isinstance(named, FrozenPlan):
+                if not isinstance(named, NamedJob):
+                    from orchestrator.freezing import thawed_plan  # all that looks at plans, for who has one
+
                     plans.append(await thawed_plan(app, rooms, named, run))
                     continue
                 one = await checked_plan(app, rooms, books, named, run, keep_going)
                 plans.append(comparing(one, compare) if compare else one)
         for named, one in zip(jobs, plans, strict=True):
-            if isinstance(named, FrozenPlan):
+            if not isinstance(named, NamedJob):
+                from orchestrator.freezing import compare_survey
+
                 await compare_survey(app, rooms, books, stop, seats, named, one)
         finished = []
         for named, one in zip(jobs, plans, strict=True):
             content, document = named.content, b""
-            if isinstance(named, FrozenPlan):
+            if not isinstance(named, NamedJob):
                 content, document = named.document.job_text.encode(), named.content
             finished.append(await run_plan(app, rooms, books, stop, content, one, seats, document=document))
         return finished
-
-
-@dataclass(frozen=True, slots=True)
-class LookedAt:
-    """A plan that was looked at closely, and what follows from it; `hash` is that of its document, empty when none was
-    written."""
-
-    plan: Plan
-    survey: Survey
-    forecast: Forecast
-    hash: str = ""
-
-
-async def look_closely(app: App, named: NamedJob, out: Path | None) -> LookedAt:
-    """Plan a job, mount and list everything that it names, and delete the mounts; with `out`, freeze it there. What
-    cannot be planned is an error, as it is for a run; so are PlanUnusable, StoppedEarly and MountLeft."""
-    rooms, made = app.rooms(), now()
-    refuse_originals(named)
-    if out is not None:
-        refuse_unfrozen(named)
-    async with _working(app, rooms) as (books, stop, seats):
-        with stop.forestalls():
-            plan = await checked_plan(app, rooms, books, named, planned_run(named, made), keep_going=False)
-        survey = await survey_plan(app, rooms, books, stop, seats, plan)
-        with stop.forestalls():
-            ahead = await foresee(app, rooms, books, plan, survey)
-            if out is None or survey.problems:
-                return LookedAt(plan, survey, ahead)
-            digest = await write_document(app.config, named, plan, made, app.source, out, survey)
-            return LookedAt(plan, survey, ahead, digest)
-    raise AssertionError("a forestalled block returns or raises")
 
 
 async def run_plan(
@@ -198,7 +163,11 @@ async def _run(
             flush=target.flush if rooms.flush is not None else None,
             hiring=hiring_of(app.config, checksum, read_back, run_folder(app.config, row.id)),
         )
-        dispatching = deferring(app, rooms, books, stop, one) if app.fleet is not None else None
+        dispatching = None
+        if app.fleet is not None:
+            from orchestrator.handing_out import deferring  # who is alone pays for no fleet
+
+            dispatching = deferring(app, rooms, books, stop, one)
         ending = await run_job(one, row, rooms, books, stop, app.watch, seats, priority, dispatching=dispatching)
         with suppress(TimeoutError):  # a dead disk: what is left there is removed when the file is begun anew
             await Calls(rooms.settings.stall).run("destination", lambda beat: target.forget_interrupted())
@@ -214,15 +183,18 @@ async def resume_run(app: App, run: str | None, compare: Compare | None = None) 
     if compare is not None:
         row = replace(row, plan=plan_to_json(comparing(plan_from_json(row.plan), compare)))
     app.docket.expect([row.job])
-    async with announced(app.services, app.listen, now, app.docket), _working(app, rooms) as (books, stop, seats):
+    async with announced(app.services, app.listen, now, app.docket), working(app, rooms) as (books, stop, seats):
         return await go_on(app, rooms, books, stop, row, seats)
 
 
 async def serve_units(
-    app: App, site: str, mounts: int, name: str, perish: Perish, companions: Sequence[Companion] = ()
+    app: App, site: str, mounts: int, name: str, perish: "Perish", companions: "Sequence[Companion]" = ()
 ) -> None:
     """Serve a fleet as a worker, until a stop is asked for and nothing is in hand any more; `companions` run as long.
     NameTaken, and what ends the process as a whole; called dead, it perishes."""
+    from orchestrator.engine.serving_units import UnitServer
+    from orchestrator.handing_out import worker_post
+
     rooms = app.rooms()
     books, seats = books_of(rooms), Seats(rooms.settings, rooms.emit, rooms.clock)
     post = worker_post(app, books, site, mounts, name, perish)
@@ -264,7 +236,7 @@ async def verify_run(config: Config, journal: Journal, run: RunRow, tell: Callab
 
 
 @asynccontextmanager
-async def _working(app: App, rooms: Rooms) -> AsyncIterator[tuple[Books, Stop, Seats]]:
+async def working(app: App, rooms: Rooms) -> AsyncIterator[tuple[Books, Stop, Seats]]:
     """Signals and control socket obeyed, logged on, leftovers swept; logged off at the end unless a mount is left."""
     books, seats = books_of(rooms), Seats(rooms.settings, rooms.emit, rooms.clock)
     async with (
@@ -307,7 +279,7 @@ async def _sweep_before(app: App, rooms: Rooms, books: Books) -> None:
     """No new mount before the old ones are dealt with; a run is not held up by what cannot be proved."""
     cleared, left = await sweep(rooms, books, within=0)
     if app.fleet is None:  # in a fleet it may be another's look that goes on just now
-        await books.ask(forget_looks, app.journal)
+        await books.ask(_forget_looks, app.journal)
     if cleared or left:
         app.listen(_swept(cleared, left))
     if cleared:
@@ -316,6 +288,13 @@ async def _sweep_before(app: App, rooms: Rooms, books: Books) -> None:
         app.listen(
             Notice(now(), f"{len(left)} mount(s) of earlier runs may still be open; `orchestrator sweep` tells which")
         )
+
+
+def _forget_looks(journal: Journal) -> None:
+    """Forget surveys that were killed, once their mounts are gone. Blocks."""
+    for row in journal.runs():
+        if is_look(row.id) and not any(one.state in OPEN_STATES for one in journal.leases(row.id)):
+            journal.forget_run(row.id)
 
 
 def _swept(cleared: Sequence[LeaseRow], left: Sequence[LeaseRow]) -> SweepEnded:

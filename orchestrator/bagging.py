@@ -15,7 +15,8 @@ from orchestrator.core.errors import WordsError
 from orchestrator.core.ledger import RunRow
 from orchestrator.core.plan import plan_from_json
 from orchestrator.engine.verifying import Verified, verify
-from orchestrator.files import free_space, making_bag
+from orchestrator.files import free_space
+from orchestrator.files.bag import making_bag
 from orchestrator.journal import Journal
 from orchestrator.opening import now
 from orchestrator.reaching import make_source

@@ -123,6 +123,11 @@ class PingSettings(BaseModel):
     )
     every: float = Field(default=300, ge=10, description="Seconds between two pings of the watcher.")
 
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is pinged."""
+        return references(self, "url") + references(self, "heartbeat") > 0
+
     _variables = field_validator("url_env", "heartbeat_env")(_names_a_variable)
     _credentials = field_validator("url_credential", "heartbeat_credential")(_names_a_credential)
 

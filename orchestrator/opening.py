@@ -10,7 +10,6 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,26 +35,23 @@ from orchestrator.engine.stopping import Stop, obeying
 from orchestrator.engine.through_em import ThroughEm
 from orchestrator.enterprise_manager import Client, Observer, ssl_context
 from orchestrator.files import Algorithm, LocalTarget
-from orchestrator.fleet import Fleet, opened_fleet, read_shared
-from orchestrator.fleet import belonging as belonging_to
 from orchestrator.journal import Journal, locked, open_journal
-from orchestrator.notify import Means, Notifier, open_notifier
 from orchestrator.reaching import make_source, make_target
+from orchestrator.reading import now as now
+from orchestrator.reading import read_journal as read_journal
+from orchestrator.reading import reading as reading
 from orchestrator.web import ControlSocket, controlled, open_control
 from orchestrator.working import PROGRAM, Recipe
 
 if TYPE_CHECKING:
     from orchestrator.files.targets import Targets
+    from orchestrator.fleet import Fleet
+    from orchestrator.notify import Notifier
 
 Listen = Callable[[Event], None]
 
 PROCESSES_AT_MOST = 4
 """Copying processes when nobody says how many: what takes their outcomes in is one process."""
-
-
-def now() -> datetime:
-    """The wall clock, UTC."""
-    return datetime.now(UTC)
 
 
 @dataclass(slots=True)
@@ -75,7 +71,7 @@ class App:
     must_stop: Callable[[], bool] | None = None
     control: ControlSocket | None = None
     """There for what runs jobs."""
-    fleet: Fleet | None = None
+    fleet: "Fleet | None" = None
 
     def rooms(self) -> Rooms:
         """Everything the engine is given."""
@@ -126,7 +122,11 @@ def _processes(config: Config) -> int:
 
 def belonging(app: App) -> AbstractAsyncContextManager[None]:
     """A member of its fleet while this is open, where there is one. NameTaken."""
-    return nullcontext() if app.fleet is None else belonging_to(app.fleet, app.listen, now, new_id())
+    if app.fleet is None:
+        return nullcontext()
+    from orchestrator.fleet import belonging as belonging_to
+
+    return belonging_to(app.fleet, app.listen, now, new_id())
 
 
 def new_id() -> str:
@@ -197,16 +197,20 @@ def opened(
         with _rooms(config, listen, (), Docket()) as app:
             yield app
         return
-    notifier, docket = make_notifier(config, listen), Docket(jobs)
-    heard = _each(listen, notifier.add, docket.add)
-    services: list[Service] = [*notifier.services]
-    if watching and notifier.heartbeat is not None:
-        services.append(notifier.heartbeat)
+    docket, takers = Docket(jobs), [listen]
+    telling: list[Service] = []
+    beating: list[Service] = []
+    if config.notifications or config.ping.wanted:
+        notifier = make_notifier(config, listen)
+        takers.append(notifier.add)
+        telling += notifier.services
+        beating += [notifier.heartbeat] if watching and notifier.heartbeat is not None else []
+    heard = _each(*takers, docket.add)
     with ExitStack() as stack:
         try:
-            app = stack.enter_context(_rooms(config, heard, services, docket))
+            app = stack.enter_context(_rooms(config, heard, [*telling, *beating], docket))
         except OrchestratorError as error:
-            anyio.run(announce_unopened, notifier.services, heard, now, docket, error)
+            anyio.run(announce_unopened, telling, heard, now, docket, error)
             raise
         app.control = stack.enter_context(open_control(config.state.folder))  # under the lock
         yield app
@@ -225,10 +229,12 @@ def _rooms(config: Config, listen: Listen, services: Sequence[Service], docket: 
         yield App(config, client, journal, source, target, listen, watch, services, docket, fleet=fleet)
 
 
-def _journal(config: Config, stack: ExitStack) -> tuple[Fleet | None, Journal]:
+def _journal(config: Config, stack: ExitStack) -> "tuple[Fleet | None, Journal]":
     """The journal of the state folder, or the one that a fleet shares; the folder is ours alone."""
     if config.fleet.dsn is None:
         return None, stack.enter_context(closing(open_journal(config.state.folder)))
+    from orchestrator.fleet import opened_fleet  # who is alone pays for no fleet
+
     stack.enter_context(locked(config.state.folder, now))
     fleet = stack.enter_context(opened_fleet(config))
     return fleet, fleet.journal
@@ -242,8 +248,10 @@ def _each(*takers: Listen) -> Listen:
     return listen
 
 
-def make_notifier(config: Config, listen: Listen) -> Notifier:
+def make_notifier(config: Config, listen: Listen) -> "Notifier":
     """The notifier of this process. It tells `listen` what it could not deliver. ConfigInvalid."""
+    from orchestrator.notify import Means, open_notifier  # a room of its own, for those who want to be told
+
     means = Means(
         emit=listen,
         clock=now,
@@ -283,20 +291,6 @@ def _telling(listen: Listen) -> Observer:
         listen(RequestAnswered(now(), method, route, status or 0, seconds))
 
     return answered
-
-
-@contextmanager
-def reading(config: Config) -> Iterator[Journal]:
-    """The journal for looking only: takes no lock, works while a run is going on. StateError when there is none."""
-    with closing(read_journal(config)) as journal:
-        yield journal
-
-
-def read_journal(config: Config) -> Journal:
-    """The journal for looking only; the caller closes it. StateError when there is none."""
-    if config.fleet.dsn is not None:
-        return read_shared(config)
-    return open_journal(config.state.folder, read_only=True)
 
 
 @contextmanager

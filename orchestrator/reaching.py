@@ -9,13 +9,14 @@ from orchestrator.config import Config, read_secret
 from orchestrator.config_shares import BY_SYSTEM, share_settings
 from orchestrator.core.fidelity import Property
 from orchestrator.core.roads import EM_ROOT
-from orchestrator.files import Algorithm, LocalSource, LocalTarget, LocalUndo, abilities
+from orchestrator.files import Algorithm, LocalSource, LocalTarget, abilities
 from orchestrator.files.sources import Sources
 
 if TYPE_CHECKING:
     from orchestrator.files.smb import Reaching, Unc
     from orchestrator.files.sources import Elsewhere
     from orchestrator.files.targets import Targets
+    from orchestrator.files.undoing import LocalUndo
     from orchestrator.files.undos import Undos
 
 
@@ -79,6 +80,8 @@ def make_verifier(config: Config) -> "LocalTarget | Targets":
 def undoing(config: Config, checksum: Algorithm, *, dry: bool) -> "Iterator[LocalUndo | Undos]":
     """What undoes at the destinations, wherever they are; lets go of them at the end. The password of a share is read
     when the share is: ConfigInvalid."""
+    from orchestrator.files.undoing import LocalUndo  # few commands undo, and no watcher does
+
     unc = [root for root in config.targets.allow if root.startswith("\\\\")]
     with closing(LocalTarget([root for root in config.targets.allow if BY_SYSTEM or root not in unc])) as here:
         local = LocalUndo(here, checksum, dry=dry)

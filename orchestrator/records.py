@@ -5,8 +5,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from orchestrator.core.levels import Level
 from orchestrator.core.receiver import Facility, parse_receiver
-from orchestrator.views.log import Level
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 

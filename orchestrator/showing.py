@@ -15,7 +15,8 @@ from orchestrator.engine.serving import Ask
 from orchestrator.journal import Journal
 from orchestrator.opening import now
 from orchestrator.watching import Watch
-from orchestrator.web import Listeners, Sources, open_listeners
+from orchestrator.web import Sources
+from orchestrator.web.listeners import Listeners, open_listeners
 from orchestrator.web.server import serving
 
 Metrics = Callable[[str], tuple[bytes, str]]

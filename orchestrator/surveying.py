@@ -18,8 +18,9 @@ from orchestrator.core.events import (
 from orchestrator.core.events import MountLeft as MountLeftBehind
 from orchestrator.core.ledger import GroupState, RunRow, RunState, Totals
 from orchestrator.core.lifecycle import OPEN_STATES
+from orchestrator.core.looks import look_id
 from orchestrator.core.plan import Plan, plan_to_json
-from orchestrator.core.survey import Forecast, Past, Room, Survey, forecast, is_look, look_id, wanted_room
+from orchestrator.core.survey import Forecast, Past, Room, Survey, forecast, wanted_room
 from orchestrator.engine.books import Books
 from orchestrator.engine.calls import Calls
 from orchestrator.engine.restore import run_job
@@ -71,13 +72,6 @@ def _problems(journal: Journal, plan: Plan, run: str) -> Sequence[str]:
     failed = {one.group: one.message for one in journal.groups(run) if one.state is GroupState.FAILED}
     told = [f"{machines.get(group, group)}: {message}" for group, message in sorted(failed.items())]
     return told + [one.message for one in journal.problems(run) if one.group not in failed]
-
-
-def forget_looks(journal: Journal) -> None:
-    """Forget surveys that were killed, once their mounts are gone. Blocks."""
-    for row in journal.runs():
-        if is_look(row.id) and not any(one.state in OPEN_STATES for one in journal.leases(row.id)):
-            journal.forget_run(row.id)
 
 
 async def foresee(app: App, rooms: Rooms, books: Books, plan: Plan, survey: Survey) -> Forecast:

@@ -17,7 +17,7 @@ from orchestrator.files import write_text_atomically
 from orchestrator.journal import Journal
 from orchestrator.opening import Listen, now, stopped_from_outside
 from orchestrator.reaching import undoing
-from orchestrator.views import undo_json
+from orchestrator.views.undo import undo_json
 
 
 async def undo_run(

@@ -13,13 +13,12 @@ from orchestrator.announcing import announced
 from orchestrator.app import books_of, go_on, logged_on, new_run, run_plan
 from orchestrator.artefacts import read_report, run_folder
 from orchestrator.config import Config
-from orchestrator.core.dropped import read_dropped
+from orchestrator.core.dropped import is_document, read_dropped
 from orchestrator.core.drops import DropRow
 from orchestrator.core.errors import ExitCode, RunUnknown, WordsError
 from orchestrator.core.events import Event, Notice, RunStarted
 from orchestrator.core.ledger import RunRow, RunState
 from orchestrator.core.plan import plan_from_json
-from orchestrator.core.plan_document import is_document
 from orchestrator.core.snapshot import Outlook
 from orchestrator.core.waiting import QueueLine, queue_lines
 from orchestrator.drilling import Finished, finish_drill
@@ -34,7 +33,6 @@ from orchestrator.engine.seats import Seats
 from orchestrator.engine.serving import Ask, Companion, Serving
 from orchestrator.engine.stopping import Stop
 from orchestrator.engine.timetable import Timetable
-from orchestrator.freezing import compare_survey, read_frozen, thawed_plan
 from orchestrator.inbox import DropFolder
 from orchestrator.journal import Journal, is_locked
 from orchestrator.listing import NamedJob
@@ -168,6 +166,8 @@ class _Restorer:
         self, row: DropRow, content: bytes, stop: Stop, begun: Callable[[str], Awaitable[None]], priority: int
     ) -> Ran:
         """As `orchestrator run` does with a plan: as it stands, or not at all. PlanDiffers."""
+        from orchestrator.freezing import compare_survey, read_frozen, thawed_plan  # what few ever drop
+
         app, rooms, books = self._app, _owned(self._rooms, row.owner), self._books
         frozen = await in_thread(partial(read_frozen, content, row.file))
         plan, job_text = frozen.document.plan, frozen.document.job_text.encode()

@@ -14,10 +14,8 @@ def main() -> None:
     """The console script."""
     # Without its own lists in C++ aiohttp uses the same ones in Python: short lists, and a library of 1 MB less.
     os.environ.setdefault("FROZENLIST_NO_EXTENSIONS", "1")
-    # What is imported stays until the end. To search it for garbage would take a sixth of the start, and more later.
-    gc.disable()
+    # What is imported stays until the end. To search it for garbage would take a third of the start, and more later.
+    gc.disable()  # until the command is imported
     from orchestrator.cli.program import run
 
-    gc.freeze()
-    gc.enable()
     run()

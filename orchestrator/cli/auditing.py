@@ -21,6 +21,7 @@ from orchestrator.views.units import count
 
 audit = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
     help=(
         "Prove and show the audit trail: who restored what where.\n\n"

@@ -14,7 +14,7 @@ from orchestrator.core.catalog import GuestOs, PointKind
 from orchestrator.core.errors import ExitCode, WordsError
 from orchestrator.core.zones import typed_time
 from orchestrator.one_point import PointAsked
-from orchestrator.views import browsed_json, browsed_text
+from orchestrator.views.browsing import browsed_json, browsed_text
 
 
 def browse(

@@ -7,10 +7,11 @@ import anyio
 import typer
 
 from orchestrator.checking import check_all
-from orchestrator.cli.speaking import Globals, read_jobs, say
+from orchestrator.cli.speaking import Globals, say
+from orchestrator.cli.tasks import read_jobs
 from orchestrator.core.errors import ExitCode
 from orchestrator.core.preflight import exit_code
-from orchestrator.views import findings_json, findings_text
+from orchestrator.views.findings import findings_json, findings_text
 
 
 def check(

@@ -13,7 +13,8 @@ import typer
 
 from orchestrator import app as roof
 from orchestrator.cli.listening import listening
-from orchestrator.cli.speaking import complain, read_jobs, say
+from orchestrator.cli.speaking import complain, say
+from orchestrator.cli.tasks import read_jobs
 from orchestrator.config import load_config
 from orchestrator.core.errors import ExitCode, OrchestratorError, WordsError
 from orchestrator.core.ledger import Totals

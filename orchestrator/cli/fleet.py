@@ -18,12 +18,15 @@ from orchestrator.config import Config
 from orchestrator.core.errors import ConfigInvalid, WordsError
 from orchestrator.core.fleet_errors import MemberDead
 from orchestrator.fleet import who_is_there
-from orchestrator.views import members_json, members_text
+from orchestrator.views.members import members_json, members_text
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 fleet = typer.Typer(
-    name="fleet", no_args_is_help=True, help="Machines that share one journal, and restore for each other."
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Machines that share one journal, and restore for each other.",
 )
 
 

@@ -15,8 +15,8 @@ from orchestrator.cli.progress import make_progress
 from orchestrator.cli.service import Service, service_notifier
 from orchestrator.core.errors import WordsError
 from orchestrator.core.events import Event
+from orchestrator.core.levels import Level
 from orchestrator.views import event_json
-from orchestrator.views.log import Level
 
 
 @contextmanager

@@ -14,9 +14,9 @@ from orchestrator.cli.speaking import Globals
 from orchestrator.core.audit import utc
 from orchestrator.core.errors import WordsError
 from orchestrator.core.events import Event
+from orchestrator.core.levels import Level
 from orchestrator.records import LogSettings
 from orchestrator.views import LogLines
-from orchestrator.views.log import Level
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, FilteringBoundLogger

@@ -9,17 +9,21 @@ import typer
 
 from orchestrator import app as roof
 from orchestrator.cli.recording import Recording
-from orchestrator.cli.speaking import Globals, read_jobs, say, tell
+from orchestrator.cli.speaking import Globals, say, tell
+from orchestrator.cli.tasks import read_jobs
 from orchestrator.cli.working import opened
 from orchestrator.config import Config
 from orchestrator.core.errors import ExitCode, WordsError
 from orchestrator.core.plan import Plan
 from orchestrator.freezing import freeze
 from orchestrator.listing import NamedJob
+from orchestrator.looking import look_closely
 from orchestrator.opening import engine_settings
 from orchestrator.planning import expected_hosts
-from orchestrator.views import listed_json, plan_json_view, plan_text, survey_text
-from orchestrator.views.plan import HostsOf
+from orchestrator.views import listed_json
+from orchestrator.views.plan import HostsOf, plan_text
+from orchestrator.views.plan_json import plan_json_view
+from orchestrator.views.survey import survey_text
 
 
 def plan(
@@ -71,7 +75,7 @@ def _text(config: Config, plan: Plan, at: datetime, hosts_of: HostsOf) -> str:
 def _look_closely(options: Globals, config: Config, named: NamedJob, out: Path | None) -> None:
     record = Recording(options, config, "plan")
     with opened(options, config, record, None) as app:
-        seen = anyio.run(roof.look_closely, app, named, out)
+        seen = anyio.run(look_closely, app, named, out)
     hosts_of = expected_hosts(config)
     if options.json:
         say(plan_json_view(seen.plan, seen.survey, seen.forecast, hosts_of))

@@ -17,7 +17,8 @@ from orchestrator.core.zones import typed_time, zone_of
 from orchestrator.listing import list_at
 from orchestrator.opening import now
 from orchestrator.pointing import find_points
-from orchestrator.views import points_json, points_text, visible
+from orchestrator.views import visible
+from orchestrator.views.points import points_json, points_text
 
 PLACE = "command line"
 

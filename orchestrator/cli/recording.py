@@ -19,7 +19,6 @@ from orchestrator.audit import Trail, this_process
 from orchestrator.cli.aside import LOSSLESS, Aside
 from orchestrator.cli.entering import Clerk, gap
 from orchestrator.cli.logs import file_log
-from orchestrator.cli.sending import sending
 from orchestrator.cli.speaking import Globals, tell
 from orchestrator.config import Config, audit_folder, read_audit_key
 from orchestrator.core.audit import AuditEntry, What, audit_entry, plain
@@ -67,6 +66,8 @@ class Recording:
             if (log := file_log(self._options, self._config.log, self._told)) is not None:
                 self._takers.append(stack.enter_context(log).add)
             if address := self._config.syslog.address:
+                from orchestrator.cli.sending import sending  # few have a receiver
+
                 self._takers.append(stack.enter_context(sending(self._config.syslog, address, self._told)).add)
             self._stack = stack.pop_all()
         return self

@@ -10,11 +10,11 @@ from orchestrator.cli.aside import Aside, Patience
 from orchestrator.cli.masking import mask
 from orchestrator.cli.missing import events_lost
 from orchestrator.core.events import Event
+from orchestrator.core.levels import Level
 from orchestrator.core.receiver import Receiver, Transport, parse_receiver
 from orchestrator.records import SyslogSettings
 from orchestrator.syslog import Post, client_context
 from orchestrator.views import LogLines, event_name
-from orchestrator.views.log import Level
 from orchestrator.views.syslog import Sender, framed, syslog_message
 
 WAITING = Patience(items=10_000, seconds=3.0)

@@ -1,32 +1,26 @@
-"""What the commands share: global options, reading files, and plain words for every error."""
+"""What the commands share: global options, and plain words for every error."""
 
 import errno
 import functools
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ParamSpec, TextIO, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TextIO, TypeVar
 
 import typer
 
-from orchestrator.config import Config, load_config
-from orchestrator.core.errors import ExitCode, JobInvalid, OrchestratorError, WordsError
-from orchestrator.core.job import read_job
-from orchestrator.core.plan_document import is_document
-from orchestrator.freezing import FrozenPlan, read_frozen
-from orchestrator.listing import NamedJob
-from orchestrator.views import visible
-from orchestrator.views.log import Level
+from orchestrator.core.errors import ExitCode, OrchestratorError, WordsError
+from orchestrator.core.levels import Level
+
+if TYPE_CHECKING:
+    from orchestrator.config import Config
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
-
-JOB_SIZE_LIMIT = 64 << 20
-"""A job file larger than this is something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +34,9 @@ class Globals:
     log_file: Path | None = None
     log_level: Level | None = None
 
-    def config(self) -> Config:
+    def config(self) -> "Config":
+        from orchestrator.config import load_config  # and pydantic with it, which no page of help needs
+
         return load_config(self.config_file)
 
 
@@ -117,50 +113,6 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterable[BaseException]
 
 def complain(error: BaseException) -> None:
     """An error in plain words: one line, or one for each problem."""
+    from orchestrator.views import visible  # and all views with it, which no page of help needs
+
     tell("error: " + "\n".join(visible(line.rstrip()) for line in str(error).split("\n")))
-
-
-def read_jobs(files: Sequence[Path]) -> list[NamedJob]:
-    """Every job file; WordsError with the problems of all of them."""
-    return _each(files, _job)
-
-
-def read_tasks(files: Sequence[Path]) -> list[NamedJob | FrozenPlan]:
-    """Every job file, or plan that was frozen; WordsError with the problems of all of them."""
-    return _each(files, _task)
-
-
-def _job(content: bytes, file: Path) -> NamedJob:
-    if is_document(content):
-        raise JobInvalid(place=str(file), problems="is no job but JSON, such as a plan; only `run` takes a plan")
-    return NamedJob(read_job(content, str(file)), str(file), content, file.parent)
-
-
-def _task(content: bytes, file: Path) -> NamedJob | FrozenPlan:
-    return read_frozen(content, str(file)) if is_document(content) else _job(content, file)
-
-
-def _each(files: Sequence[Path], read: Callable[[bytes, Path], Result]) -> list[Result]:
-    jobs: list[Result] = []
-    problems: list[WordsError] = []
-    for file in files:
-        try:
-            jobs.append(read(_content(file), file))
-        except WordsError as error:
-            problems.append(error)
-    if len(problems) == 1:
-        raise problems[0]
-    if problems:
-        raise WordsError(what="\n".join(map(str, problems)))
-    return jobs
-
-
-def _content(file: Path) -> bytes:
-    try:
-        if file.is_dir():
-            raise JobInvalid(place=str(file), problems="is a folder; name a job file")
-        if file.stat().st_size > JOB_SIZE_LIMIT:
-            raise JobInvalid(place=str(file), problems=f"is larger than {JOB_SIZE_LIMIT >> 20} MiB; is it a job file?")
-        return file.read_bytes()
-    except OSError as cause:
-        raise JobInvalid(place=str(file), problems=f"cannot be read: {cause.strerror}") from cause

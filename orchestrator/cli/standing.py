@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 
-from orchestrator import app as roof
 from orchestrator.config import Config
 from orchestrator.core.ledger import LeaseRow, RunRow, RunState
 from orchestrator.core.limiting import LimitsNow
-from orchestrator.journal import Journal
+from orchestrator.journal import Journal, is_locked
 from orchestrator.views import limits_line, standing_text
 
 
 def standing(config: Config, journal: Journal, runs: Sequence[RunRow], limits: LimitsNow | None) -> str:
     """Where everything stands, for people."""
-    somebody = roof.is_locked(config.state.folder)
+    somebody = is_locked(config.state.folder)
     left = mounts_left(journal, runs, somebody=somebody)
     jobs = len(journal.unfinished_drops())
     text = standing_text(runs, jobs, left, somebody=somebody, paused=journal.paused())

@@ -14,7 +14,8 @@ from orchestrator.core.events import Event, Notice
 from orchestrator.core.replaced import UndoReport
 from orchestrator.opening import keeping, reading
 from orchestrator.undoing import discard_asides, undo_run
-from orchestrator.views import undo_json, undo_text, visible
+from orchestrator.views import visible
+from orchestrator.views.undo import undo_json, undo_text
 
 
 def undo(

@@ -2,7 +2,11 @@
 
 from orchestrator.core.errors import PlanUnreadable
 from orchestrator.core.job import Job, read_job
-from orchestrator.core.plan_document import is_document, read_document
+
+
+def is_document(content: bytes) -> bool:
+    """Whether a file is meant to be a plan rather than a job: no TOML begins with a brace."""
+    return content.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
 
 
 def read_dropped(content: bytes, place: str) -> Job:
@@ -14,6 +18,8 @@ def read_dropped(content: bytes, place: str) -> Job:
     """
     if not is_document(content):
         return read_job(content, place)
+    from orchestrator.core.plan_document import read_document  # what few ever drop
+
     document, _ = read_document(content, place)
     job = read_job(document.job_text.encode(), f"{place}, in its job_text")
     if job.name != document.plan.job or job.drill:

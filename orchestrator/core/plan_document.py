@@ -90,11 +90,6 @@ def written(document: PlanDocument) -> tuple[bytes, str]:
     return canonical(record) + b"\n", record["hash"]
 
 
-def is_document(content: bytes) -> bool:
-    """Whether a file is meant to be a plan rather than a job: no TOML begins with a brace."""
-    return content.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
-
-
 def read_document(content: bytes, place: str) -> tuple[PlanDocument, str]:
     """The document in a file, and its hash. PlanUnreadable for everything that is not exactly what `written` wrote."""
     record = _parsed(content, place)

@@ -1,7 +1,6 @@
 """What a plan would do, file by file, as counts: a mount was listed, its destinations were looked at, and nothing was
 copied. And what follows from that: room, time, and how long backup files stay locked."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -233,16 +232,3 @@ def wanted_room(looks: Iterable[Look]) -> Mapping[str, int]:
     for one in looks:
         found[one.destination] = found.get(one.destination, 0) + max(0, one.needed - one.freed)
     return found
-
-
-_LOOK = re.compile(r".*-[0-9a-f]{8}-look")
-
-
-def look_id(job: str, unique: str) -> str:
-    """The id under which the journal knows the mounts of a survey. It is no run: nothing of it can be resumed."""
-    return f"{job}-{unique[:8]}-look"
-
-
-def is_look(run: str) -> bool:
-    """Whether an id is one of `look_id`; those of runs end in a time."""
-    return _LOOK.fullmatch(run) is not None

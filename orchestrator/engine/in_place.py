@@ -1,6 +1,7 @@
 """A mount group of road "original": mounted like every other, and restored by EM itself, path after path."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from anyio import create_task_group
 
@@ -17,13 +18,14 @@ from orchestrator.engine.course import Course
 from orchestrator.engine.gathering import one_error
 from orchestrator.engine.heartbeat import beat, session_ends
 from orchestrator.engine.leases import Lease, Leases
-from orchestrator.engine.original_ends import OriginalEnds
-from orchestrator.engine.putting_back import Absent, PuttingBack
 from orchestrator.engine.rooms import Rooms
 from orchestrator.engine.scribe import Outbox, hand_over
 from orchestrator.engine.seats import Seats
 from orchestrator.engine.sessions import SessionWatch
 from orchestrator.engine.stopping import Stop
+
+if TYPE_CHECKING:
+    from orchestrator.engine.putting_back import PuttingBack
 
 REASONS = {OriginalState.FAILED: Reason.NOT_PUT_BACK, OriginalState.UNKNOWN: Reason.END_UNKNOWN}
 
@@ -44,6 +46,8 @@ class InPlaceRestore:
     async def recall(self, course: Course, outbox: Outbox) -> None:
         """What earlier mounts and processes have asked for is told, and not asked for again. What is open still can be
         followed by nobody: who could has brought it to an end."""
+        from orchestrator.engine.original_ends import OriginalEnds  # few jobs restore into guests
+
         ends = OriginalEnds(self.rooms, self.books)
         self._scanned(course, sum(len(one.paths) for one in course.group.selections), 0)
         for row in await self.books.ask(self.rooms.originals.originals, self.run):
@@ -73,6 +77,8 @@ class InPlaceRestore:
 
     async def _each(self, course: Course, lease: Lease, outbox: Outbox) -> bool:
         """Whether every path has come to its end; False when a stop came between two of them."""
+        from orchestrator.engine.putting_back import PuttingBack
+
         working = PuttingBack(self.rooms, self.books, self.run, self.seats.asking)
         for selection in course.group.selections:
             for path in selection.paths:
@@ -86,8 +92,10 @@ class InPlaceRestore:
         return True
 
     async def _one(
-        self, working: PuttingBack, course: Course, lease: Lease, selection: Selection, path: GuestPath
+        self, working: "PuttingBack", course: Course, lease: Lease, selection: Selection, path: GuestPath
     ) -> Outcome:
+        from orchestrator.engine.putting_back import Absent
+
         place = await working.place(lease, path)
         if isinstance(place, Absent):
             text, reason = f"{path}: {place.message}", place.reason

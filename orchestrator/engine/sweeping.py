@@ -13,7 +13,6 @@ from orchestrator.core.originals import OriginalRow
 from orchestrator.engine.books import Books
 from orchestrator.engine.leases import Lease, Leases
 from orchestrator.engine.locating import Locator
-from orchestrator.engine.original_ends import settle_originals
 from orchestrator.engine.ports import Revived
 from orchestrator.engine.proving import Prover
 from orchestrator.engine.rooms import Rooms
@@ -55,6 +54,8 @@ async def _sweep_session(
     """The rows of one dead session as they are afterwards. Its token is erased once it holds nothing."""
     revived = await _revive(rooms, kept)
     if asked:
+        from orchestrator.engine.original_ends import settle_originals  # few jobs restore into guests
+
         await settle_originals(rooms, books, asked, revived.restores if revived else None)
     after = []
     if revived is not None:

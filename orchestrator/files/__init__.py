@@ -3,12 +3,11 @@
 May touch: the folders it is given, with blocking calls. Promises: nothing below a share is ever written; nothing is
 written outside the allowed roots, whatever links are there; a final name never holds half a file; whatever fails is
 FileError with a reason. Refuses: `async`, threads, logging, and retries but one: a connection that breaks is made anew.
-The part `smb`, for UNC paths, is loaded by who needs it.
+Loaded by who needs them: `smb`, for UNC paths, `bag` and `undoing`.
 """
 
 from orchestrator.files.abilities import abilities
 from orchestrator.files.artefacts import sha256_of, write_text_atomically
-from orchestrator.files.bag import making_bag
 from orchestrator.files.checksums import Algorithm, algorithm_named
 from orchestrator.files.copying import free_buffers
 from orchestrator.files.local import LocalSource
@@ -17,20 +16,17 @@ from orchestrator.files.owners import unknown_accounts
 from orchestrator.files.scratch import remove_scratch
 from orchestrator.files.sidecar import SIDECAR, Sidecar, open_stream, read_sidecar
 from orchestrator.files.target import LocalTarget, free_space
-from orchestrator.files.undoing import LocalUndo
 
 __all__ = [
     "SIDECAR",
     "Algorithm",
     "LocalSource",
     "LocalTarget",
-    "LocalUndo",
     "Sidecar",
     "abilities",
     "algorithm_named",
     "free_buffers",
     "free_space",
-    "making_bag",
     "open_stream",
     "read_manifest",
     "read_sidecar",

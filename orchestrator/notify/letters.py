@@ -10,7 +10,8 @@ from anyio import fail_after
 from orchestrator.core.announce import Announcement, Kind
 from orchestrator.core.events import Notice
 from orchestrator.notify.means import Means
-from orchestrator.views import announcement_values, visible
+from orchestrator.views import visible
+from orchestrator.views.announcement import announcement_values
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from orchestrator.core.context import Context
 from orchestrator.core.events import (
@@ -49,12 +49,10 @@ from orchestrator.core.events import (
     WorkerReady,
 )
 from orchestrator.core.ledger import GroupState, Totals
+from orchestrator.core.levels import Level
 from orchestrator.core.originals import OriginalState
 from orchestrator.core.tally import Tally
 from orchestrator.views.units import count, duration, rate, size, visible
-
-Level = Literal["debug", "info", "warning", "error"]
-"""How much an event matters, the least first."""
 
 
 def log_line(event: Event) -> tuple[Level, str, dict[str, Any]]:

@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any, get_args
 
 from orchestrator.core.audit import utc
+from orchestrator.core.levels import Level
 from orchestrator.core.receiver import Facility
-from orchestrator.views.log import Level
 
 SD_ID = "orchestrator@32473"
 """The name of our element. 32473 is the enterprise number that is kept for examples (RFC 5612)."""

@@ -6,11 +6,10 @@ Promises: it only shows snapshots, so that nothing a browser does can hold a run
 a token over TLS, or by the account over the local socket, that they may do more, and each such act is told as an event;
 a client that is slow, hostile or gone costs a bounded amount. Refuses: engine and journal, tasks and threads of its own
 beyond what the server does itself, requests to anywhere else, and a token in the clear. `server`, the page with its
-templates, is loaded by who shows it.
+templates, and `listeners`, where it is asked for, are loaded by who shows it.
 """
 
 from orchestrator.web.control import CONTROL, ControlSocket, controlled, open_control
-from orchestrator.web.listeners import Listeners, open_listeners
 from orchestrator.web.ports import Actions, Controls, Sources
 from orchestrator.web.sockets import reachable
 
@@ -19,10 +18,8 @@ __all__ = [
     "Actions",
     "ControlSocket",
     "Controls",
-    "Listeners",
     "Sources",
     "controlled",
     "open_control",
-    "open_listeners",
     "reachable",
 ]

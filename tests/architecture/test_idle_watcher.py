@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.cli.commands import COMMANDS as LISTED
+
 LIBRARIES = {
     "aiohappyeyeballs": "of aiohttp",
     "aiohttp": "the client of Enterprise Manager",
@@ -47,16 +49,36 @@ UNNEEDED = {
     "frozenlist._frozenlist": "the only C++ there is, and a library of 1 MB for it; lists in Python do",
     "multiprocessing.pool": "worker processes: only when something is copied",
     "orchestrator.cli.bars": "bars, and rich with them: only on a terminal",
+    "orchestrator.cli.sending": "messages to a receiver of syslog: only where the config names one",
+    "orchestrator.core.plan_document": "a plan that was frozen: only when one is dropped",
+    "orchestrator.core.survey": "a close look: only when a plan is dropped that was looked at closely",
+    "orchestrator.engine.deferring": "hands units to workers: only in a fleet",
+    "orchestrator.engine.original_ends": "restores into guests: only when a job asks for them",
+    "orchestrator.engine.putting_back": "restores into guests: only when a job asks for them",
+    "orchestrator.engine.renewals": "the life of a member: only in a fleet",
+    "orchestrator.engine.serving_units": "what a worker does",
+    "orchestrator.files.bag": "bags: only for `bag`",
     "orchestrator.files.smb": "only where the config has shares by UNC path",
+    "orchestrator.files.undoing": "only for `undo`",
+    "orchestrator.fleet": "only where the config has [fleet]",
+    "orchestrator.freezing": "plans that were frozen: only when one is dropped",
+    "orchestrator.handing_out": "only in a fleet",
+    "orchestrator.journal_postgres": "the journal of a fleet",
     "orchestrator.metrics": "only where somebody reads them",
-    "orchestrator.notify.templates": "only where the config names a template",
+    "orchestrator.notify": "only where the config has channels",
     "orchestrator.simulator": "plays another machine",
     "orchestrator.showing": "only where a status page is wanted",
+    "orchestrator.syslog": "only where the config names a receiver",
     "orchestrator.tracing.sending": "only where traces are wanted",
+    "orchestrator.unit_queue": "hands units out: only in a fleet",
+    "orchestrator.views.plan": "what `plan` shows",
     "orchestrator.views.status": "templates of the page, compiled when they are loaded",
     "orchestrator.web.desk": "answers by the control socket: only when somebody asks",
     "orchestrator.web.server": "the page: only where it is wanted",
 }
+
+COMMANDS = {"orchestrator.cli.watching"}
+"""The modules of commands that a watcher needs: its own."""
 
 SCRIPT = """
 import atexit, json, sys
@@ -104,6 +126,12 @@ def test_an_idle_watcher_has_imported_no_library_that_is_not_listed_with_its_rea
     tops = {name.partition(".")[0] for name in modules if not _is_shim(name)}
     unlisted = tops - set(sys.stdlib_module_names) - set(LIBRARIES) - {"orchestrator", "__main__", "__mp_main__"}
     assert not unlisted, "import these where they are needed, or say in LIBRARIES why every idle watcher needs them"
+
+
+def test_an_idle_watcher_has_imported_no_other_command(modules: set[str]) -> None:
+    commands = {f"orchestrator.cli.{one.where.partition(':')[0]}" for one in LISTED.values()}
+    assert commands >= COMMANDS
+    assert commands & modules == COMMANDS
 
 
 @pytest.mark.parametrize("name", sorted(UNNEEDED))

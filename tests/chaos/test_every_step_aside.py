@@ -13,7 +13,8 @@ from orchestrator.core.decide import SetAside, Skip, decide
 from orchestrator.core.entry import Conflict
 from orchestrator.core.paths import HOLDING, TargetPath
 from orchestrator.core.replaced import Fate
-from orchestrator.files import LocalTarget, LocalUndo, holding, rename, undoing
+from orchestrator.files import LocalTarget, holding, rename, undoing
+from orchestrator.files.undoing import LocalUndo
 from orchestrator.journal import Journal, open_journal
 from tests.support.disk import entry_of, put, source_of, tree
 from tests.support.ledger_rows import make_run

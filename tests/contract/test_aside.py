@@ -17,11 +17,12 @@ from orchestrator.core.errors import FileError
 from orchestrator.core.paths import HOLDING, TargetPath, full_target
 from orchestrator.core.reasons import Reason
 from orchestrator.core.replaced import Aside, Fate, Undone
-from orchestrator.files import LocalTarget, LocalUndo
+from orchestrator.files import LocalTarget
 from orchestrator.files.folders import NamedFolder
 from orchestrator.files.rename import Place, exchange
 from orchestrator.files.smb import SmbTarget
 from orchestrator.files.smb.undoing import SmbUndo
+from orchestrator.files.undoing import LocalUndo
 from tests.support.disk import MTIME_NS, entry_of, mounted, put, source_of, tree
 from tests.support.samba import smb_target
 

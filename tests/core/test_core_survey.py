@@ -8,6 +8,7 @@ import pytest
 from orchestrator.core.census import Census
 from orchestrator.core.decide import Copy, Examine, Refuse, Renamed, SetAside, Skip
 from orchestrator.core.entries import Entry, EntryKind, Found, FoundKind
+from orchestrator.core.looks import is_look, look_id
 from orchestrator.core.reasons import Reason
 from orchestrator.core.survey import (
     EXAMPLES,
@@ -20,8 +21,6 @@ from orchestrator.core.survey import (
     expected,
     fate_of,
     forecast,
-    is_look,
-    look_id,
     surveys_differ,
     wanted_room,
 )

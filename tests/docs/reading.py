@@ -21,7 +21,7 @@ QUOTING = [
     ROOT / "docs" / "deploy" / "README.md",
     *sorted((ROOT / "jobs/examples").glob("*.toml")),
 ]
-COMMANDS = vars(typer.main.get_command(cli))["commands"]
+COMMANDS = {name: one.loaded() for name, one in vars(typer.main.get_command(cli))["commands"].items()}
 
 
 def section(page: Path, heading: str) -> str:

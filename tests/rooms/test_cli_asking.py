@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.cli import watching
+from orchestrator.cli import asking
 from orchestrator.cli.commands import cli
 from orchestrator.journal import open_journal
 
@@ -29,7 +29,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         """
     )
     monkeypatch.setenv("ORCHESTRATOR_CONFIG", str(tmp_path / "config.toml"))
-    monkeypatch.setattr(watching, "TAKEN_WITHIN", 0.2)
+    monkeypatch.setattr(asking, "TAKEN_WITHIN", 0.2)
     journal = open_journal(tmp_path / "state")
     yield tmp_path / "state"
     journal.close()

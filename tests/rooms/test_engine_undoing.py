@@ -15,7 +15,8 @@ from orchestrator.core.plan import Plan
 from orchestrator.core.replaced import Stood, UndoReport
 from orchestrator.engine.stopping import Stop
 from orchestrator.engine.undoing import Undo
-from orchestrator.files import LocalTarget, LocalUndo
+from orchestrator.files import LocalTarget
+from orchestrator.files.undoing import LocalUndo
 from tests.core.values import group
 from tests.support.disk import entry_of, put, source_of, tree
 from tests.support.fakes import MemoryJournal

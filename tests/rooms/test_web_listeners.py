@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from orchestrator.config_web import WebSettings
 from orchestrator.core.errors import ConfigInvalid
 from orchestrator.simulator.certificate import Identity, identity_in
-from orchestrator.web import open_listeners
+from orchestrator.web.listeners import open_listeners
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """`orchestrator` without the half second that the interpreter takes to import it: commands are forked from a process
-that has done so. Each is a process of its own all the same, with its own streams, environment, signals and exit code,
-and ends as the interpreter ends.
+that has done so. Each is a process of its own all the same, with its own streams, environment, signals and exit code.
+It ends as the interpreter ends, but does not take apart what it has imported, which takes longer than most commands.
 
 A server is started once for all tests of a worker: `python -m tests.support.warm SOCKET`. It lives as long as its
 standard input is open.
@@ -18,12 +18,15 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from pkgutil import walk_packages
+from typing import Any, NoReturn
 
 import orchestrator
 
@@ -236,14 +239,40 @@ class _Order:
         sys.argv = ["orchestrator", *self.said["words"]]
         if patch := os.environ.get("PATCH"):
             exec(Path(patch).read_text("utf-8"), {})  # noqa: S102 - the code of a world of the runbook
-        main()
+        try:
+            main()
+        except SystemExit as ended:
+            _end(ended.code)
+
+
+def _end(code: object) -> NoReturn:
+    """What the interpreter does at its end, but for taking apart what there is: that touches every page of memory that
+    is shared with the server, and takes longer than most commands."""
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads that are no daemons
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code if isinstance(code, int) else int(code is not None))
+
+
+def _import_all() -> None:
+    """Every module of the package, and what it imports when it is at work."""
+    for one in walk_packages(orchestrator.__path__, "orchestrator."):
+        if one.name != "orchestrator.__main__":  # that is a command
+            import_module(one.name)
+    for name in ("anyio._backends._asyncio", "nacl.secret", "structlog"):
+        import_module(name)
+    html._page()  # the template of reports, compiled
 
 
 if __name__ == "__main__":
     os.environ.setdefault("FROZENLIST_NO_EXTENSIONS", "1")  # as the console script has it
     gc.disable()
-    import orchestrator.cli.program  # what takes the time
     from orchestrator.cli import main
+    from orchestrator.views import html
+
+    _import_all()  # what takes the time
 
     gc.freeze()
     forks = _Server(sys.argv[1])

@@ -16,7 +16,8 @@ from orchestrator.core.board import Board
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Event, Notice, OperatorActed
 from orchestrator.simulator.certificate import identity_in
-from orchestrator.web import Sources, open_listeners
+from orchestrator.web import Sources
+from orchestrator.web.listeners import open_listeners
 from orchestrator.web.server import serving
 from tests.support.boards import NOW
 

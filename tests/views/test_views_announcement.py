@@ -7,7 +7,7 @@ import pytest
 from orchestrator.core.announce import Announcement, Kind
 from orchestrator.core.ledger import Totals
 from orchestrator.notify.samples import sample
-from orchestrator.views import announcement_text, announcement_title, announcement_values
+from orchestrator.views.announcement import announcement_text, announcement_title, announcement_values
 from tests.views.golden_files import assert_golden
 
 AT = datetime(2026, 11, 24, 3, 12, tzinfo=UTC)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from orchestrator.core.entries import Verdict
 from orchestrator.core.events import Event, FileProblem, FilesDone, FilesLocated, Notice
 from orchestrator.core.ledger import Totals
-from orchestrator.views import drills_json, event_json, plan_json_view, pruned_json, report_json
+from orchestrator.views import drills_json, event_json, pruned_json, report_json
+from orchestrator.views.plan_json import plan_json_view
 from tests.views.golden_files import assert_golden
 from tests.views.samples import HOSTILE, NOT_UNICODE, START, sample_drills, sample_plan, sample_pruned, sample_report
 

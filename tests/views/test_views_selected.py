@@ -9,7 +9,8 @@ from orchestrator.core.limits import Limits
 from orchestrator.core.paths import parse_guest_path
 from orchestrator.core.plan import Plan
 from orchestrator.core.select import Bounds
-from orchestrator.views import plan_json_view, plan_text
+from orchestrator.views.plan import plan_text
+from orchestrator.views.plan_json import plan_json_view
 from tests.views.samples import sample_plan
 
 

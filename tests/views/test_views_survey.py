@@ -7,7 +7,7 @@ from orchestrator.core.census import Census
 from orchestrator.core.entries import Entry, EntryKind
 from orchestrator.core.survey import Look, Past, Room, Survey, forecast
 from orchestrator.core.windows import Windows
-from orchestrator.views import survey_text
+from orchestrator.views.survey import survey_text
 from tests.views.golden_files import assert_golden
 from tests.views.samples import HOSTILE, sample_plan
 

@@ -10,7 +10,8 @@ from orchestrator.core.lifecycle import LeaseState
 from orchestrator.core.limits import Limits
 from orchestrator.core.report import Report
 from orchestrator.core.retention import Pruned
-from orchestrator.views import drills_text, plan_text, pruned_text, report_text, runs_text, standing_text, status_text
+from orchestrator.views import drills_text, pruned_text, report_text, runs_text, standing_text, status_text
+from orchestrator.views.plan import plan_text
 from tests.views.golden_files import assert_golden
 from tests.views.samples import (
     HOSTILE,
