@@ -17,11 +17,10 @@ from orchestrator.engine.rooms import Reach
 
 SHARES_AT_ONCE = 32
 """Threads that list shares."""
-ASKED_FIRST = 4
-"""Shares that are asked before any has answered. Listing a folder that answers at once is work for the interpreter, and
-16 threads that fight for it take twice the time of 4."""
-AT_ONCE = 0.1
-"""Seconds after which a share does not answer at once; then waiting is what takes the time, and all are asked."""
+AT_ONCE = 0.02
+"""Seconds after which a share does not answer at once. As long as shares do, one is asked after the other, because
+listing them is work for the interpreter, and threads that fight for it take twice the time; from then on waiting is
+what takes the time, and all are asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +56,10 @@ async def probe(calls: Calls, source: Source, shares: Sequence[str], patience: f
 
 
 class _Queue:
-    """Some shares are asked at once, each other when one has answered; all the rest as soon as none does at once."""
+    """One share is asked when the one before has answered; all the rest as soon as one does not at once."""
 
     def __init__(self) -> None:
-        self._free = ASKED_FIRST
+        self._free = 1
         self._answered = Event()
         self._all = False
 

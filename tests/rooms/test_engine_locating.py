@@ -7,9 +7,8 @@ import pytest
 
 from orchestrator.core.errors import FolderAmbiguous, FolderNotFound, MountStalled, ShareUnreadable, VolumeUnmatched
 from orchestrator.core.locate import candidates
-from orchestrator.engine import locating
+from orchestrator.engine import locating, probing
 from orchestrator.engine.matching import Located
-from orchestrator.engine.probing import ASKED_FIRST
 from orchestrator.files import LocalSource
 from tests.support.mounts import C, D, Tree, put, search
 
@@ -91,7 +90,10 @@ async def test_more_shares_that_hang_than_there_are_threads_do_not_hide_one_that
         assert found.share == str(shares[5])
 
 
-async def test_many_shares_that_answer_at_once_are_not_all_listed_at_the_same_time(tmp_path: Path) -> None:
+async def test_shares_that_answer_at_once_are_not_listed_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probing, "AT_ONCE", 60.0)
     shares = [tmp_path / f"share{number}" for number in range(16)]
     listing, most = set[str](), list[int]()
     with search(shares) as one:
@@ -104,7 +106,7 @@ async def test_many_shares_that_answer_at_once_are_not_all_listed_at_the_same_ti
 
         one.source.act = answer
         assert len(await one.locator.folders("vbr01", one.reach)) == 16
-    assert max(most) <= ASKED_FIRST
+    assert max(most) == 1
 
 
 async def test_shares_that_hang_hold_up_none_of_those_that_are_asked_after_them(tmp_path: Path) -> None:
