@@ -33,6 +33,9 @@ class FleetSettings(BaseModel):
     lease: float = Field(
         default=10.0, ge=1, le=600, description="A member that was not heard of for so long is dead; others take over."
     )
+    worker_timeout: float = Field(
+        default=1800.0, gt=0, description="Seconds that a machine waits for a worker that can take it; then it fails."
+    )
 
     @field_validator("dsn")
     @classmethod

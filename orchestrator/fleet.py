@@ -17,7 +17,7 @@ from orchestrator.config import Config, read_secret
 from orchestrator.config_fleet import FleetSettings
 from orchestrator.core.errors import ConfigInvalid
 from orchestrator.core.events import Event
-from orchestrator.core.fleet import Member, MemberKind, MemberNow
+from orchestrator.core.fleet import FleetNow, Member, MemberKind
 from orchestrator.core.fleet_errors import MemberDead
 from orchestrator.engine.alarm import Alarm
 from orchestrator.engine.chosen_leases import ChosenLeases
@@ -128,14 +128,14 @@ def read_shared(config: Config) -> Journal:
     return open_journal(access_of(config), read_only=True)
 
 
-def who_is_there(config: Config) -> list[MemberNow]:
-    """The members of the fleet. ConfigInvalid when there is none; StateError."""
+def how_it_stands(config: Config) -> FleetNow:
+    """The fleet just now. ConfigInvalid when there is none; StateError."""
     if config.fleet.dsn is None:
         raise ConfigInvalid(place="fleet.dsn", problems="is not set: this config is of one process, and of no fleet")
     from orchestrator.journal_postgres import open_units
 
     with closing(open_units(access_of(config), read_only=True)) as units:
-        return units.members()
+        return units.now()
 
 
 def access_of(config: Config) -> "Access":

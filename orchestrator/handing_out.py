@@ -13,11 +13,14 @@ from orchestrator.core.fleet import MemberKind, Unit, seats_of, unit_of
 from orchestrator.core.fleet_errors import MemberDead
 from orchestrator.core.plan import MountGroup, Plan
 from orchestrator.engine.books import Books
+from orchestrator.engine.controls import RunControl
 from orchestrator.engine.deferring import DeferringDispatcher
-from orchestrator.engine.ports_dispatch import Dispatching
+from orchestrator.engine.ports_dispatch import Dispatcher, Dispatching
 from orchestrator.engine.renewals import Renewals
 from orchestrator.engine.rooms import Rooms
+from orchestrator.engine.seats import Seats
 from orchestrator.engine.serving_units import Post
+from orchestrator.engine.staffing import Staffing
 from orchestrator.engine.stopping import Stop
 from orchestrator.engine.tenure import Fenced
 from orchestrator.files import Sidecar
@@ -29,22 +32,28 @@ Perish = Callable[[MemberDead], None]
 """Ends the process at once."""
 
 
-def deferring(app: App, rooms: Rooms, books: Books, stop: Stop, plan: Plan) -> Dispatching:
-    """What hands the groups of `plan` to the workers of the fleet."""
+def deferring(app: App, rooms: Rooms, books: Books, stop: Stop, plan: Plan, seats: Seats | None) -> Dispatching:
+    """What hands the groups of `plan` to the workers of the fleet. None is given out while `seats` are paused."""
     fleet = _fleet(app)
-    return lambda control: DeferringDispatcher(
-        fleet.desk,
-        fleet.desk,
-        fleet.me,
-        books,
-        stop,
-        control,
-        partial(_unit, app.config, rooms, plan),
-        fleet.alarm,
-        rooms.emit,
-        rooms.clock,
-        rooms.settings.unmount_timeout,
-    )
+
+    def dispatching(control: RunControl) -> Dispatcher:
+        patience = fleet.settings.worker_timeout
+        staffing = Staffing(fleet.desk, fleet.desk, books, control, rooms.emit, rooms.clock, patience)
+        return DeferringDispatcher(
+            fleet.desk,
+            fleet.me,
+            books,
+            stop,
+            control,
+            partial(_unit, app.config, rooms, plan),
+            lambda: seats is not None and seats.paused,
+            fleet.alarm,
+            staffing,
+            rooms.emit,
+            rooms.settings.unmount_timeout,
+        )
+
+    return dispatching
 
 
 def _unit(config: Config, rooms: Rooms, plan: Plan, group: MountGroup, position: int) -> Unit:

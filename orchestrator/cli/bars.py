@@ -15,6 +15,7 @@ from rich.text import Text
 from orchestrator.cli.progress import Clock, Headlines, lines_lost
 from orchestrator.core.events import Event
 from orchestrator.core.tally import GroupTally, Tally
+from orchestrator.views.log import site_lines
 from orchestrator.views.units import count, duration, rate, size, visible
 
 BARS_SHOWN = 12
@@ -135,6 +136,9 @@ def _summary(tally: Tally, now: datetime) -> list[RenderableType]:
     lines: list[RenderableType] = [Text(first, style="bold"), Text(second)]
     if tally.bandwidth:
         lines.append(Text(f"bandwidth limited to {tally.bandwidth}", style="dim"))
+    lines += [Text(visible(line), style="dim") for line in site_lines(tally)]
+    if tally.stuck:
+        lines.append(Text(f"{count(tally.stuck, 'restore point')} that no worker can take", style="yellow"))
     if bad:
         lines.append(Text(f"{count(bad, 'file')} refused or failed", style="yellow"))
     if tally.mounts_left:

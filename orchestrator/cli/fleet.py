@@ -17,8 +17,8 @@ from orchestrator.cli.working import opened
 from orchestrator.config import Config
 from orchestrator.core.errors import ConfigInvalid, WordsError
 from orchestrator.core.fleet_errors import MemberDead
-from orchestrator.fleet import who_is_there
-from orchestrator.views.members import members_json, members_text
+from orchestrator.fleet import how_it_stands
+from orchestrator.views.members import fleet_json, fleet_text
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -76,12 +76,12 @@ def _perish(error: MemberDead) -> None:
 @fleet.command(name="status")
 @plainly
 def status(context: typer.Context) -> None:
-    """Who is in the fleet: workers by site, what they have in hand, and when they were last heard of.
+    """Who is in the fleet, how fast each site copies, and what waits that nobody can take.
 
     \b
     orchestrator fleet status
     orchestrator --json fleet status
     """
     options: Globals = context.obj
-    members = who_is_there(options.config())
-    say(members_json(members) if options.json else members_text(members))
+    found = how_it_stands(options.config())
+    say(fleet_json(found) if options.json else fleet_text(found))

@@ -15,6 +15,7 @@ from orchestrator.core.events import (
     Event,
     FileProblem,
     GroupEnded,
+    GroupsStuck,
     GroupStarted,
     LimitChanged,
     MountDeleted,
@@ -32,7 +33,7 @@ from orchestrator.core.events import (
 from orchestrator.core.tally import Tally
 from orchestrator.views.limits import change_line
 from orchestrator.views.log import progress_line
-from orchestrator.views.told import told
+from orchestrator.views.told import stuck_words, told
 from orchestrator.views.units import count, duration, size, visible
 
 Clock = Callable[[], datetime]
@@ -88,6 +89,7 @@ class Headlines:
     def __init__(self) -> None:
         self._problems: Counter[str] = Counter()
         self._machines: dict[str, str] = {}
+        self._stuck: tuple[str, ...] = ()
 
     def line(self, event: Event, *, verbose: bool) -> str | None:
         """The line of an event; None when it has none. `verbose`: milestones have one too."""
@@ -108,6 +110,9 @@ class Headlines:
                 return "stopping: " + ("files in flight are finished" if how == "drain" else "at once")
             case LimitChanged() | RunPaused():
                 return change_line(event)
+            case GroupsStuck(why=why):
+                anew, self._stuck = why != self._stuck, why
+                return stuck_words(event) if anew else None
             case Notice(message=message):
                 return message
             case WorkerReady():

@@ -113,6 +113,8 @@ UNAUDITED: frozenset[type] = frozenset(
     {
         events.GroupStarted,
         events.GroupPutOff,
+        events.GroupsStuck,
+        events.SitePace,
         events.OtherPointTaken,
         events.FilesLocated,
         events.FilesScanned,

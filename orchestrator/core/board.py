@@ -16,6 +16,7 @@ from orchestrator.core.events import (
     Event,
     GroupEnded,
     GroupPutOff,
+    GroupsStuck,
     JobEnded,
     JobNotStarted,
     JobRejected,
@@ -34,6 +35,7 @@ from orchestrator.core.events import (
     RunStarted,
     ScheduleMissed,
     SessionRenewed,
+    SitePace,
     Stopping,
     SweepEnded,
     WatcherReady,
@@ -101,6 +103,7 @@ class Board:
         self._missed: deque[ScheduleMissed] = deque(maxlen=MISSED_KEPT)
         self._renewals = 0
         self._limits: dict[tuple[str, str, str], LimitChanged] = {}
+        self._sites: dict[str, SitePace] = {}
         self._recent: deque[Event] = deque(maxlen=RECENT)
 
     def add(self, event: Event) -> None:
@@ -108,13 +111,19 @@ class Board:
         if isinstance(event, RequestAnswered):
             return  # many, and nothing of them is shown
         self._changes += 1
-        if _noteworthy(event):
+        if _noteworthy(event) or self._is_stuck_anew(event):
             self._recent.append(event)
         if isinstance(event, RunStarted):
             self._runs[event.run] = Running(event)
         elif (run := self._runs.get(getattr(event, "run", ""))) is not None:
             run.add(event)
         self._fold(event)
+
+    def _is_stuck_anew(self, event: Event) -> bool:
+        """For another reason than before; how many are stuck is told often."""
+        if not isinstance(event, GroupsStuck) or event.run not in self._runs:
+            return False
+        return event.why != self._runs[event.run].stuck_because
 
     def _fold(self, event: Event) -> None:
         match event:
@@ -132,6 +141,8 @@ class Board:
                 self._stopping = how
             case LimitChanged():
                 self._limits[event.what, event.run, event.backup_server] = event
+            case SitePace(site=site):
+                self._sites[site] = event
             case ScheduleMissed():
                 self._missed.append(event)
             case DrillEnded(run=run, differences=differences):
@@ -150,6 +161,8 @@ class Board:
         run = self._runs.pop(event.run, None)
         if run is not None:
             self._remember(run.ended(event))
+        if not self._runs:
+            self._sites = {}  # nobody asks how they do
 
     def _leave(self, mount: LeftBehind) -> None:
         self._left[mount.href] = mount
@@ -212,6 +225,7 @@ class Board:
             session_renewals=self._renewals,
             recent=tuple(reversed(self._recent)),
             limits=tuple(one for one in self._limits.values() if one.value != "none" or one.cause == BY_HAND),
+            sites=tuple(self._sites[site] for site in sorted(self._sites)),
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.core.entries import Verdict
+from orchestrator.core.fleet_events import GroupsStuck, SitePace
 from orchestrator.core.group_events import GroupPutOff, OtherPointTaken
 from orchestrator.core.ledger import Totals
 from orchestrator.core.original_events import OriginalAsked, OriginalEnded
@@ -38,6 +39,7 @@ __all__ = [
     "GroupEnded",
     "GroupPutOff",
     "GroupStarted",
+    "GroupsStuck",
     "JobEnded",
     "JobHeld",
     "JobNotStarted",
@@ -63,6 +65,7 @@ __all__ = [
     "RunStarted",
     "ScheduleMissed",
     "SessionRenewed",
+    "SitePace",
     "Stopping",
     "SweepEnded",
     "WatchEvent",
@@ -373,6 +376,8 @@ Event = (
     | Stopping
     | LimitChanged
     | RunPaused
+    | SitePace
+    | GroupsStuck
     | Notice
     | RunEnded
     | RunReported

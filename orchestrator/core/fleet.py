@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from orchestrator.core.events import Event
+from orchestrator.core.limiting import ByHand, Limit
 from orchestrator.core.limits import Limits
 from orchestrator.core.plan import MountGroup, Plan, plan_from_json, plan_to_json
 from orchestrator.core.whereabouts import chain_of
@@ -53,13 +54,33 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast somebody copies, over the last half minute."""
+
+    files_per_second: float = 0.0
+    bytes_per_second: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class MemberNow:
-    """A member as the database sees it: seconds since it was last heard of, and units that it has."""
+    """A member as the database sees it: seconds since it was last heard of, units that it has, and how fast it said to
+    be then."""
 
     member: Member
     state: MemberState
     silent: float
     units: int
+    pace: Pace = Pace()
+
+
+@dataclass(frozen=True, slots=True)
+class SiteNow:
+    """A site: workers that live, the units that they have, and how fast they are together."""
+
+    site: str
+    workers: int
+    units: int
+    pace: Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +113,14 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the submitter of a run wants of all who work on it."""
+    """What the submitter of a run wants of all who work on it. While `holding` nothing new is given out, and what is in
+    hand goes on; `paused` holds that too. `by_hand` are limits that were changed where it was submitted."""
 
     draining: bool = False
     cancelled: bool = False
     paused: bool = False
+    holding: bool = False
+    by_hand: ByHand = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +136,20 @@ class Heard:
 @dataclass(frozen=True, slots=True)
 class Queued:
     """Units that wait, alike in who may take them. `refusals` are the words of those workers that could not do them, by
-    their names."""
+    their names. `orphaned`: the worker that has them is dead, and any other one could clear up after it."""
 
     units: int
     sites: tuple[str, ...]
     refusals: Mapping[str, str]
+    orphaned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FleetNow:
+    """Who is there, and what waits of all runs."""
+
+    members: Sequence[MemberNow]
+    queued: Sequence[Queued]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,21 +178,59 @@ def unit_of(plan: Plan, group: MountGroup, position: int, sites: tuple[str, ...]
     return Unit(plan.run, group.id, group.vm, group.point.backup_server, position, sites, seats, alone)
 
 
+def strictest(orders: Iterable[Order]) -> dict[Limit, int | None]:
+    """What was changed by hand, of all runs and of each. Where several say something of all, the least counts."""
+    found: dict[Limit, int | None] = {}
+    for limit, value in (one for order in orders for one in order.by_hand):
+        known = found.get(limit)
+        found[limit] = value if known is None or (value is not None and value < known) else known
+    return found
+
+
 def living(members: Iterable[MemberNow]) -> list[Member]:
     """The workers that take units."""
-    serving = (one for one in members if one.state is MemberState.SERVING and one.silent <= one.member.lease)
-    return [one.member for one in serving if one.member.kind is MemberKind.WORKER]
+    return [one.member for one in members if one.state is MemberState.SERVING and _works(one)]
 
 
-def stuck(queued: Iterable[Queued], members: Iterable[MemberNow]) -> list[str]:
-    """Why units wait that nobody is going to take, in plain words: one line for each reason."""
-    workers = living(members)
-    lines: Counter[str] = Counter()
+def sites_now(members: Iterable[MemberNow]) -> list[SiteNow]:
+    """The sites at which workers live, by name."""
+    found: dict[str, list[MemberNow]] = {}
+    for one in members:
+        if one.state in (MemberState.SERVING, MemberState.DRAINING) and _works(one):
+            found.setdefault(one.member.site, []).append(one)
+    return [
+        SiteNow(
+            site,
+            len(there),
+            sum(one.units for one in there),
+            Pace(sum(one.pace.files_per_second for one in there), sum(one.pace.bytes_per_second for one in there)),
+        )
+        for site, there in sorted(found.items())
+    ]
+
+
+def _works(one: MemberNow) -> bool:
+    return one.member.kind is MemberKind.WORKER and one.silent <= one.member.lease
+
+
+def stuck(queued: Iterable[Queued], members: Iterable[MemberNow]) -> dict[str, int]:
+    """How many units wait that nobody is going to take, by the reason in plain words."""
+    workers, found = living(members), Counter[str]()
     for one in queued:
-        able = [worker for worker in workers if not one.sites or worker.site in one.sites]
-        if not able:
-            where, site = (f"of {' or '.join(one.sites)} ", f" --site {one.sites[0]}") if one.sites else ("", "")
-            lines[f"no worker {where}is serving; start one: orchestrator worker{site}"] += one.units
-        elif all(worker.name in one.refusals for worker in able):
-            lines["; ".join(f"{name} refuses: {why}" for name, why in sorted(one.refusals.items()))] += one.units
-    return [f"{count} machine(s) wait: {line}" for line, count in lines.items()]
+        if why := unable(one, workers):
+            found[why] += one.units
+    return dict(found)
+
+
+def unable(queued: Queued, workers: Iterable[Member]) -> str:
+    """Why none of these workers is going to take what waits, in plain words; empty when one will."""
+    if queued.orphaned:
+        died = "the worker that had it is dead, and no other is there to delete its mount"
+        return "" if workers else f"{died}; start one: orchestrator worker"
+    able = [worker for worker in workers if not queued.sites or worker.site in queued.sites]
+    if not able:
+        where, site = (f"of {' or '.join(queued.sites)} ", f" --site {queued.sites[0]}") if queued.sites else ("", "")
+        return f"no worker {where}is serving; start one: orchestrator worker{site}"
+    if all(worker.name in queued.refusals for worker in able):
+        return "; ".join(f"{name} refuses: {why}" for name, why in sorted(queued.refusals.items()))
+    return ""

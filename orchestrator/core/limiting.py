@@ -24,6 +24,10 @@ class Limit:
     backup_server: str = ""
 
 
+ByHand = tuple[tuple[Limit, int | None], ...]
+"""Limits that somebody has changed while a process works, of all or of one run."""
+
+
 @dataclass(frozen=True, slots=True)
 class LimitNow:
     """A limit in force. `value` is bytes a second or a number, None for none. `cause` is `config`, `timetable`, `job`

@@ -162,6 +162,12 @@ class Reason(Enum):
         "backup admin",
         "see the message; then `orchestrator resume`",
     )
+    NO_WORKER = (
+        "no-worker",
+        "no worker of the fleet could take the machine in time",
+        "operator",
+        "start a worker that reaches its share and destination, then `orchestrator resume`",
+    )
     PLAN = ("plan", "the job entry could not be planned", "operator", "correct the entry")
 
     def __init__(self, slug: str, cause: str, owner: str, action: str) -> None:

@@ -11,6 +11,7 @@ from orchestrator.core.events import (
     FilesDone,
     GroupEnded,
     GroupPutOff,
+    GroupsStuck,
     GroupStarted,
     LimitChanged,
     MountDeleted,
@@ -48,6 +49,8 @@ class Running:
     _examples: dict[str, deque[Example]] = field(default_factory=dict)
     _stopping: str = ""
     _danger: DeadlineInDanger | None = None
+    stuck_because: tuple[str, ...] = ()
+    """Why groups wait that nobody can take."""
 
     def __post_init__(self) -> None:
         self._moved = self.begun.at
@@ -64,6 +67,9 @@ class Running:
                 return
             case DeadlineInDanger():
                 self._danger = event
+                return
+            case GroupsStuck(why=why):
+                self.stuck_because = why
                 return
             case GroupStarted(group=group):
                 self._active[group] = None
@@ -154,6 +160,8 @@ class Running:
                 ProblemsNow(reason, count, tuple(self._examples[reason]))
                 for reason, count in (+self._reasons).most_common()
             ),
+            groups_stuck=tally.stuck,
+            stuck_because=self.stuck_because,
         )
 
     def _deadline(self, now: datetime, eta: float | None) -> tuple[datetime | None, datetime | None]:

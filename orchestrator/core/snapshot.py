@@ -6,7 +6,7 @@ Instants are UTC, sizes bytes, durations seconds.
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from orchestrator.core.events import Event, LimitChanged, ScheduleMissed
+from orchestrator.core.events import Event, LimitChanged, ScheduleMissed, SitePace
 from orchestrator.core.ledger import Totals
 
 
@@ -56,7 +56,8 @@ class RunNow:
     `groups` are those at work, `ended_groups` the last few that failed or ended, newest first; the others are only
     counted. `progress` is 0 to 1, by restore points. `eta_seconds` is None while it cannot be said. `moved` is when
     anything last went on. `stopping` is empty, `drain` or `cancel`. While `paused` nothing is copied. `forecast` is
-    when the run ends as things go, `late` whether that is after its deadline.
+    when the run ends as things go, `late` whether that is after its deadline. Of the groups that wait nobody in the
+    fleet can take `groups_stuck`, as `stuck_because` says in plain words.
     """
 
     run: str
@@ -89,6 +90,8 @@ class RunNow:
     mounts_deleted: int
     mounts_left: int
     problems: tuple[ProblemsNow, ...]
+    groups_stuck: int
+    stuck_because: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +175,9 @@ class Ended:
 class Snapshot:
     """Everything at one instant. `changes` counts what has happened since the process began, `since`.
 
-    `limits` are those of the bandwidth that are in force, and what was changed by hand, each as it was last told.
-    `runs` and `mounts` are oldest first, `history`, `missed` and `recent` newest first.
+    `limits` are those of the bandwidth that are in force, and what was changed by hand, each as it was last told;
+    `sites` are those of the fleet, likewise. `runs` and `mounts` are oldest first, `history`, `missed` and `recent`
+    newest first.
     """
 
     at: datetime
@@ -189,3 +193,4 @@ class Snapshot:
     session_renewals: int = 0
     recent: tuple[Event, ...] = ()
     limits: tuple[LimitChanged, ...] = ()
+    sites: tuple[SitePace, ...] = ()

@@ -11,6 +11,7 @@ from orchestrator.core.events import (
     FilesScanned,
     GroupEnded,
     GroupPutOff,
+    GroupsStuck,
     GroupStarted,
     LimitChanged,
     MountDeleted,
@@ -22,6 +23,7 @@ from orchestrator.core.events import (
     RunPaused,
     RunStarted,
     SessionRenewed,
+    SitePace,
     Stopping,
 )
 from orchestrator.core.ledger import Totals
@@ -64,6 +66,8 @@ class Tally:
     exit_code: int | None = None
     paused: bool = False
     bandwidth: str = ""
+    sites: dict[str, SitePace] = field(default_factory=dict)
+    stuck: int = 0
     totals: Totals = field(default_factory=Totals)
     files_found: int = 0
     bytes_found: int = 0
@@ -103,6 +107,10 @@ class Tally:
                 self.paused = paused
             case Stopping():
                 self.paused = False
+            case SitePace(site=site):
+                self.sites[site] = event
+            case GroupsStuck(groups=groups):
+                self.stuck = groups
             case LimitChanged(what="bandwidth", value=value, run="", backup_server=""):
                 self.bandwidth = "" if value == "none" else value
             case FilesScanned() | FilesDone() | BytesCopied() | GroupEnded():

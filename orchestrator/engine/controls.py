@@ -5,7 +5,7 @@ Nothing of it is kept: a process begins with what config and job say, and a run 
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -13,7 +13,7 @@ from anyio import CapacityLimiter, Event, sleep
 
 from orchestrator.core.errors import WordsError
 from orchestrator.core.events import LimitChanged, RunPaused
-from orchestrator.core.limiting import BY_HAND, Limit, LimitedRun, LimitNow, LimitsNow, LimitWish, value_text
+from orchestrator.core.limiting import BY_HAND, ByHand, Limit, LimitedRun, LimitNow, LimitsNow, LimitWish, value_text
 from orchestrator.core.plan import Plan
 from orchestrator.engine.allowance import Bandwidth, Gate
 from orchestrator.engine.ports import Clock, Emit
@@ -36,6 +36,10 @@ class RunControl:
     gate: Gate = field(default_factory=Gate)
     changes: deque[LimitChanged | RunPaused] = field(default_factory=lambda: deque(maxlen=CHANGES_KEPT))
     """What was changed of it, or of all, while it goes on."""
+    by_hand: ByHand = ()
+    """What somebody has changed of all runs and of this one, and is in force."""
+    unserved: dict[str, str] = field(default_factory=dict)
+    """Why nobody in the fleet could take a group, by its id, of those that are given up for it."""
     stopping: bool = False
     copying: int = 0
     """Its batches that are being copied, or held."""
@@ -146,6 +150,19 @@ class Controls:
                 if limit.what == "bandwidth":
                     self._put_in_force(limit, value)
 
+    def obey(self, by_hand: Mapping[Limit, int | None]) -> None:
+        """What counts by hand, as those say who have submitted what this process works on, and nobody else."""
+        wanted = {limit: value for limit, value in by_hand.items() if limit.run in ("", *self._runs)}
+        if wanted != self._by_hand:
+            self._by_hand = wanted
+            self.refresh("the fleet")
+
+    def hold(self, run: RunControl, paused: bool) -> None:
+        """A run is paused, or goes on; nobody is told."""
+        run.pause(paused)
+        self._make_room()
+        self._stir()
+
     # --- what people ask ---
 
     def change(self, wish: LimitWish, who: str) -> LimitsNow:
@@ -168,7 +185,7 @@ class Controls:
             return False
         if one.stopping:
             raise WordsError(what=f"{run} is being stopped; `orchestrator resume {run}` goes on with it later")
-        self._set_paused(one, paused)
+        self.hold(one, paused)
         self._tell(RunPaused(self._clock(), run, paused, who))
         return True
 
@@ -176,7 +193,7 @@ class Controls:
         """A run that is being stopped is paused no more: its files in flight get their grace."""
         run.stopping = True
         if run.paused:
-            self._set_paused(run, False)
+            self.hold(run, False)
 
     def in_force(self) -> LimitsNow:
         """The limits in force and the runs that are going on."""
@@ -198,6 +215,8 @@ class Controls:
             if before or (limit.what == "bandwidth" and now.value is not None):
                 of = limit.run, limit.backup_server
                 self._tell(LimitChanged(self._clock(), limit.what, now.text, before, now.cause, *of, who))
+        for name, run in self._runs.items():
+            run.by_hand = tuple(one for one in self._by_hand.items() if one[0].run in ("", name))
 
     # --- how it is done ---
 
@@ -250,11 +269,6 @@ class Controls:
                 self._narrowed = True
             case "copies":
                 self._make_room()
-
-    def _set_paused(self, run: RunControl, paused: bool) -> None:
-        run.pause(paused)
-        self._make_room()
-        self._stir()
 
     def _make_room(self) -> None:
         """What a paused run holds in the middle of a file keeps nobody else from copying."""

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from anyio import create_task_group
 
+from orchestrator.core.fleet_errors import SeatTaken
 from orchestrator.core.plan import MountGroup
 from orchestrator.engine.controls import RunControl
 from orchestrator.engine.ports_dispatch import Turn, Work
@@ -83,13 +84,19 @@ class EmbeddedDispatcher:
 
 class FedDispatcher(EmbeddedDispatcher):
     """Does groups as they are brought, in whatever order that is, until it is closed or a stop is asked for. `through`
-    is told of each that has come to its end."""
+    is told of each that has come to its end, `back` of each for whose mount there is no place after all."""
 
     def __init__(
-        self, seats: Seats, stop: Stop, control: RunControl, through: Callable[[MountGroup], Awaitable[None]]
+        self,
+        seats: Seats,
+        stop: Stop,
+        control: RunControl,
+        through: Callable[[MountGroup], Awaitable[None]],
+        back: Callable[[MountGroup], Awaitable[None]],
     ) -> None:
         super().__init__(seats, stop, control)
         self._tell = through
+        self._hand_back = back
         self._closed = False
         self._brought: list[MountGroup] = []
 
@@ -114,3 +121,9 @@ class FedDispatcher(EmbeddedDispatcher):
 
     async def _through(self, group: MountGroup) -> None:
         await self._tell(group)
+
+    async def _work(self, group: MountGroup, work: Work) -> None:
+        try:
+            await super()._work(group, work)
+        except SeatTaken:
+            await self._hand_back(group)

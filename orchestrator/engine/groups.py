@@ -22,6 +22,7 @@ from orchestrator.core.errors import (
 )
 from orchestrator.core.events import FilesLocated, GroupEnded, GroupPutOff, GroupStarted, Notice
 from orchestrator.core.falling_back import turned_to_next, turning
+from orchestrator.core.fleet_errors import SeatTaken
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, Totals
 from orchestrator.core.lifecycle import LeaseState
 from orchestrator.core.locate import Seen, Volume
@@ -109,7 +110,8 @@ class GroupRunner:
         self, group: MountGroup, turn: Turn, outbox: Outbox, choose: Callable[[Selection], Selector]
     ) -> MountGroup | None:
         """Bring one group to an end and record it. When its restore point could not be mounted: the group that wants
-        another turn, the same or with its next restore point. Raises only what ends the whole process."""
+        another turn, the same or with its next restore point. Raises what ends the whole process, and SeatTaken for a
+        group that was given out and has no place after all."""
         point = group.point
         started = current_time()
         await self._mark(group, GroupState.RUNNING)
@@ -134,6 +136,9 @@ class GroupRunner:
                 state = GroupState.FAILED
             elif course.complete:
                 state = GroupState.DONE
+        except SeatTaken as error:
+            state, course.again, message = GroupState.WAITING, group, str(error)
+            raise
         except MountLeft:
             journal_fails = True
             raise
@@ -181,6 +186,8 @@ class GroupRunner:
             return await self._failed(
                 course, outbox, f"{group.point.backup_server} was given up: its mounts kept failing"
             )
+        if course.turn is Turn.UNSERVED:
+            return await self._none_restored(course, outbox, self._control.unserved[group.id], Reason.NO_WORKER)
         while True:
             before, course.mounted, course.complete, course.unfinished = self._files(group), False, False, []
             try:
@@ -197,7 +204,7 @@ class GroupRunner:
                 if losses >= LOSSES_WITHOUT_PROGRESS:
                     return await self._failed(course, outbox, f"{error} Given up after {losses} losses in a row.")
             except OrchestratorError as error:
-                if error.blast is Blast.PROCESS or isinstance(error, MountLeft):
+                if error.blast is Blast.PROCESS or isinstance(error, (MountLeft, SeatTaken)):
                     raise
                 may_pass = not course.mounted and self._may_pass(course, error)
                 if may_pass and course.turn is Turn.FIRST and not self._stop.draining:
@@ -229,6 +236,9 @@ class GroupRunner:
             message += f" {len(course.group.instead_of)} other restore points could not be mounted before."
         if course.group.os is None and any(path.linux for one in course.group.selections for path in one.paths):
             message += ' For a Linux guest say os = "linux": EM assumes Windows.'
+        return await self._none_restored(course, outbox, message, reason)
+
+    async def _none_restored(self, course: Course, outbox: Outbox, message: str, reason: Reason) -> str:
         asked = (str(path) for one in course.group.selections for path in one.paths)
         paths = dict.fromkeys(path for path in asked if path not in course.told)
         outcomes = [

@@ -4,27 +4,30 @@ A unit of work is one mount group. Mount, copies and DELETE are one attempt at i
 session: nothing of it is ever handed on in the middle.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import Enum
 from typing import Protocol
 
 from orchestrator.core.events import Event
-from orchestrator.core.fleet import Followed, Heard, Member, MemberNow, Order, Taken, Unit
+from orchestrator.core.fleet import Followed, Heard, Member, MemberNow, Order, Pace, Queued, Taken, Unit
 from orchestrator.core.plan import MountGroup
 from orchestrator.engine.controls import RunControl
 
 
 class Turn(Enum):
     """How often a group is tried. A mount that fails may have failed for a passing reason, so it gets one more turn
-    when the others have had theirs; `GIVEN_UP` is a group of a server that is not tried any more."""
+    when the others have had theirs; `GIVEN_UP` is a group of a server that is not tried any more, `UNSERVED` one that
+    nobody in the fleet could take."""
 
     FIRST = "first"
     LAST = "last"
     GIVEN_UP = "given up"
+    UNSERVED = "unserved"
 
 
 Work = Callable[[MountGroup, Turn], Awaitable[MountGroup | None]]
-"""Works on a group. What it returns wants a turn: the same group once more, or with another restore point anew."""
+"""Works on a group. What it returns wants a turn: the same group once more, or with another restore point anew. Raises
+SeatTaken when a fleet has no place for its mount after all."""
 
 
 class Dispatcher(Protocol):
@@ -32,7 +35,8 @@ class Dispatcher(Protocol):
 
     async def dispatch(self, groups: Sequence[MountGroup], work: Work) -> None:
         """Return when every group has come to its end, or when a stop was asked for and none is worked on any more.
-        `work` does a group in this process; a dispatcher that lets others do it leaves `work` alone."""
+        `work` does a group in this process; a dispatcher that lets others do it asks it for those alone that nobody
+        could take, to tell why."""
         ...
 
 
@@ -43,9 +47,9 @@ Dispatching = Callable[[RunControl], Dispatcher]
 class Submissions(Protocol):
     """What a submitter needs of the shared journal. Methods block, raise StateError, and may be repeated."""
 
-    def submit(self, units: Sequence[Unit], submitter: str) -> None:
-        """Write the units of one run, all or none. Those that are there and not over stay as they are; those that are
-        over wait again."""
+    def submit(self, units: Sequence[Unit], submitter: str, order: Order) -> None:
+        """Write the units of one run, all or none, and what is wanted of it. Those that are there and not over stay as
+        they are; those that are over wait again."""
         ...
 
     def order(self, run: str, order: Order) -> None:
@@ -54,6 +58,12 @@ class Submissions(Protocol):
 
     def follow(self, run: str) -> Followed:
         """What was told of a run since this was last asked, and how its units stand."""
+        ...
+
+    def unserved(self, run: str, patience: float | None, ask_again: bool) -> Mapping[str, Queued]:
+        """Keep since when nobody could take what waits of a run. Groups of which that is longer ago than `patience`
+        seconds are over: they, and who refused them. Without `patience` nobody is waited for. `ask_again`: those who
+        have refused such groups may try once more."""
         ...
 
     def forget(self, run: str) -> None:
@@ -68,9 +78,9 @@ class Membership(Protocol):
         """A new member. NameTaken while a worker of that name lives."""
         ...
 
-    def renew(self, member: str) -> Heard | None:
-        """The member lives; None when it was marked dead. A worker marks members dead that were not heard of for too
-        long, takes their units away, and clears up after them."""
+    def renew(self, member: str, pace: Pace) -> Heard | None:
+        """The member lives, and is as fast as that; None when it was marked dead. A worker marks members dead that were
+        not heard of for too long, takes their units away, and clears up after them."""
         ...
 
     def withdraw(self, member: str) -> None:

@@ -10,7 +10,7 @@ from anyio import CapacityLimiter, create_task_group, move_on_after, sleep, to_t
 
 from orchestrator.core.errors import StateError
 from orchestrator.core.events import Notice
-from orchestrator.core.fleet import Heard, Member
+from orchestrator.core.fleet import Heard, Member, Pace
 from orchestrator.core.fleet_errors import MemberDead
 from orchestrator.engine.alarm import Alarm
 from orchestrator.engine.gathering import one_error
@@ -23,8 +23,8 @@ LEAVE_WITHIN = 10.0
 
 
 class Renewals:
-    """`membership` is asked over a connection of its own, every `heartbeat` seconds; `heard` takes what it answers.
-    `alarm` is kept for as long as this is a member.
+    """`membership` is asked over a connection of its own, every `heartbeat` seconds; `heard` takes what it answers, and
+    `pace` says how fast this member copies. `alarm` is kept for as long as this is a member.
     `monotonic` is the clock of the tenure. A worker's tenure is over when no answer came in time, and it is called dead
     when others say so: `perish` then ends the process at once, and must not return. Without `perish`, a submitter is
     told of and goes on."""
@@ -46,6 +46,7 @@ class Renewals:
         self.tenure = tenure
         self.alarm = alarm
         self.heard: Callable[[Heard], None] | None = None
+        self.pace: Callable[[], Pace] = Pace
         self._heartbeat = heartbeat
         self._emit = emit
         self._clock = clock
@@ -78,7 +79,7 @@ class Renewals:
             sent = self._monotonic()
             try:
                 heard = await to_thread.run_sync(
-                    self.membership.renew, self.member.id, limiter=self._one, abandon_on_cancel=True
+                    self.membership.renew, self.member.id, self.pace(), limiter=self._one, abandon_on_cancel=True
                 )
             except StateError as error:
                 self._emit(Notice(self._clock(), f"the database was not heard of: {error}"))

@@ -4,7 +4,7 @@ What it is told when it renews its membership (`renewals`) it obeys: orders for 
 whose mounts it is to delete.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -30,9 +30,10 @@ from orchestrator.core.events import (
     OtherPointTaken,
 )
 from orchestrator.core.events import Event as Told
-from orchestrator.core.fleet import Heard, Member, Order, Taken
+from orchestrator.core.fleet import Heard, Member, Order, Pace, Taken, strictest
 from orchestrator.core.fleet_errors import UnitLost
 from orchestrator.core.plan import MountGroup, Plan
+from orchestrator.core.tally import Tally
 from orchestrator.engine.books import Books
 from orchestrator.engine.chosen_leases import ChosenLeases
 from orchestrator.engine.controls import RunControl
@@ -94,6 +95,7 @@ class _Part:
     dispatcher: FedDispatcher | None = None
     before: list[MountGroup] = field(default_factory=list)
     taken: dict[str, Taken] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
 
     def feed(self, group: MountGroup) -> None:
         if self.dispatcher is None:
@@ -114,9 +116,11 @@ class UnitServer:
         self._watch = watch
         self._seats = seats
         self._parts: dict[str, _Part] = {}
+        self._orders: Mapping[str, Order] = {}
         self._bell = post.renewals.alarm.bell()
         self._told: dict[str, list[Told]] = {}
         self._burying: set[str] = set()
+        self._refused: set[tuple[str, str]] = set()
 
     async def serve(self, companions: Sequence[Companion] = ()) -> None:
         """Take units until a stop is asked for, and return when none is in hand; `companions` are cancelled then."""
@@ -126,6 +130,7 @@ class UnitServer:
                 self._post.renewals.heard = partial(self._obey, beside)
                 for companion in companions:
                     beside.start_soon(companion)
+                self._post.renewals.pace = self._pace
                 beside.start_soon(self._keep_telling)
                 beside.start_soon(self._withdraw_on_stop)
                 async with create_task_group() as work:
@@ -154,7 +159,8 @@ class UnitServer:
         plan = taken.unit.plan
         refusal = await self._refusal(plan)
         if refusal or self._stop.draining:
-            if refusal:
+            if refusal and (plan.run, refusal) not in self._refused:
+                self._refused.add((plan.run, refusal))  # a thousand machines may lie behind one share
                 self._emit_for(plan.run, Notice(self._rooms.clock(), f"{taken.unit.vm}: {refusal}"))
             await self._give_back(taken, refusal)
             return
@@ -162,7 +168,8 @@ class UnitServer:
             plan = await as_begun(plan, plan.run, self._rooms, self._books)
         part = self._parts.get(plan.run)
         if part is None:
-            part = self._parts[plan.run] = _Part(plan, self._stop)
+            order = self._orders.get(plan.run, Order())
+            part = self._parts[plan.run] = _Part(plan, self._stop, order)
             part.taken[taken.unit.group] = taken
             work.start_soon(self._do_part, part)
         part.taken[taken.unit.group] = taken
@@ -207,9 +214,11 @@ class UnitServer:
 
         def dispatching(control: RunControl) -> Dispatcher:
             part.control = control
-            part.dispatcher = FedDispatcher(self._seats, part.stop, control, partial(self._through, part))
+            through, back = partial(self._through, part), partial(self._back, part)
+            part.dispatcher = FedDispatcher(self._seats, part.stop, control, through, back)
             for group in part.before:
                 part.dispatcher.feed(group)
+            self._keep_to_limits()
             self._pass_on(part, part.order)
             return part.dispatcher
 
@@ -224,6 +233,11 @@ class UnitServer:
         """A unit has come to an end. What the submitter is to hear of it, it hears first."""
         with CancelScope(shield=True):
             await self._settle(part, part.taken[group.id], over=not part.stop.draining)
+
+    async def _back(self, part: _Part, group: MountGroup) -> None:
+        """A unit for whose mount there is no place any more waits for one, with the others."""
+        with CancelScope(shield=True):
+            await self._settle(part, part.taken[group.id], over=False)
 
     async def _settle(self, part: _Part, taken: Taken, over: bool) -> None:
         """What was cut short by what only this worker was asked waits for another one."""
@@ -245,12 +259,19 @@ class UnitServer:
 
     def _obey(self, beside: TaskGroup, heard: Heard) -> None:
         self._seats.controls.share_among(heard.at_site)
+        self._orders = heard.orders
+        self._keep_to_limits()
         for run, part in self._parts.items():
             self._pass_on(part, heard.orders.get(run))
         for member in heard.heir_of:
             if member not in self._burying:
                 self._burying.add(member)
                 beside.start_soon(self._bury, member)
+
+    def _pace(self) -> Pace:
+        """How fast everything is that is in hand."""
+        rates = [part.tally.rate(self._rooms.clock()) for part in self._parts.values() if part.taken]
+        return Pace(sum(files for files, _ in rates), sum(size for _, size in rates))
 
     def _pass_on(self, part: _Part, order: Order | None) -> None:
         if order is None:  # the run has ended
@@ -265,8 +286,10 @@ class UnitServer:
         if order.cancelled and not part.stop.cancelled:
             part.stop.cancel()
         if part.control.paused != order.paused and not part.stop.draining:
-            part.control.pause(order.paused)
-            self._seats.stir()
+            self._seats.controls.hold(part.control, order.paused)
+
+    def _keep_to_limits(self) -> None:
+        self._seats.controls.obey(strictest(self._orders.values()))
 
     async def _bury(self, member: str) -> None:
         """Delete what a dead member has left at EM, under its own sealed sessions; then its units wait again."""
@@ -288,6 +311,8 @@ class UnitServer:
 
     def _emit_for(self, run: str, event: Told) -> None:
         self._rooms.emit(event)
+        if run in self._parts:
+            self._parts[run].tally.add(event)
         if isinstance(event, Notice):
             event = replace(event, message=f"{self._post.member.name}: {event.message}")
         elif not isinstance(event, OF_GROUPS):

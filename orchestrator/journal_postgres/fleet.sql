@@ -13,9 +13,15 @@ CREATE TABLE members (
     state   TEXT COLLATE "C" NOT NULL,                  -- core.fleet.MemberState
     heir    TEXT COLLATE "C" NOT NULL DEFAULT '',       -- who clears up after a dead one
     started TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
-    seen    TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
+    seen    TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+    files_per_second DOUBLE PRECISION NOT NULL DEFAULT 0,   -- as it said when it was last seen
+    bytes_per_second DOUBLE PRECISION NOT NULL DEFAULT 0
 );
 CREATE INDEX members_living ON members (state) WHERE state <> 'gone';
+
+CREATE VIEW living AS
+SELECT id, name, kind, site, state FROM members
+WHERE state IN ('serving', 'draining') AND seen > clock_timestamp() - make_interval(secs => lease);
 
 CREATE TABLE units (
     run      TEXT COLLATE "C" NOT NULL,                 -- no reference: it is asked for by name
@@ -31,6 +37,7 @@ CREATE TABLE units (
     member   TEXT COLLATE "C" NOT NULL DEFAULT '',      -- who has it
     number   INTEGER NOT NULL DEFAULT 0,    -- the lease number: another each time it is given out or taken away
     refusals JSONB NOT NULL DEFAULT '{}',   -- why which members could not do it
+    unserved TIMESTAMPTZ,                   -- since when there has been nobody who can take it
     PRIMARY KEY (run, group_id)
 );
 CREATE INDEX units_taken ON units (member) WHERE state = 'taken';
@@ -67,7 +74,17 @@ CREATE TABLE orders (
     submitter TEXT COLLATE "C" NOT NULL,
     draining  BOOLEAN NOT NULL DEFAULT false,
     cancelled BOOLEAN NOT NULL DEFAULT false,
-    paused    BOOLEAN NOT NULL DEFAULT false
+    paused    BOOLEAN NOT NULL DEFAULT false,
+    held      BOOLEAN NOT NULL DEFAULT false,           -- nothing new is given out
+    by_hand   JSONB NOT NULL DEFAULT '[]',              -- limits changed by hand: lists of what, run, backup server, value
+    mounts    INTEGER,                                  -- those of the run; NULL: as many as there is room for
+    mounts_of_all INTEGER                               -- those of all runs instead of the config's
+);
+
+-- What counts of all mounts instead of the config: the least of what was changed by hand for runs that have something to do.
+CREATE VIEW wanted AS
+SELECT min(mounts_of_all) AS mounts FROM orders WHERE EXISTS (
+    SELECT 1 FROM units WHERE units.run = orders.run AND units.state <> 'over'
 );
 
 CREATE TABLE told (

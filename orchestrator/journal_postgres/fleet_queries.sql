@@ -17,7 +17,7 @@ INSERT INTO units (run, group_id, vm, server, position, sites, seats, route, con
 VALUES (:run, :group, :vm, :server, :position, :sites, :seats, :route, :content, 'waiting')
 ON CONFLICT (run, group_id) DO UPDATE SET
     position = excluded.position, sites = excluded.sites, seats = excluded.seats, route = excluded.route,
-    content = excluded.content, refusals = '{}', state = 'waiting'
+    content = excluded.content, refusals = '{}', unserved = NULL, state = 'waiting'
 WHERE units.state <> 'taken';
 
 -- name: waiting
@@ -26,10 +26,11 @@ SELECT run, group_id, state, position, route FROM units WHERE run = :run AND sta
 
 -- name: write_order
 -- What is wanted of all who work on a run.
-INSERT INTO orders (run, submitter, draining, cancelled, paused)
-VALUES (:run, :submitter, :draining, :cancelled, :paused)
+INSERT INTO orders (run, submitter, draining, cancelled, paused, held, by_hand, mounts, mounts_of_all)
+VALUES (:run, :submitter, :draining, :cancelled, :paused, :holding, :by_hand, :mounts, :mounts_of_all)
 ON CONFLICT (run) DO UPDATE SET
-    draining = excluded.draining, cancelled = excluded.cancelled, paused = excluded.paused,
+    draining = excluded.draining, cancelled = excluded.cancelled, paused = excluded.paused, held = excluded.held,
+    by_hand = excluded.by_hand, mounts = excluded.mounts, mounts_of_all = excluded.mounts_of_all,
     submitter = CASE WHEN excluded.submitter = '' THEN orders.submitter ELSE excluded.submitter END;
 
 -- name: end_waiting
@@ -37,8 +38,10 @@ ON CONFLICT (run) DO UPDATE SET
 UPDATE units SET state = 'over' WHERE run = :run AND state = 'waiting' RETURNING run, group_id, state, position, route;
 
 -- name: orders
--- What is wanted, of every run that is going on.
-SELECT run, draining, cancelled, paused FROM orders;
+-- What is wanted, of every run that is going on. Limits count for as long as there is something left to do.
+SELECT run, draining, cancelled, paused, held, CASE WHEN EXISTS (
+    SELECT 1 FROM units WHERE units.run = orders.run AND units.state <> 'over'
+) THEN by_hand ELSE '[]' END FROM orders;
 
 -- name: take_told
 -- What was told and nobody has heard yet.
@@ -49,8 +52,50 @@ DELETE FROM told WHERE run = :run RETURNING number, event;
 SELECT count(*) FROM units WHERE run = :run AND state <> 'over';
 
 -- name: queued
--- Units of a run that wait, by who may take them.
-SELECT count(*), sites, refusals FROM units WHERE run = :run AND state = 'waiting' GROUP BY sites, refusals;
+-- Units of a run, or of all, that wait, by who may take them; and those whose worker is dead.
+SELECT count(*), sites, refusals, false FROM units
+WHERE (:run::text IS NULL OR run = :run) AND state = 'waiting' GROUP BY sites, refusals
+UNION ALL
+SELECT count(*), '{}', '{}', true FROM units
+WHERE (:run::text IS NULL OR run = :run) AND state = 'taken' AND member NOT IN (SELECT id FROM living)
+HAVING count(*) > 0;
+
+-- name: note_unserved
+-- Since when nobody could take a unit that waits, or clear up after its dead worker; no time once somebody can.
+WITH looked AS (
+    SELECT group_id, EXISTS (
+        SELECT 1 FROM living
+        WHERE kind = 'worker' AND living.state = 'serving' AND (units.state = 'taken'
+          OR (cardinality(units.sites) = 0 OR site = ANY(units.sites)) AND NOT units.refusals ? name)
+    ) AS served
+    FROM units
+    WHERE run = :run AND (state = 'waiting' OR state = 'taken' AND member NOT IN (SELECT id FROM living))
+)
+UPDATE units SET unserved = CASE WHEN looked.served THEN NULL ELSE clock_timestamp() END FROM looked
+WHERE units.run = :run AND units.group_id = looked.group_id AND looked.served = (unserved IS NOT NULL);
+
+-- name: give_up_unserved
+-- Units that nobody could take for too long are over, not too many at once.
+UPDATE units SET state = 'over', member = '', number = number + 1 WHERE run = :run AND group_id IN (
+    SELECT group_id FROM units
+    WHERE run = :run AND unserved < clock_timestamp() - make_interval(secs => :patience)
+      AND (state = 'waiting' OR state = 'taken' AND member NOT IN (SELECT id FROM living))
+    ORDER BY position LIMIT 100 FOR UPDATE SKIP LOCKED
+)
+RETURNING run, group_id, state, position, route, sites, refusals;
+
+-- name: served
+-- A unit is about to be mounted.
+UPDATE units SET unserved = NULL WHERE run = :run AND group_id = :group AND unserved IS NOT NULL;
+
+-- name: forgive
+-- What nobody can take may be taken by those who have refused it. Since when that is so is kept.
+UPDATE units SET refusals = '{}' WHERE run = :run AND state = 'waiting' AND unserved IS NOT NULL AND refusals <> '{}'
+RETURNING run, group_id, state, position, route, '{}'::text[];
+
+-- name: forget_unserved
+-- While a run is not to go on, nobody is waited for.
+UPDATE units SET unserved = NULL WHERE run = :run AND unserved IS NOT NULL;
 
 -- name: forget_units
 -- A run has ended. What its mounts that are left take a part of is still to be counted.
@@ -85,7 +130,7 @@ RETURNING run, group_id, state, position, route, ARRAY(SELECT jsonb_object_keys(
 
 -- name: renew
 -- A member lives; changes no row when it is dead.
-UPDATE members SET seen = clock_timestamp()
+UPDATE members SET seen = clock_timestamp(), files_per_second = :files, bytes_per_second = :bytes
 WHERE id = :member AND state IN ('serving', 'draining') RETURNING kind, site;
 
 -- name: silent
@@ -112,8 +157,9 @@ UPDATE units SET number = number + 1 WHERE member = :member AND state = 'taken';
 SELECT id FROM members WHERE state = 'dead' AND heir = :member;
 
 -- name: at_site
--- The workers of a site.
-SELECT count(*) FROM members WHERE kind = 'worker' AND site = :site AND state IN ('serving', 'draining');
+-- The workers that may copy what is at a site: its own, and those of every site. For one of every site, all of them.
+SELECT count(*) FROM members
+WHERE kind = 'worker' AND (site IN (:site, '') OR :site::text = '') AND state IN ('serving', 'draining');
 
 -- name: withdraw
 -- A member that takes no more units.
@@ -136,7 +182,8 @@ UPDATE members SET state = 'gone' WHERE id = :member AND state = 'dead';
 -- Everyone who is not gone.
 SELECT id, name, kind, site, mounts, host, version, lease, state,
     extract(epoch FROM clock_timestamp() - seen),
-    (SELECT count(*) FROM units WHERE units.member = members.id AND units.state = 'taken')
+    (SELECT count(*) FROM units WHERE units.member = members.id AND units.state = 'taken'),
+    files_per_second, bytes_per_second
 FROM members WHERE state <> 'gone' ORDER BY kind DESC, site, name, started;
 
 -- name: protected
@@ -152,18 +199,20 @@ WHERE members.id <> :member AND (
 
 -- name: routes
 -- The routes by which a member may have a unit now, and how near its site is to them. In use of a seat are mounts that may be
--- open, and units that are going to make theirs.
+-- open, and units that are going to make theirs. What was changed by hand of all mounts counts instead of what a route says.
 WITH me AS (
     SELECT site, name FROM members WHERE id = :member AND state = 'serving'
 ), used AS MATERIALIZED (
     SELECT seat, number FROM seats_used
 )
 SELECT routes.id, coalesce(array_position(sites, me.site), 0) AS distance
-FROM routes CROSS JOIN me LEFT JOIN orders ON orders.run = routes.run
-WHERE orders.paused IS NOT TRUE AND orders.draining IS NOT TRUE
+FROM routes CROSS JOIN me CROSS JOIN wanted LEFT JOIN orders ON orders.run = routes.run
+WHERE orders.paused IS NOT TRUE AND orders.draining IS NOT TRUE AND orders.held IS NOT TRUE
+  AND (orders.mounts IS NULL OR orders.mounts > (SELECT count(*) FROM holding WHERE holding.run = routes.run))
   AND (cardinality(sites) = 0 OR me.site = ANY(sites)) AND NOT me.name = ANY(refused)
   AND NOT EXISTS (
-    SELECT 1 FROM jsonb_each_text(seats) AS one JOIN used ON used.seat = one.key WHERE used.number >= one.value::int
+    SELECT 1 FROM used LEFT JOIN jsonb_each_text(seats) AS one ON one.key = used.seat
+    WHERE used.number >= coalesce(CASE used.seat WHEN 'all' THEN wanted.mounts END, one.value::int)
   )
   AND NOT EXISTS (
     SELECT 1 FROM members AS nearer
@@ -185,7 +234,9 @@ JOIN seats_used AS used ON used.seat = one.key
 CROSS JOIN LATERAL (
     SELECT one.value::int + CASE WHEN one.key LIKE 'machine %' THEN own.number ELSE 0 END AS most
 ) AS carries
-WHERE units.run = :run AND units.group_id = :group AND used.number >= most;
+CROSS JOIN wanted
+WHERE units.run = :run AND units.group_id = :group
+  AND used.number >= coalesce(CASE one.key WHEN 'all' THEN wanted.mounts END, most);
 
 -- name: give
 -- A unit has a worker.
@@ -241,5 +292,8 @@ FROM units LEFT JOIN members ON members.id = units.member WHERE run = :run AND g
 
 -- name: overfull
 -- A seat of this unit that carries more mounts than it may, once this one is made.
-SELECT one.key FROM units, jsonb_each_text(seats) AS one JOIN seats_used AS used ON used.seat = one.key
-WHERE run = :run AND group_id = :group AND one.key NOT LIKE 'machine %' AND used.number > one.value::int LIMIT 1;
+SELECT one.key FROM units CROSS JOIN wanted CROSS JOIN jsonb_each_text(seats) AS one
+JOIN seats_used AS used ON used.seat = one.key
+WHERE run = :run AND group_id = :group AND one.key NOT LIKE 'machine %'
+  AND used.number > CASE one.key WHEN 'all' THEN greatest(wanted.mounts, one.value::int) ELSE one.value::int END
+LIMIT 1;

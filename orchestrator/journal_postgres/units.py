@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.core.events import Event
 from orchestrator.core.fleet import (
+    FleetNow,
     Followed,
     Heard,
     Member,
@@ -16,6 +17,7 @@ from orchestrator.core.fleet import (
     MemberNow,
     MemberState,
     Order,
+    Pace,
     Queued,
     Taken,
     Unit,
@@ -23,6 +25,7 @@ from orchestrator.core.fleet import (
 from orchestrator.core.fleet_errors import MemberDead, NameTaken, SeatTaken, UnitLost
 from orchestrator.core.ledger import LeaseRow
 from orchestrator.core.lifecycle import LeaseState
+from orchestrator.core.limiting import Limit
 from orchestrator.core.telling import event_from_json, event_to_json
 from orchestrator.journal_postgres.access import Access
 from orchestrator.journal_postgres.queries import FLEET as QUERIES
@@ -31,6 +34,10 @@ from orchestrator.journal_postgres.signs import give_sign
 from orchestrator.journal_postgres.store import Cursor, Store
 from orchestrator.journal_postgres.waiting import KEPT_DAYS, QUEUE, enter, lead, next_unit, write_routes
 from orchestrator.unit_queue import prepare
+
+STILL = Pace()
+BEGIN = Order()
+"""All that is wanted is that the units are done."""
 
 
 class Units:
@@ -45,8 +52,9 @@ class Units:
 
     # --- submitters ---
 
-    def submit(self, units: Sequence[Unit], submitter: str) -> None:
-        """Write the units of one run, all or none. Those that somebody has stay his; those that are over wait again."""
+    def submit(self, units: Sequence[Unit], submitter: str, order: Order = BEGIN) -> None:
+        """Write the units of one run, all or none, and what is wanted of it. Those that somebody has stay his; those
+        that are over wait again."""
         routes = routes_of(units)
         rows = [_unit_row(unit, route) for unit, route in zip(units, routes, strict=True)]
 
@@ -55,7 +63,7 @@ class Units:
             runs = list(dict.fromkeys(unit.run for unit in units))
             for run in runs:
                 _ask(cursor, "clear_told", run=run)
-                _ask(cursor, "write_order", submitter=submitter, **_order(run, Order()))
+                _ask(cursor, "write_order", submitter=submitter, **_order(run, order))
             write_routes(cursor, routes)
             cursor.executemany(QUERIES["submit"], rows)
             for run in runs:
@@ -80,12 +88,31 @@ class Units:
 
         def read(cursor: Cursor) -> Followed:
             unfinished = _one(cursor, "unfinished", run=run)[0]  # first: a unit that is over was told of before
-            queued = [Queued(count, tuple(sites), why) for count, sites, why in _rows(cursor, "queued", run=run)]
+            queued = _queued(cursor, run)
             told = sorted(_rows(cursor, "take_told", run=run))
             events = [event for _, text in told if (event := event_from_json(text)) is not None]
             return Followed(events, unfinished, queued)
 
         return self._store.once(read)
+
+    def unserved(self, run: str, patience: float | None, ask_again: bool = False) -> Mapping[str, Queued]:
+        """Keep since when nobody could take what waits of a run. Groups of which that is longer ago than `patience`
+        seconds are over: they, and who refused them. Without `patience` nobody is waited for. `ask_again`: those who
+        have refused such groups may try once more."""
+
+        def write(cursor: Cursor) -> Mapping[str, Queued]:
+            if patience is None:
+                _ask(cursor, "forget_unserved", run=run)
+                return {}
+            _ask(cursor, "one_at_a_time")
+            _ask(cursor, "note_unserved", run=run)
+            given_up = _rows(cursor, "give_up_unserved", run=run, patience=patience)
+            enter(cursor, [row[:5] for row in given_up])
+            if ask_again:
+                lead(cursor, _rows(cursor, "forgive", run=run))
+            return {group: Queued(1, tuple(sites), why) for _, group, *_, sites, why in given_up}
+
+        return self._store.once(write)
 
     def forget(self, run: str) -> None:
         """The run has ended: what was told of it, its units, and what was wanted of it."""
@@ -116,12 +143,12 @@ class Units:
 
         self._store.once(write)
 
-    def renew(self, member: str) -> Heard | None:
+    def renew(self, member: str, pace: Pace = STILL) -> Heard | None:
         """The member lives; None when it was marked dead. A worker marks members dead that were not heard of for too
         long, takes their units away, and clears up after them."""
 
         def write(cursor: Cursor) -> Heard | None:
-            me = _rows(cursor, "renew", member=member)
+            me = _rows(cursor, "renew", member=member, files=pace.files_per_second, bytes=pace.bytes_per_second)
             if not me:
                 return None
             kind, site = me[0]
@@ -129,7 +156,7 @@ class Units:
                 for (silent,) in _rows(cursor, "silent", member=member):
                     _ask(cursor, "mark_dead", member=silent, heir=member)
                     _ask(cursor, "take_away", member=silent)
-            orders = {run: Order(*wanted) for run, *wanted in _rows(cursor, "orders")}
+            orders = {run: _read_order(wanted) for run, *wanted in _rows(cursor, "orders")}
             heir_of = tuple(one for (one,) in _rows(cursor, "heir_of", member=member))
             return Heard(orders, heir_of, _one(cursor, "at_site", site=site)[0])
 
@@ -151,6 +178,14 @@ class Units:
     def members(self) -> list[MemberNow]:
         """Everyone who is not gone, workers first, by site and name."""
         return [_member_now(row) for row in self._read("members")]
+
+    def now(self) -> FleetNow:
+        """Who is there, and what waits of all runs."""
+
+        def read(cursor: Cursor) -> FleetNow:
+            return FleetNow([_member_now(row) for row in _rows(cursor, "members")], _queued(cursor, None))
+
+        return self._store.once(read)
 
     def protected(self, member: str) -> frozenset[str]:
         """The ids of the sessions of others that live, or after whom somebody who lives clears up."""
@@ -252,6 +287,7 @@ class Fence:
         _ask(cursor, "one_at_a_time")
         for (seat,) in _rows(cursor, "overfull", run=row.run, group=row.group):
             raise SeatTaken(vm=row.point.vm, resource=seat)
+        _ask(cursor, "served", run=row.run, group=row.group)
 
 
 def _ask(cursor: Cursor, query: str, **parameters: Any) -> None:
@@ -266,8 +302,23 @@ def _one(cursor: Cursor, query: str, **parameters: Any) -> Any:
     return _rows(cursor, query, **parameters)[0]
 
 
+def _queued(cursor: Cursor, run: str | None) -> list[Queued]:
+    rows = _rows(cursor, "queued", run=run)
+    return [Queued(number, tuple(sites), why, orphaned) for number, sites, why, orphaned in rows]
+
+
 def _order(run: str, order: Order) -> dict[str, Any]:
-    return {"run": run, "draining": order.draining, "cancelled": order.cancelled, "paused": order.paused}
+    hand = [[limit.what, limit.run, limit.backup_server, value] for limit, value in order.by_hand]
+    most = {limit.run: value for limit, value in order.by_hand if limit.what == "mounts"}
+    limits = {"by_hand": json.dumps(hand), "mounts": most.get(run), "mounts_of_all": most.get("")}
+    wanted = {"draining": order.draining, "cancelled": order.cancelled, "paused": order.paused}
+    return {"run": run, "holding": order.holding} | wanted | limits
+
+
+def _read_order(row: Sequence[Any]) -> Order:
+    draining, cancelled, paused, holding, hand = row
+    by_hand = tuple((Limit(what, run, server), value) for what, run, server, value in hand)
+    return Order(draining, cancelled, paused, holding, by_hand)
 
 
 def _unit_row(unit: Unit, route: Route) -> dict[str, Any]:
@@ -285,6 +336,6 @@ def _unit_row(unit: Unit, route: Route) -> dict[str, Any]:
 
 
 def _member_now(row: Sequence[Any]) -> MemberNow:
-    name, called, kind, site, mounts, host, version, lease, state, silent, units = row
+    name, called, kind, site, mounts, host, version, lease, state, silent, units, files, size = row
     member = Member(name, called, MemberKind(kind), site, mounts, host, version, lease)
-    return MemberNow(member, MemberState(state), float(silent), units)
+    return MemberNow(member, MemberState(state), float(silent), units, Pace(files, size))

@@ -21,6 +21,7 @@ from orchestrator.metrics.originals import Originals
 from orchestrator.metrics.queue import Queue
 from orchestrator.metrics.requests import Requests
 from orchestrator.metrics.series import Maker, Series
+from orchestrator.metrics.sites import Sites
 from orchestrator.metrics.textfile import metrics_in, replace_file
 
 
@@ -71,6 +72,7 @@ class Metrics:
             Originals(passing),
             Requests(passing),
             LimitsInForce(passing),
+            Sites(passing),
             self._queue,
             self._last_runs,
         )

@@ -94,6 +94,10 @@ def _of_run(run: RunNow, snapshot: Snapshot) -> Iterator[Alert]:
         late = about((run.forecast - run.deadline).total_seconds())
         text = f"It ends at about {clock(run.forecast, snapshot.at)} as things go, {late} too late."
         yield Alert("bad", f"{job} misses its deadline of {clock(run.deadline, snapshot.at)}", text)
+    if run.groups_stuck:
+        wait = "waits" if run.groups_stuck == 1 else "wait"
+        title = f"{job}: {count(run.groups_stuck, 'restore point')} {wait} that no worker can take"
+        yield Alert("bad", title, clipped("; ".join(run.stuck_because)))
     if run.paused:
         title, text = f"{job} is paused", f"Its mounts stay open. Run `orchestrator unpause {clipped(run.run, 80)}`."
         yield Alert("fair", title, text)

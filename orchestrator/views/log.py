@@ -16,6 +16,7 @@ from orchestrator.core.events import (
     FilesScanned,
     GroupEnded,
     GroupPutOff,
+    GroupsStuck,
     GroupStarted,
     JobEnded,
     JobHeld,
@@ -42,6 +43,7 @@ from orchestrator.core.events import (
     RunStarted,
     ScheduleMissed,
     SessionRenewed,
+    SitePace,
     Stopping,
     SweepEnded,
     WatcherReady,
@@ -53,6 +55,8 @@ from orchestrator.core.levels import Level
 from orchestrator.core.originals import OriginalState
 from orchestrator.core.tally import Tally
 from orchestrator.views.units import count, duration, rate, size, visible
+
+SITES_SHOWN = 6
 
 
 def log_line(event: Event) -> tuple[Level, str, dict[str, Any]]:
@@ -134,6 +138,10 @@ def _headline(event: Event) -> tuple[Level, str]:
             return "warning" if event.who else "info", "limit changed"
         case RunPaused(paused=paused):
             return "warning", "run paused" if paused else "run goes on"
+        case SitePace():
+            return "debug", "site pace"
+        case GroupsStuck(groups=groups):
+            return ("warning", "groups stuck") if groups else ("info", "no group stuck any more")
         case Notice(message=message):
             return "info", visible(message)
         case ReportWritten():
@@ -212,6 +220,22 @@ def progress_line(tally: Tally, now: datetime) -> str:
         parts.append(f"bandwidth limited to {tally.bandwidth}")
     if bad:
         parts.append(count(bad, "problem"))
+    parts += site_lines(tally)
+    if tally.stuck:
+        parts.append(f"{count(tally.stuck, 'restore point')} that no worker can take")
     if tally.mounts_left:
         parts.append(f"{count(tally.mounts_left, 'mount')} left behind")
     return ", ".join(parts)
+
+
+def site_lines(tally: Tally) -> list[str]:
+    """How each site of the fleet does, one text for each; the first few of many."""
+    sites = [tally.sites[name] for name in sorted(tally.sites)]
+    more = [f"{count(len(sites) - SITES_SHOWN, 'more site')}"] if len(sites) > SITES_SHOWN else []
+    return [site_line(one) for one in sites[:SITES_SHOWN]] + more
+
+
+def site_line(one: SitePace) -> str:
+    """How a site does."""
+    speed = f"{rate(one.bytes_per_second)}, {one.files_per_second:,.0f} files/s"
+    return f"{one.site or 'every site'}: {count(one.workers, 'worker')}, {speed}"

@@ -6,6 +6,7 @@ from orchestrator.core.events import (
     Event,
     GroupEnded,
     GroupPutOff,
+    GroupsStuck,
     JobNotStarted,
     JobRejected,
     LimitChanged,
@@ -65,6 +66,8 @@ def told(event: Event) -> str:
             return f"stopping {run or 'everything'}, {'files in flight are finished' if how == 'drain' else 'at once'}"
         case LimitChanged() | RunPaused():
             return change_line(event)
+        case GroupsStuck():
+            return stuck_words(event)
         case Notice(message=message):
             return message
         case OperatorActed(who=who, what=what, run=run):
@@ -96,3 +99,11 @@ def _told_by_the_watcher(event: Event) -> str:
             return f"drill of {job}: {count(files, 'file')} in {duration(seconds)}, {how}"
         case _:
             return ""
+
+
+def stuck_words(event: GroupsStuck) -> str:
+    """What waits for nobody, and why. Names in it are as they are."""
+    if not event.groups:
+        return f"{event.run}: nothing waits any more that no worker can take"
+    wait = "waits" if event.groups == 1 else "wait"
+    return f"{count(event.groups, 'restore point')} {wait} that no worker can take: {'; '.join(event.why)}"

@@ -1,6 +1,7 @@
 """Everything that is going on, folded from the events of many runs."""
 
 import tracemalloc
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from orchestrator.core import board as rules
@@ -16,6 +17,7 @@ from orchestrator.core.events import (
     FilesScanned,
     GroupEnded,
     GroupPutOff,
+    GroupsStuck,
     GroupStarted,
     JobEnded,
     JobHeld,
@@ -32,6 +34,7 @@ from orchestrator.core.events import (
     RunStarted,
     ScheduleMissed,
     SessionRenewed,
+    SitePace,
     Stopping,
     SweepEnded,
 )
@@ -332,3 +335,18 @@ def test_memory_stays_bounded_over_any_number_of_runs() -> None:
     assert snapshot.runs == ()
     assert [len(snapshot.history), len(snapshot.recent)] == [rules.HISTORY, rules.RECENT]
     assert [len(snapshot.mounts_left), len(snapshot.missed)] == [rules.LEFT_KEPT, rules.MISSED_KEPT]
+
+
+def test_why_nobody_in_the_fleet_can_take_what_waits_is_told_once_for_each_reason() -> None:
+    stuck = [GroupsStuck(at(second), "r", number, ("nobody is there",)) for second, number in ((1, 3), (2, 2), (3, 1))]
+    other = GroupsStuck(at(4), "r", 1, ("w1 refuses",))
+    snapshot = seen(begun(), *stuck, other, replace(other, run="unknown"))
+    assert snapshot.recent[:-1] == (other, stuck[0])
+    assert (snapshot.runs[0].groups_stuck, snapshot.runs[0].stuck_because) == (1, ("w1 refuses",))
+    assert snapshot.runs[0].moved == AT, "nothing has moved for it"
+
+
+def test_sites_are_shown_by_name_as_they_were_last_told() -> None:
+    paces = [SitePace(at(second), site, second, 0, 0.0, 0.0) for second, site in ((1, "b"), (2, "a"), (3, "b"))]
+    assert seen(begun(), *paces).sites == (paces[1], paces[2])
+    assert seen(begun(), *paces, RunEnded(at(4), "r", 0, Totals(), 0, 0, 0)).sites == ()

@@ -4,10 +4,12 @@ import os
 import signal
 from pathlib import Path
 
+import anyio
+import psycopg
 import pytest
 
 from orchestrator.simulator import Estate
-from tests.support.fleet import SHORT, done_by, fleet, in_fleet, told, worker
+from tests.support.fleet import LEASE, SHORT, done_by, fleet, in_fleet, told, worker
 from tests.support.flow import PARTIAL, Command, Flow, flow, seeded, small
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(120)]
@@ -152,15 +154,49 @@ async def test_a_run_that_is_paused_by_who_submitted_it_rests_at_the_workers_unt
         paused = await em.run("pause", (await submitted.event("run_started"))["run"])
         assert paused.code == 0, paused.everything
         await submitted.until(lambda: any(one["event"] == "run_paused" for one in submitted.events()))
-        limited = await em.run("limit", "--mounts", "1")
+        limited = await em.run("limit", "--mounts", "1", "--bandwidth", "900 MB/s")
         assert limited.code == 0, limited.everything
-        await submitted.until(lambda: told(submitted, "do not reach the workers"))
-        await worker(em, "w1")
+        first, second = await worker(em, "w1"), await worker(em, "w2")
+        for one in (first, second):
+            changed = await one.event("limit_changed", what="bandwidth")
+            assert (changed["value"], changed["cause"], changed["who"]) == ("900 MB/s", "by hand", "the fleet")
         assert em.simulator.mounts_made == 0
         going = await em.run("unpause", (await submitted.event("run_started"))["run"])
         assert going.code == 0, going.everything
         assert (await submitted.done()).code == 0
         assert em.restored() == em.expected()
+        assert em.simulator.peak_mounts() == 1, "the limit that was changed by hand holds over both workers"
+
+
+async def test_a_unit_that_has_no_place_for_its_mount_after_all_waits_and_its_server_is_blamed_for_nothing(
+    tmp_path: Path, database: str
+) -> None:
+    async with fleet(tmp_path, database, seeded(4, 60)) as em:
+        crowded = await worker(em, "crowded")
+        await anyio.to_thread.run_sync(take_the_seats_away, database)
+        done = await em.run("--json", "run", em.job())
+        assert done.code == 0, done.everything
+        assert em.restored() == em.expected()
+        put_off = [one for one in crowded.events() if one["event"] == "group_put_off"]
+        assert sorted(one["vm"] for one in put_off) == sorted(2 * [machine.name for machine in em.estate.machines])
+        assert all("no place for one more mount" in one["message"] for one in put_off)
+        assert not told(crowded, "mounts keep failing")
+
+
+def take_the_seats_away(database: str) -> None:
+    """Whoever is given a unit the first and the second time has no seat for it when it comes to the mount."""
+    with psycopg.connect(database, autocommit=True, options="-c search_path=orchestrator") as connection:
+        connection.execute("""
+            CREATE FUNCTION take_seats() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                NEW.seats = jsonb_build_object('all', CASE WHEN NEW.number <= 2 THEN 0 ELSE 20 END);
+                RETURN NEW;
+            END $$
+        """)
+        connection.execute("""
+            CREATE TRIGGER take_seats BEFORE UPDATE ON units FOR EACH ROW WHEN (NEW.state = 'taken')
+            EXECUTE FUNCTION take_seats()
+        """)
 
 
 async def test_a_unit_goes_to_the_site_of_its_backup_server_and_falls_back_when_nobody_is_there(
@@ -193,7 +229,10 @@ async def test_a_worker_that_cannot_reach_a_share_says_so_and_another_does_the_w
         blind = await worker(em, "blind")
         in_fleet(em, database)
         submitted = await em.start("run", em.job())
-        await submitted.until(lambda: told(submitted, "blind refuses"))
+        stuck = await submitted.event("groups_stuck", groups=2)
+        assert "blind refuses" in stuck["why"][0]
+        standing = (await em.run("--json", "fleet", "status")).json
+        assert standing["waiting"] == {"machines": 2, "stuck": [{"machines": 2, "why": stuck["why"][0]}]}
         assert any("not there" in one["message"] for one in submitted.events() if one["event"] == "notice")
         seeing = await worker(em, "seeing")
         assert (await submitted.done()).code == 0
@@ -205,10 +244,39 @@ async def test_a_worker_that_cannot_reach_a_share_says_so_and_another_does_the_w
 async def test_who_submits_is_told_that_no_worker_serves(tmp_path: Path, database: str) -> None:
     async with fleet(tmp_path, database, small) as em:
         submitted = await em.start("run", em.job())
-        await submitted.until(lambda: told(submitted, "no worker is serving; start one"))
+        stuck = await submitted.event("groups_stuck")
+        assert stuck["why"] == ["no worker is serving; start one: orchestrator worker"]
+        assert "nobody can take 2 of them: no worker is serving" in (await em.run("fleet", "status")).out
         submitted.signal(signal.SIGINT)
         assert (await submitted.done()).code == 6
         em.assert_untouched()
+
+
+async def test_what_no_worker_comes_for_in_time_fails_with_its_reason_and_is_done_when_one_is_there(
+    tmp_path: Path, database: str
+) -> None:
+    async with fleet(tmp_path, database, seeded(4, 60, backup_servers=2)) as em:
+        shares = list(em.estate.shares.items())
+        servers = [
+            {"name": name, "shares": [str(at)], "site": site}
+            for (name, at), site in zip(shares, ["berlin", "bonn"], strict=True)
+        ]
+        patience = {"dsn": database, "heartbeat": 0.5, "lease": LEASE, "worker_timeout": 0.5}
+        em.configure(fleet=patience, backup_servers=servers)
+        berlin = await worker(em, "b1", "--site", "berlin")
+        done = await em.run("--json", "run", em.job())
+        assert done.code == 4, done.everything
+        in_bonn = {one.name for one in em.estate.machines if one.backup_server == shares[1][0]}
+        assert {one["vm"] for one in done.json["groups"] if one["state"] == "failed"} == in_bonn
+        assert set(done.json["problems_by_reason"]) == {"no-worker"}
+        said = [one["message"] for one in done.json["groups"] if one["state"] == "failed"]
+        assert all("no worker of bonn is serving; start one: orchestrator worker --site bonn" in one for one in said)
+        assert not done_by(berlin) & in_bonn
+        bonn = await worker(em, "b2", "--site", "bonn")
+        again = await em.run("--json", "resume", done.json["run"])
+        assert again.code == 0, again.everything
+        assert done_by(bonn) == in_bonn
+        assert em.restored() == em.expected()
 
 
 async def test_two_workers_of_one_name_are_one_too_many(tmp_path: Path, database: str) -> None:
@@ -219,7 +287,8 @@ async def test_two_workers_of_one_name_are_one_too_many(tmp_path: Path, database
         assert second.code == 2, second.everything
         assert "a worker named twin is serving already" in second.err.lower()
         status = await em.run("--json", "fleet", "status")
-        assert [(one["name"], one["state"]) for one in status.json] == [("twin", "serving")]
+        assert [(one["name"], one["state"]) for one in status.json["members"]] == [("twin", "serving")]
+        assert [(one["site"], one["workers"]) for one in status.json["sites"]] == [("", 1)]
         assert "twin" in (await em.run("fleet", "status")).out
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.core.errors import WordsError
 from orchestrator.core.events import Event, LimitChanged, RunPaused
-from orchestrator.core.limiting import LimitWish
+from orchestrator.core.limiting import Limit, LimitWish
 from orchestrator.core.limits import Limits
 from orchestrator.core.rates import Bandwidths, Timetable
 from orchestrator.engine.allowance import Bandwidth
@@ -48,6 +48,17 @@ class Desk:
 
     def change(self, **wish: object) -> None:
         self.controls.change(LimitWish.model_validate(wish), "uid 7")
+
+
+class Noted(Bandwidth):
+    """Keeps what it was last told of each run and backup server."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: dict[tuple[str, str], int | None] = {}
+
+    def limit(self, rate: int | None, *, run: str = "", server: str = "") -> None:
+        self.told[run, server] = rate
 
 
 @contextmanager
@@ -148,3 +159,47 @@ async def test_a_pause_is_told_once_and_a_stop_lets_go_without_a_word() -> None:
         assert not run.paused
     with pytest.raises(WordsError, match="no run r is going on"):
         desk.controls.pause("r", True, "uid 7")
+
+
+async def test_a_worker_keeps_to_what_was_changed_where_its_runs_were_submitted_and_only_as_long() -> None:
+    with at_work(Bandwidths(OFFICE, {"vbr01": 5_000_000})) as (desk, run):
+        desk.changes()
+        of_server, of_run = Limit("bandwidth", backup_server="vbr01"), Limit("mounts", "r")
+        wanted = {Limit("bandwidth"): 1_000_000, of_server: None, of_run: 2, Limit("copies"): 3}
+        desk.controls.obey(wanted | {Limit("mounts", "another"): 1})
+        assert sorted(desk.changes()) == [
+            ("bandwidth:", "200 MB/s", "1 MB/s", "by hand"),
+            ("bandwidth:vbr01", "5 MB/s", "none", "by hand"),
+            ("copies:", "16", "3", "by hand"),
+            ("mounts:r", "none", "2", "by hand"),
+        ]
+        assert (run.mounts, desk.controls.copies, desk.controls.copying.total_tokens) == (2, 3, 3)
+        desk.controls.obey(wanted)
+        assert desk.changes() == []
+        desk.controls.obey({})
+        assert len(desk.changes()) == 4
+        assert (run.mounts, desk.controls.copies) == (None, 16)
+
+
+async def test_a_worker_has_its_part_of_every_bandwidth_and_another_part_when_others_come_and_go() -> None:
+    with at_work(Bandwidths(OFFICE, {"vbr01": 6_000_000})) as (desk, _):
+        limits = desk.controls.bandwidth = Noted()
+        desk.controls.share_among(4)
+        assert limits.told == {("", ""): 50_000_000, ("", "vbr01"): 1_500_000, ("r", ""): 2_250_000}
+        desk.now += timedelta(hours=1)
+        desk.controls.refresh()
+        assert limits.told[("", "")] == 5_000_000, "the hour of the timetable has come"
+        desk.controls.obey({Limit("bandwidth"): 8_000_000})
+        assert limits.told[("", "")] == 2_000_000
+        desk.controls.share_among(1)
+        assert limits.told == {("", ""): 8_000_000, ("", "vbr01"): 6_000_000, ("r", ""): 9_000_000}
+
+
+async def test_a_run_knows_what_was_changed_of_it_and_of_all_but_not_of_others() -> None:
+    with at_work() as (desk, run), desk.controls.of(replace(PLAN, run="other")) as other:
+        desk.change(mounts=4)
+        desk.change(run="other", copies=2)
+        assert run.by_hand == ((Limit("mounts"), 4),)
+        assert other.by_hand == ((Limit("mounts"), 4), (Limit("copies", "other"), 2))
+        desk.change(reset=True)
+        assert (run.by_hand, other.by_hand) == ((), ())

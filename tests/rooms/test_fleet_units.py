@@ -11,14 +11,27 @@ import pytest
 from orchestrator.config_fleet import FleetSettings
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Notice
-from orchestrator.core.fleet import Member, MemberKind, MemberState, Order, Taken, Unit, living, stuck
+from orchestrator.core.fleet import (
+    Member,
+    MemberKind,
+    MemberState,
+    Order,
+    Pace,
+    Queued,
+    Taken,
+    Unit,
+    living,
+    stuck,
+)
 from orchestrator.core.fleet_errors import MemberDead, NameTaken, SeatTaken, UnitLost
 from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, RunRow, RunState, SessionRow
 from orchestrator.core.lifecycle import LeaseState
+from orchestrator.core.limiting import Limit
 from orchestrator.fleet import Fleet
 from orchestrator.journal_postgres import Access, Fence, SharedJournal, Units, open_journal, open_signs, open_units
 from tests.core.values import point
 
+ALL = Limit("mounts")
 AT = datetime(2026, 11, 25, 21, 0, tzinfo=UTC)
 RUN = "job-20261125T210000Z"
 
@@ -62,6 +75,11 @@ class House:
         """The member was last heard of long ago."""
         statement = "UPDATE members SET seen = seen - interval '1 hour' WHERE id = %s"
         self.journal.store.once(lambda cursor: cursor.execute(statement, [member.id]))
+
+    def an_hour_passes(self) -> None:
+        """For what nobody can take."""
+        statement = "UPDATE units SET unserved = unserved - interval '1 hour'"
+        self.journal.store.once(lambda cursor: cursor.execute(statement))
 
 
 @pytest.fixture
@@ -131,11 +149,104 @@ def test_what_waits_for_nobody_is_told_with_the_words_of_those_who_refused(house
     taken = house.take(anna)
     assert taken is not None
     house.units.refuse(taken, anna.id, "the share cannot be read")
-    lines = stuck(house.units.follow(RUN).queued, house.units.members())
-    assert sorted(lines) == [
-        "1 machine(s) wait: anna refuses: the share cannot be read",
-        "1 machine(s) wait: no worker of hamburg is serving; start one: orchestrator worker --site hamburg",
-    ]
+    assert stuck(house.units.follow(RUN).queued, house.units.members()) == {
+        "anna refuses: the share cannot be read": 1,
+        "no worker of hamburg is serving; start one: orchestrator worker --site hamburg": 1,
+    }
+    now = house.units.now()
+    assert len(stuck(now.queued, now.members)) == 2, "anybody may look"
+
+
+def test_what_nobody_could_take_for_too_long_is_given_up_and_what_somebody_can_waits_on(house: House) -> None:
+    anna = house.worker("anna", "berlin")
+    house.submit(unit("a", 0, ("berlin",)), unit("b", 1, ("hamburg",)), unit("c", 2, ("berlin",)))
+    taken = house.take(anna)
+    assert groups(taken) == ["a"]
+    assert taken is not None
+    house.units.refuse(taken, anna.id, "no way")
+    assert house.units.unserved(RUN, 60.0) == {}, "only just"
+    assert house.units.unserved(RUN, 0.0) == {
+        "a": Queued(1, ("berlin",), {"anna": "no way"}),
+        "b": Queued(1, ("hamburg",), {}),
+    }
+    assert groups(house.take(anna), house.take(anna)) == ["c", ""]
+    assert house.units.follow(RUN).unfinished == 1
+    house.submit(unit("a", 0, ("berlin",)))
+    assert groups(house.take(anna)) == ["a"], "a resumed run waits again"
+
+
+def test_a_worker_that_comes_in_time_ends_the_wait_and_a_pause_does_too(house: House) -> None:
+    house.submit(unit("a", 0, ("berlin",)))
+    house.units.unserved(RUN, 60.0)
+    anna = house.worker("anna", "berlin")
+    house.units.unserved(RUN, 60.0)
+    house.units.leave(anna.id)
+    house.units.unserved(RUN, 60.0)
+    house.units.unserved(RUN, None)
+    house.an_hour_passes()
+    assert house.units.unserved(RUN, 60.0) == {}
+    house.an_hour_passes()
+    assert set(house.units.unserved(RUN, 60.0)) == {"a"}
+
+
+def test_who_refused_what_nobody_else_can_take_is_asked_again_and_the_wait_goes_on(house: House) -> None:
+    anna = house.worker("anna")
+    house.submit(unit("a"))
+    for number in (1, 2):
+        taken = house.take(anna)
+        assert taken is not None, number
+        house.units.refuse(taken, anna.id, "no way")
+        assert house.take(anna) is None
+        assert house.units.unserved(RUN, 9000.0, ask_again=True) == {}
+        house.an_hour_passes()
+    taken = house.take(anna)
+    assert taken is not None
+    house.units.refuse(taken, anna.id, "no way")
+    assert set(house.units.unserved(RUN, 7000.0)) == {"a"}, "it has waited for two hours"
+
+
+def test_what_a_dead_worker_has_and_nobody_can_clear_up_after_is_given_up_too_and_is_its_own_no_more(
+    house: House,
+) -> None:
+    anna = house.worker("anna")
+    house.submit(unit("a"), unit("b", 1))
+    taken, other = house.take(anna), house.take(anna)
+    assert taken is not None
+    assert other is not None
+    house.write_as(anna, taken, other)
+    house.mount("a", anna)
+    assert house.units.follow(RUN).queued == []
+    assert house.units.unserved(RUN, 0.0) == {}, "it has somebody who lives"
+    house.silent(anna)
+    assert house.units.follow(RUN).queued == [Queued(2, (), {}, orphaned=True)]
+    assert house.units.unserved(RUN, 60.0) == {}
+    house.an_hour_passes()
+    assert set(house.units.unserved(RUN, 60.0)) == {"a", "b"}
+    assert house.units.follow(RUN).unfinished == 0
+    house.units.renew(anna.id)
+    with pytest.raises(UnitLost):
+        house.journal.write_group(GroupRow(RUN, "a", "a", GroupState.DONE))
+    with pytest.raises(UnitLost):
+        house.units.settle(taken, anna.id, over=True)
+
+
+def test_a_mount_that_is_made_ends_the_wait_for_somebody(house: House) -> None:
+    house.submit(unit("a"))
+    house.units.unserved(RUN, 9000.0)
+    house.an_hour_passes()
+    anna = house.worker("anna")
+    taken = house.take(anna)
+    assert taken is not None
+    house.write_as(anna, taken)
+    house.mount("a", anna, LeaseState.INTENDED)
+    house.silent(anna)
+    assert house.units.unserved(RUN, 60.0) == {}, "the hour before was another wait"
+
+
+def test_a_member_says_how_fast_it_is(house: House) -> None:
+    anna = house.worker("anna", "berlin")
+    house.units.renew(anna.id, Pace(12.5, 3e6))
+    assert [one.pace for one in house.units.now().members] == [Pace(12.5, 3e6)]
 
 
 def test_a_dead_worker_may_write_nothing_more_and_its_units_wait_when_its_heir_has_cleared_up(house: House) -> None:
@@ -241,6 +352,73 @@ def test_a_run_that_is_to_drain_begins_nothing_and_a_paused_one_begins_nothing_y
     assert house.units.follow(RUN).unfinished == 0, "nobody else is to do it"
     house.submit(unit("a"), unit("b", 1))
     assert groups(house.take(anna)) == ["a"], "a resumed run waits again"
+
+
+def test_nothing_is_given_out_while_who_submitted_it_holds_and_what_is_in_hand_is_not_paused(house: House) -> None:
+    anna = house.worker("anna")
+    house.submit(unit("a"), unit("b", 1))
+    assert house.take(anna) is not None
+    house.units.order(RUN, Order(holding=True))
+    assert house.take(anna) is None
+    heard = house.units.renew(anna.id)
+    assert heard is not None
+    assert heard.orders == {RUN: Order(holding=True)}
+    house.units.order(RUN, Order())
+    assert groups(house.take(anna)) == ["b"]
+
+
+def test_mounts_that_are_changed_by_hand_count_for_the_next_unit_and_no_mount_is_refused_for_it(house: House) -> None:
+    anna = house.worker("anna")
+    house.submit(*(unit(name, number, all=3) for number, name in enumerate("abcdefg")))
+    first = house.take(anna)
+    assert groups(first, house.take(anna)) == ["a", "b"]
+    house.units.order(RUN, Order(by_hand=((ALL, 1),)))
+    assert house.take(anna) is None
+    assert first is not None
+    house.write_as(anna, first)
+    row = house.mount("a", anna, LeaseState.INTENDED)
+    house.journal.write_lease(replace(row, state=LeaseState.RELEASED))
+    house.units.settle(first, anna.id, over=True)
+    assert house.take(anna) is None, "one is still in use"
+    house.units.order(RUN, Order(by_hand=((ALL, 5),)))
+    assert groups(*(house.take(anna) for _ in range(5))) == ["c", "d", "e", "f", ""], "more than the config has"
+    house.units.order(RUN, Order(by_hand=((ALL, 9), (Limit("mounts", RUN), 5))))
+    assert house.take(anna) is None, "the run has its five"
+    house.units.order(RUN, Order(by_hand=((ALL, 9), (Limit("mounts", RUN), 6))))
+    assert groups(house.take(anna)) == ["g"]
+
+
+def test_what_another_submitter_has_changed_of_all_mounts_counts_while_his_run_has_something_to_do(
+    house: House,
+) -> None:
+    anna = house.worker("anna")
+    house.submit(unit("a", all=3), unit("b", 1, all=3))
+    other = replace(unit("x", all=3), run="other")
+    house.journal.begin(RunRow("other", "job", RunState.RUNNING, AT, "{}"))
+    house.units.submit([other], "somebody", Order(by_hand=((ALL, 1),), holding=True))
+    assert groups(house.take(anna), house.take(anna)) == ["a", ""]
+    heard = house.units.renew(anna.id)
+    assert heard is not None
+    assert heard.orders["other"].by_hand == ((ALL, 1),)
+    house.units.order("other", Order(draining=True, by_hand=((ALL, 1),)))
+    heard = house.units.renew(anna.id)
+    assert heard is not None
+    assert heard.orders["other"].by_hand == ()
+    assert groups(house.take(anna)) == ["b"]
+
+
+def test_a_worker_hears_how_many_share_the_line_of_its_site(house: House) -> None:
+    members = [house.worker("b1", "berlin"), house.worker("b2", "berlin"), house.worker("m", "munich")]
+    members.append(house.worker("any"))
+
+    def at_sites() -> list[int]:
+        return [heard.at_site for one in members if (heard := house.units.renew(one.id))]
+
+    assert at_sites() == [3, 3, 2, 4], "one of every site may copy anywhere"
+    house.units.leave(members.pop().id)
+    assert at_sites() == [2, 2, 1]
+    house.silent(members.pop(0))
+    assert at_sites() == [1, 1], "the dead have no part of it"
 
 
 def test_what_is_told_is_heard_once_and_in_order(house: House) -> None:

@@ -24,6 +24,7 @@ from orchestrator.core.events import (
     FileProblem,
     FilesDone,
     GroupEnded,
+    GroupsStuck,
     GroupStarted,
     JobEnded,
     JobHeld,
@@ -43,6 +44,7 @@ from orchestrator.core.events import (
     RunStarted,
     ScheduleMissed,
     SessionRenewed,
+    SitePace,
     SweepEnded,
 )
 from orchestrator.core.ledger import LeaseRow, RunRow, RunState, Totals
@@ -368,6 +370,25 @@ def test_limits_of_the_bandwidth_and_paused_runs_are_told_while_they_last() -> N
     assert seen(*events, ended()).sum("runs_paused") == 0
 
 
+def test_sites_of_a_fleet_and_what_it_cannot_take_are_told_while_a_run_goes_on() -> None:
+    events = [
+        started(), SitePace(AT, "berlin", 3, 8, 340.0, 120e6), SitePace(AT, "munich", 1, 2, 0.5, 3e6),
+        SitePace(AT, "munich", 0, 0, 0.0, 0.0), GroupsStuck(AT, "r", 2, ("no worker of munich is serving",)),
+    ]  # fmt: skip
+    during = seen(*events)
+    assert during.by("fleet_workers", "site") == {"berlin": 3}
+    assert during.has("fleet_workers", site="munich"), "nobody is left there, and an alert may say so"
+    assert during.by("fleet_groups", "site") == {"berlin": 8}
+    assert during.by("fleet_files_per_second", "site") == {"berlin": 340}
+    assert during.by("fleet_copied_bytes_per_second", "site") == {"berlin": 120e6}
+    assert during.sum("groups_stuck") == 2
+    assert seen(*events, GroupsStuck(AT, "r", 0)).sum("groups_stuck") == 0
+    after = seen(*events, ended())
+    assert after.sum("groups_stuck") == 0
+    assert not after.has("fleet_workers")
+    assert not after.has("fleet_copied_bytes_per_second")
+
+
 def test_the_pause_missed_schedules_and_dangers_are_told() -> None:
     danger = DeadlineInDanger(AT, "r", "nightly", at(100), at(200))
     during = seen(
@@ -512,8 +533,8 @@ def test_only_the_jobs_that_ended_last_have_series_of_their_own() -> None:
 def test_no_label_holds_a_machine_a_run_a_path_or_a_message() -> None:
     names = {label for series in measured().series for label in series.labels}
     assert names == {
-        "backup_server", "exit_code", "job_name", "method", "python_version", "reason", "result", "route", "state",
-        "status", "verdict", "version",
+        "backup_server", "exit_code", "job_name", "method", "python_version", "reason", "result", "route", "site",
+        "state", "status", "verdict", "version",
     }  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from orchestrator.core.events import (
     RunReported,
     RunStarted,
     ScheduleMissed,
+    SitePace,
 )
 from orchestrator.core.ledger import Totals
 from orchestrator.core.originals import OriginalState, Standing
@@ -54,6 +55,7 @@ EVENTS: tuple[Event, ...] = (
     ScheduleMissed(AT, "night", AT, "EM was away"),
     DrillEnded(AT, "r", "night", 1, 8, 4096, 22.0, 0, 0),
 )
+PACE = SitePace(AT, "berlin", 3, 8, 340.0, 120e6)
 REPORTED = RunReported(AT, "r", "night", (("done", 1),), (("locked", 1),), 1, 1, 0, 1, 0)
 ABBREVIATIONS = re.compile(r"_(s|ms|us|ns|sec|secs|min|mins|b|kb|mb|gb|kib|mib|pct)(_|$)")
 OTHER_UNITS = re.compile(
@@ -66,7 +68,8 @@ RESERVED = re.compile(r"^(__.*|le|quantile|job|instance|exported_.*)$")
 def scraped(events: tuple[Event, ...] = EVENTS) -> str:
     """A scrape of a process in which a little of everything has happened, a run among it that still goes on."""
     metrics = Metrics("1.2.3", AT)
-    for event in (*events, RunEnded(AT, "r", 0, TOTALS, 1, 1, 0), REPORTED, *events[:3], replace(events[7], run="r")):
+    ended = RunEnded(AT, "r", 0, TOTALS, 1, 1, 0)
+    for event in (*events, ended, REPORTED, *events[:3], replace(events[7], run="r"), PACE):
         metrics.add(event)
     return metrics.exposition()[0].decode()
 

@@ -23,6 +23,7 @@ from orchestrator.core.events import (
     RunStarted,
     ScheduleMissed,
     SessionRenewed,
+    SitePace,
 )
 from orchestrator.core.ledger import Totals
 from orchestrator.core.snapshot import Ended, Outlook, Upcoming, Waiting
@@ -73,10 +74,16 @@ def well_board() -> Board:
     return board
 
 
+def sites() -> Iterator[Event]:
+    """A fleet over two sites, one of which nobody serves just now."""
+    yield SitePace(NOW, "berlin", 3, 8, 1340.0, 412 * MIB)
+    yield SitePace(NOW, "frankfurt-am-main", 0, 0, 0.0, 0.0)
+
+
 def busy_board() -> Board:
     """Everything at once, hostile names too."""
     board = Board(ago(days=12), history(), outlook=lambda now: Outlook(QUEUE, 2, UPCOMING))
-    for event in sorted([*night(), *first_run(), *troubles(), *second_run()], key=lambda event: event.at):
+    for event in sorted([*night(), *first_run(), *troubles(), *second_run(), *sites()], key=lambda event: event.at):
         board.add(event)
     return board
 

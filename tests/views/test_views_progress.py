@@ -17,6 +17,7 @@ from orchestrator.core.events import (
     FilesDone,
     FilesScanned,
     GroupEnded,
+    GroupsStuck,
     GroupStarted,
     MountDeleted,
     MountGone,
@@ -26,6 +27,7 @@ from orchestrator.core.events import (
     RunEnded,
     RunStarted,
     SessionRenewed,
+    SitePace,
     Stopping,
 )
 from orchestrator.core.ledger import Totals
@@ -128,6 +130,33 @@ def test_plain_progress_gives_milestones_their_own_line_at_once_and_ends_with_wh
         "fs02 failed: no folder",
         "2/20 restore points, 0/0 files, 0 B/0 B, 0 B/s, time to go unknown, 0 mounts open, 1 mount left behind",
     ]
+
+
+def test_a_fleet_is_shown_by_its_sites_and_what_waits_for_nobody_has_its_reason_once() -> None:
+    stream, nobody = io.StringIO(), ("no worker of bonn is serving",)
+    tally = Tally()
+    with PlainProgress(FakeClock(), stream) as progress:
+        for event in (
+            BEGIN,
+            SitePace(START, "berlin", 3, 8, 1340.4, 120e6),
+            SitePace(START, "", 1, 2, 0.0, 0.0),
+            GroupsStuck(START, "r1", 2, nobody),
+            GroupsStuck(START, "r1", 1, nobody),
+        ):
+            progress.add(event)
+            tally.add(event)
+    assert [line.removeprefix("22:00:00Z ") for line in stream.getvalue().splitlines()][1:] == [
+        "2 restore points wait that no worker can take: no worker of bonn is serving",
+        "0/20 restore points, 0/0 files, 0 B/0 B, 0 B/s, time to go unknown, 0 mounts open, "
+        "every site: 1 worker, 0 B/s, 0 files/s, berlin: 3 workers, 114 MiB/s, 1,340 files/s, "
+        "1 restore point that no worker can take",
+    ]
+    text = shown(tally)
+    assert "berlin: 3 workers, 114 MiB/s, 1,340 files/s" in text
+    assert "1 restore point that no worker can take" in text
+    for number in range(20):
+        tally.add(SitePace(START, f"site{number}", 1, 1, 1.0, 1.0))
+    assert "16 more sites" in shown(tally)
 
 
 def test_only_the_first_problems_of_a_reason_are_printed_and_the_last_of_them_says_so() -> None:

@@ -19,6 +19,7 @@ from orchestrator.core.events import (
     FileProblem,
     FilesScanned,
     GroupEnded,
+    GroupsStuck,
     GroupStarted,
     JobNotStarted,
     JobRejected,
@@ -32,6 +33,7 @@ from orchestrator.core.events import (
     RunStarted,
     ScheduleMissed,
     SessionRenewed,
+    SitePace,
     Stopping,
     SweepEnded,
     WatcherReady,
@@ -104,6 +106,8 @@ def hostile_board(name: str) -> Board:
         DeadlineInDanger(NOW, name, name, ago(hours=1), NOW),
         OperatorActed(NOW, name, name, name),
         Stopping(NOW, name, name),
+        SitePace(NOW, name, 3, 8, 1e6, 1e9),
+        GroupsStuck(NOW, name, 1, (name, f"{name} again")),
     ):
         board.add(event)
     return board
@@ -221,6 +225,10 @@ def test_an_alert_is_raised_for_everything_that_needs_a_person() -> None:
     assert titles(MountLeft(NOW, "r", "g", "fs01", "vbr01", "/m/1", "no")) == ["1 mount may be left behind"]
     assert [alert.title for alert in alerts(paused())] == ["The queue is paused"]
     assert titles(Stopping(NOW, "drain")) == ["Everything is being stopped"]
+    stuck = GroupsStuck(NOW, "r", 2, ("no worker of bonn is serving", "w1 refuses: no share"))
+    assert titles(RUN, stuck) == ["j: 2 restore points wait that no worker can take"]
+    assert "w1 refuses: no share" in status_fragment(seen(RUN, stuck), Look())
+    assert titles(RUN, stuck, GroupsStuck(NOW, "r", 0)) == []
     assert titles(RUN, *MOUNT) == ["j stands still"]
     assert titles(RUN, *MOUNT, FilesScanned(ago(seconds=30), "r", "g", 1, 1)) == []
     assert titles(RUN, DeadlineInDanger(NOW, "r", "j", ago(minutes=-5), ago(minutes=-9))) == [
@@ -258,6 +266,14 @@ def test_a_left_mount_is_told_of_once_though_its_run_ended_with_it() -> None:
 def test_the_headline_is_as_bad_as_the_worst_alert(events: list[Event], tone: str, title: str) -> None:
     snapshot = seen(*events)
     assert headline(snapshot, alerts(snapshot))[:2] == (tone, title)
+
+
+def test_sites_of_a_fleet_are_shown_while_a_run_goes_on() -> None:
+    pace = [SitePace(NOW, "munich", 1, 2, 12.0, 3 << 20), SitePace(NOW, "", 0, 0, 0.0, 0.0)]
+    text = _Page(status_fragment(seen(RUN, *pace), Look())).text
+    assert re.search(r"every site\s+0\s+0\s+0\s+0 B/s\s+munich\s+1\s+2\s+12\s+3.00 MiB/s", text)
+    ended = RunEnded(NOW, "r", 0, Totals(), 0, 0, 0)
+    assert "munich" not in _Page(status_fragment(seen(RUN, *pace, ended), Look())).text
 
 
 def test_a_time_to_go_that_leaves_a_run_out_says_so() -> None:
