@@ -1,12 +1,15 @@
 """`python -m benchmarks [NAME ...] [--quick] [--disk FOLDER]`: measure, and print what was found."""
 
 import argparse
+import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.durable import durable
 from benchmarks.end_to_end import end_to_end
+from benchmarks.fleet import fleet
 from benchmarks.journal import journal
 from benchmarks.local_copy import local_copy
 from benchmarks.locating import locating
@@ -36,6 +39,7 @@ ALL: dict[str, Callable[[Places, bool], None]] = {
     "smb": smb,
     "smb_target": smb_target,
     "watcher": watcher,
+    "fleet": fleet,
 }
 
 
@@ -51,6 +55,9 @@ def main() -> None:
     unknown = [name for name in words.names if name not in ALL]
     if unknown:
         parser.error(f"{', '.join(unknown)}: there is {', '.join(ALL)}")
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(143)
+    )  # as Ctrl-C: what was started is stopped, what was made goes
     with places(words.disk) as found:
         print(machine_line(found))
         for name in words.names or ALL:

@@ -4,23 +4,17 @@ PostgreSQL, the simulated Enterprise Manager and the workers are real processes 
 """
 
 import json
-import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from benchmarks.processes import WITHIN, Words, process, run, told, until
 from tests.support.postgres import postgres
 
 LEASE = 8.0
-WITHIN = 300.0
-"""Seconds for each thing that is waited for."""
-
-Words = tuple[str | Path, ...]
 
 
 def main() -> int:
@@ -69,49 +63,8 @@ def judge(report: dict[str, Any], code: int, noticed: float, seconds: float) -> 
     return code or len(report["mounts_left"])
 
 
-@contextmanager
-def process(home: Path, name: str, *words: str | Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of ours; what it says is in files. At the end it is asked to stop, and waited for."""
-    command = [sys.executable, "-m", "orchestrator", *map(str, words)]
-    with (home / f"{name}.out").open("wb") as out, (home / f"{name}.err").open("wb") as err:
-        running = subprocess.Popen(command, stdout=out, stderr=err)
-        try:
-            yield running
-        finally:
-            running.send_signal(signal.SIGTERM)
-            try:
-                running.wait(30)
-            except subprocess.TimeoutExpired:
-                running.kill()
-                running.wait()
-
-
-def run(*words: str | Path) -> str:
-    command = [sys.executable, "-m", "orchestrator", *map(str, words)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
 def heard(home: Path) -> list[str]:
     return [line for file in home.glob("*.jsonl") for line in file.read_text().splitlines()]
-
-
-def told(events: Path, kind: str) -> bool:
-    lines = events.read_text().splitlines() if events.exists() else []
-    return any(json.loads(line)["event"] == kind for line in lines if line.endswith("}"))
-
-
-def until(holds: Callable[[], object], running: subprocess.Popen[bytes]) -> None:
-    """Wait until `holds`; SystemExit when the process ends first, or it takes too long."""
-    end = time.monotonic() + WITHIN
-    while not holds():
-        if running.poll() is not None or time.monotonic() > end:
-            raise SystemExit(f"{running.args!r} {how(running)}")
-        time.sleep(0.05)
-
-
-def how(running: subprocess.Popen[bytes]) -> str:
-    code = running.poll()
-    return f"did not do what it should within {WITHIN:g} s" if code is None else f"ended with {code}"
 
 
 def say(text: str) -> None:

@@ -6,9 +6,15 @@ from pathlib import Path
 import pytest
 
 from benchmarks.engine import Share, real_share
+from benchmarks.fleet_database import handing_out
+from benchmarks.fleet_em import Machines, names
+from benchmarks.fleet_estimate import Costs, Estate, Wanted, times
+from benchmarks.fleet_stage import stage
 from benchmarks.local_copy import copy_path, whole_engine
+from benchmarks.places import Places
 from benchmarks.scheduling import SHAPES, over_bound
 from benchmarks.trees import small_files
+from tests.support.postgres import Postgres
 
 pytestmark = pytest.mark.flow
 
@@ -27,3 +33,30 @@ def test_what_is_raced_against_others_copies_everything(
 
 def test_no_order_of_mounts_is_shorter_than_the_bound(tmp_path: Path) -> None:
     assert 1 <= over_bound(SHAPES[0], seed=0, error=0.0) < 2
+
+
+def test_a_job_over_the_fleet_is_told_with_all_that_it_has_cost(tmp_path: Path) -> None:
+    with stage(Places(None, tmp_path), "fleet", Machines(tiny=3, files=20, servers=2), task_seconds=0.01) as on:
+        shared = on.config("shared", fleet=True)
+        with on.workers(shared, ["solo"], mounts=2) as [worker]:
+            tiny, full = on.paid(worker, shared, names("tiny", 3)), on.paid(worker, shared, names("full", 1))
+        alone = on.run(on.config("alone", fleet=False), names("tiny", 3))
+    assert (tiny.ran.restored, full.ran.restored, alone.restored) == (3, 20, 3)
+    assert min(tiny.worker, tiny.ran.processor, tiny.ran.seconds, alone.seconds, tiny.had.log) > 0
+    assert tiny.requests >= 3 * 4, "a mount, its task, a look into it and its deletion"
+    assert not on.counts or tiny.had.statements > tiny.had.transactions > 3
+
+
+def test_units_are_handed_out_one_by_one_however_many_wait(postgres_server: Postgres) -> None:
+    assert 0 < handing_out(postgres_server.new_database, (20, 40)) < 1
+
+
+def test_on_paper_workers_help_until_what_they_do_not_bring_binds() -> None:
+    costs = Costs(0.02, 0.01, 0.01, 0.0002, 0.0001, 0.005, 12, 3_000, 500)
+    lengths = [max(times(costs, Estate(), Wanted(2_000, 50e9, workers)).values()) for workers in (1, 2, 4, 8, 800)]
+    assert lengths == sorted(lengths, reverse=True)
+    assert lengths[0] > lengths[1]
+    mounts = "mounts, as many as EM's servers carry"
+    assert lengths[-1] == times(costs, Estate(), Wanted(2_000, 50e9))[mounts]
+    small = times(costs, Estate(), Wanted(20, 5e6, alone=True))
+    assert max(small, key=lambda one: small[one]) == mounts, "one machine is enough where EM's own limits bind"

@@ -143,8 +143,8 @@ def postgres(*, password: str = "", tls: bool = False, **settings: str) -> Itera
                 hba = own / "data" / "pg_hba.conf"
                 hba.write_text(hba.read_text().replace("\nhost ", "\nhostssl "))
             server = Postgres(found, own, settings)
-            server.start()
             try:
+                server.start()
                 yield server
             finally:
                 server.stop()
