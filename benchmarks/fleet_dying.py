@@ -46,7 +46,7 @@ def dying(places: Places, quick: bool) -> None:
             until(lambda: all(len(one.events("mount_opened")) == EACH for one in victims), submitted)
             with on.workers(config, [f"heir-{number}" for number in range(HEIRS)], len(machines)) as heirs:
                 killed = [_kill(one) for one in victims]
-                until(lambda: _begun(heirs).keys() >= set(machines), submitted)
+                until(lambda: _begun(heirs).keys() >= set(machines), submitted, *(one.running for one in heirs))
                 deaths = [_death(on, one, at, heirs) for one, at in zip(victims, killed, strict=True)]
     _print(deaths)
 

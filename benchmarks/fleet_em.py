@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from benchmarks.processes import stop
+from benchmarks.processes import Running, stop
 from orchestrator.simulator import Estate, LogEntry, Machine, Settings, Simulator, serving
 
 SLOW = 64 << 20
@@ -43,7 +43,7 @@ class Manager:
     ca_file: Path
     folder: Path
     shares: dict[str, Path]
-    running: "subprocess.Popen[str]"
+    running: Running
 
     def requests(self) -> list[tuple[datetime, str, str]]:
         """(when, method, path) of every request that was answered, in order."""
@@ -61,9 +61,9 @@ def manager(folder: Path, machines: Machines, task_seconds: float) -> Iterator[M
     """One that takes `task_seconds` for a mount, as long as this is open."""
     words = [str(folder), str(machines.tiny), str(machines.slow), str(machines.files), str(machines.servers)]
     command = [sys.executable, "-m", "benchmarks.fleet_em", *words, str(task_seconds)]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    running = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
-        line = (running.stdout or sys.stdin).readline()
+        line = running.stdout.readline().decode() if running.stdout is not None else ""
         if not line:
             raise SystemExit("the simulated Enterprise Manager did not start")
         url, ca_file = line.split()

@@ -195,7 +195,8 @@ class Stage:
         with psycopg.connect(self._server.dsn) as connection:
             row = connection.execute(COUNTED if self.counts else NOT_COUNTED, [name]).fetchone()
         pid = (self._server.own / "data" / "postmaster.pid").read_text().split()[0]
-        return Count(*(row or (0, 0, 0, 0)), processor_seconds(int(pid)))
+        statements, transactions, log, stored = row or (0, 0, 0, 0)
+        return Count(statements, transactions, log, stored, processor_seconds(int(pid)))
 
     def new_database(self) -> str:
         """The DSN of an empty one on the same server."""

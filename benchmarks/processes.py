@@ -58,18 +58,16 @@ def told(file: Path, kind: str) -> bool:
     return any(one["event"] == kind for one in events_of(file))
 
 
-def until(holds: Callable[[], object], running: Running) -> None:
-    """Wait until `holds`; SystemExit when the process ends first, or it takes too long."""
+def until(holds: Callable[[], object], *running: Running) -> None:
+    """Wait until `holds`; SystemExit when one of the processes ends first, or it takes too long."""
     end = time.monotonic() + WITHIN
     while not holds():
-        if running.poll() is not None or time.monotonic() > end:
-            raise SystemExit(f"{running.args!r} {_how(running)}")
+        for one in running:
+            if one.poll() is not None:
+                raise SystemExit(f"{one.args!r} ended with {one.returncode}")
+        if time.monotonic() > end:
+            raise SystemExit(f"{running[0].args!r} did not do what it should within {WITHIN:g} s")
         time.sleep(0.05)
-
-
-def _how(running: Running) -> str:
-    code = running.poll()
-    return f"did not do what it should within {WITHIN:g} s" if code is None else f"ended with {code}"
 
 
 def processor_seconds(pid: int) -> float:
