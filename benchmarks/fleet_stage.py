@@ -97,24 +97,19 @@ class Paid:
 
 
 class Stage:
-    """`home` is on the disk that is measured; what is restored goes into memory where there is room."""
+    """`home` is on the disk that is measured; what is restored goes into memory where there is room. `counts`: whether
+    the server counts statements."""
 
-    def __init__(self, home: Path, target: Path, em: Manager, server: Postgres) -> None:
+    def __init__(self, home: Path, target: Path, em: Manager, server: Postgres, *, counts: bool) -> None:
         self.em = em
+        self.counts = counts
         self._home = home
         self._target = target
         self._server = server
         self._jobs = 0
         self.dsn = server.new_database()
-        with psycopg.connect(self._server.dsn, autocommit=True) as connection:
-            found = connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_stat_statements'")
-            self.counts = found.fetchone() is not None
-            if self.counts:
-                connection.execute("ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'")
-        if self.counts:
-            self._server.restart()
-            with psycopg.connect(self._server.dsn, autocommit=True) as connection:
-                connection.execute("CREATE EXTENSION pg_stat_statements")
+        for folder in (home, target):
+            folder.mkdir()
 
     def config(self, name: str, fleet: bool, max_mounts: int = 1_000, **limits: object) -> Path:
         """A config, for a member of the fleet or for one process alone; where nothing is said, no limit binds."""
@@ -203,6 +198,19 @@ class Stage:
         return self._server.new_database()
 
 
+def _counts_statements(server: Postgres) -> bool:
+    """Have the server count statements, if it can."""
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
+        found = connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_stat_statements'")
+        if found.fetchone() is None:
+            return False
+        connection.execute("ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'")
+    server.restart()
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION pg_stat_statements")
+    return True
+
+
 def _table(head: str, values: Mapping[str, object]) -> str:
     """A table of TOML; what JSON writes of a plain value is TOML too."""
     return f"{head}\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
@@ -217,9 +225,8 @@ def when(event: dict[str, Any]) -> float:
 def stage(places: Places, name: str, machines: Machines, task_seconds: float) -> Iterator[Stage]:
     """Everything that runs is stopped at the end. PostgreSQL flushes, as a server of its kind does."""
     home, target = places.disk / name, places.fast / f"{name}-target"
-    home.mkdir()
-    target.mkdir()
     with postgres(fsync="on", full_page_writes="on") as server:
+        counts = _counts_statements(server)
         with manager(places.fast / f"{name}-em", machines, task_seconds) as em:
-            yield Stage(home, target, em, server)
+            yield Stage(home, target, em, server, counts=counts)
         server.stop(signal.SIGQUIT)  # in order would be a flush of everything that is removed next
