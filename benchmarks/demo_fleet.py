@@ -36,7 +36,7 @@ def main() -> int:
             events = home / f"{name}.jsonl"
             words: Words = (*at, "--quiet", "worker", "--name", name, "--mounts", "4", "--events", events)
             workers[name] = stack.enter_context(process(home, name, *words))
-            until(lambda events=events: told(events, "notice"), workers[name])  # type: ignore[misc]
+            until(lambda events=events: told(events, "worker_ready"), workers[name])  # type: ignore[misc]
         say(run(*at, "fleet", "status"))
         say("Submitting the job, and killing bert when it has mounted ...")
         begun = time.monotonic()

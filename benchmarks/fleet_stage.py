@@ -21,6 +21,7 @@ from benchmarks.processes import (
     events_of,
     process,
     processor_seconds,
+    told,
     until,
 )
 from orchestrator.simulator import Settings
@@ -82,7 +83,7 @@ class Worker:
         return [one for one in events_of(self.file) if one["event"] == kind]
 
     def serves(self) -> bool:
-        return any("serves" in one["message"] for one in self.events("notice"))
+        return told(self.file, "worker_ready")
 
 
 @dataclass(frozen=True, slots=True)
