@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-WITHIN = 120.0
+WITHIN = 300.0
 """Seconds for each thing that is waited for."""
 
 ORCHESTRATOR = (sys.executable, "-m", "orchestrator")

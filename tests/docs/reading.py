@@ -18,6 +18,7 @@ QUOTING = [
     REFERENCE,
     ROOT / "docs" / "runbook.md",
     ROOT / "docs" / "card.md",
+    ROOT / "docs" / "fleet.md",
     ROOT / "docs" / "deploy" / "README.md",
     *sorted((ROOT / "jobs/examples").glob("*.toml")),
 ]
