@@ -1,23 +1,11 @@
 """The PostgreSQL that tests use: what they rely on when they stop it, fill it, or ask it for a password."""
 
-import os
 import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.support.postgres import Postgres, postgres
-
-KILLED = """
-from tests.support.postgres import postgres
-with postgres() as server:
-    print(server.own, flush=True)
-    input()
-"""
+from tests.support.postgres import Postgres, guard_of, postgres
 
 
 def test_every_test_gets_an_empty_database_of_its_own(postgres_server: Postgres) -> None:
@@ -59,17 +47,12 @@ def test_over_tcp_it_asks_for_the_password_and_takes_only_tls() -> None:
             assert connection.pgconn.ssl_in_use
 
 
-def test_when_the_tests_are_killed_their_server_ends_and_nothing_of_it_stays() -> None:
-    root = Path(__file__).parents[2]
-    words = [sys.executable, "-c", KILLED]
-    with subprocess.Popen(words, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as tests:
-        assert tests.stdout is not None
-        own = Path(tests.stdout.readline().strip())
-        pid = int((own / "data" / "postmaster.pid").read_text().split()[0])
-        tests.kill()
-    until = time.monotonic() + 15
-    while own.exists() and time.monotonic() < until:
-        time.sleep(0.02)
-    assert not own.exists()
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
+def test_a_server_whose_tests_were_killed_ends_and_nothing_of_it_stays() -> None:
+    with postgres() as server:
+        with guard_of(server.own) as guard:
+            assert guard.stdin is not None
+            guard.stdin.close()  # the kernel does that for who is killed
+        assert guard.returncode == 0
+        assert not server.own.exists()
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(server.dsn, connect_timeout=5)

@@ -37,7 +37,7 @@ read -r _
 pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null)
 if [ -n "$pid" ] && grep -qs "$1" "/proc/$pid/cmdline"; then
     kill -QUIT "$pid"
-    for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+    while grep -qs "$1" "/proc/$pid/cmdline"; do sleep 0.1; done
 fi
 rm -rf "$1"
 """
@@ -154,14 +154,19 @@ def postgres(*, password: str = "", tls: bool = False, **settings: str) -> Itera
 def _guarded(own: Path) -> Iterator[None]:
     """A server has a session of its own, and would outlive tests that are killed. Not with this. The kernel's signal at
     the death of a parent would not do: it comes when the thread ends that has started the server."""
-    with subprocess.Popen(
-        ["/bin/sh", "-c", _GUARD, "guard", str(own)],
-        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    ) as guard:  # fmt: skip
+    with guard_of(own) as guard:
         try:
             yield
         finally:
             guard.kill()
+
+
+def guard_of(own: Path) -> subprocess.Popen[bytes]:
+    """What ends the server of a folder, and removes the folder, as soon as nobody holds its standard input open."""
+    return subprocess.Popen(
+        ["/bin/sh", "-c", _GUARD, "guard", str(own)],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
 
 
 def _make(found: Path, own: Path, password: str) -> None:
