@@ -12,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
 import orchestrator
+from orchestrator.cli.sparing import without_certificates
 from orchestrator.cli.speaking import Globals, plainly, say
 from orchestrator.core.levels import Level
 
@@ -111,7 +112,8 @@ class Command(TyperCommand):
 
     def loaded(self) -> Any:
         """The command itself, or the group of commands; of a class of typer's own."""
-        found = resolve_name(self._where)
+        with without_certificates():
+            found = resolve_name(self._where)
         if isinstance(found, typer.Typer):
             return get_group(found)
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from orchestrator.core.drops import DrillRow
 from orchestrator.core.errors import ExitCode
@@ -44,4 +43,8 @@ def _trend(job: str, recent: Sequence[float], before: Sequence[float]) -> DrillT
 
 
 def _median(seconds: Sequence[float]) -> float | None:
-    return median(seconds) if seconds else None
+    if not seconds:
+        return None
+    from statistics import median  # and fractions and decimals with it, which only drills need
+
+    return median(seconds)

@@ -1,9 +1,11 @@
 """One bounded exchange with a web server, and the one place where its failures become plain words."""
 
+import ssl
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -60,8 +62,18 @@ def place(url: str) -> Place | None:
     local = host in ("localhost", "127.0.0.1", "::1")
     if not host or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
         return None
+    if parts.scheme == "https":
+        trusted()  # while we may block
     bypassed = local or urllib.request.proxy_bypass(host)
     return Place(url, None if bypassed else urllib.request.getproxies().get(parts.scheme))
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """Whom we trust outside: the certificates of the system. Blocks the first time, it reads them."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 async def exchange(
@@ -81,6 +93,7 @@ async def exchange(
                 headers={"User-Agent": "orchestrator", **(headers or {})},
                 allow_redirects=False,
                 proxy=where.proxy,
+                ssl=trusted() if where.url.startswith("https:") else True,
             ) as response,
         ):
             status, wait = response.status, response.headers.get("Retry-After", "")

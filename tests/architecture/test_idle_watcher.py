@@ -82,7 +82,12 @@ COMMANDS = {"orchestrator.cli.watching"}
 
 SCRIPT = """
 import atexit, json, sys
-atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.__stdout__))
+def tell():
+    from aiohttp import connector
+    contexts = connector._SSL_CONTEXT_VERIFIED, connector._SSL_CONTEXT_UNVERIFIED
+    kept = sum(one.cert_store_stats()["x509"] for one in contexts)
+    print(json.dumps([sorted(sys.modules), kept]), file=sys.__stdout__)
+atexit.register(tell)
 from orchestrator.cli import main
 main()
 """
@@ -105,8 +110,9 @@ folder = "{folder}/jobs"
 
 
 @pytest.fixture(scope="module")
-def modules(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """What a watcher has imported that was started, had nothing to do, and ended."""
+def idled(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], int]:
+    """What a watcher has imported that was started, had nothing to do, and ended, and how many certificates aiohttp
+    keeps for itself."""
     folder = tmp_path_factory.mktemp("idle")
     config = folder / "config.toml"
     config.write_text(CONFIG.format(folder=folder))
@@ -119,7 +125,19 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     )
     assert done.returncode == 0, done.stderr
     assert "watching" in done.stderr
-    return set(json.loads(done.stdout))
+    names, certificates = json.loads(done.stdout)
+    return names, certificates
+
+
+@pytest.fixture
+def modules(idled: tuple[list[str], int]) -> set[str]:
+    return set(idled[0])
+
+
+def test_an_idle_watcher_keeps_no_certificates_for_clients_that_say_whom_they_trust(
+    idled: tuple[list[str], int],
+) -> None:
+    assert idled[1] == 0
 
 
 def test_an_idle_watcher_has_imported_no_library_that_is_not_listed_with_its_reason(modules: set[str]) -> None:
