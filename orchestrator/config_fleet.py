@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Self
+from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -43,7 +44,7 @@ class FleetSettings(BaseModel):
         if dsn is None:
             return None
         before, at, _ = dsn.partition("://")[2].rpartition("@")
-        if (at and ":" in before) or "password" in dsn.casefold():
+        if (at and ":" in before) or "password" in unquote(dsn).casefold():
             # The address is not repeated: it holds a password.
             raise ValueError("must hold no password; give it by password_env, password_file or password_credential")
         if not dsn.strip():

@@ -2,16 +2,24 @@
 
 import io
 import os
+import re
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import TextIO
 
 from orchestrator.cli.aside import bounded
 from orchestrator.cli.commands import cli
-from orchestrator.cli.speaking import silence
-from orchestrator.core.errors import ExitCode
+from orchestrator.cli.speaking import complain, silence
+from orchestrator.core.errors import ExitCode, WordsError
+
+_WITH_PASSWORD = re.compile(
+    r"postgres(ql)?://[^/?#@\s]*:[^/?#\s]*@|postgres(ql)?://\S*[?&]password=|\b(host|dbname)\s*=.*\bpassword\s*=|"
+    r"\bpassword\s*=.*\b(host|dbname)\s*=",
+    re.IGNORECASE,
+)
 
 WAIT_FOR_THREADS = 2.0
 """Seconds that threads get to end by themselves; one that reads from a dead share, or writes to a pipe that nobody
@@ -27,8 +35,12 @@ def run() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names of files need not fit the terminal's encoding
     try:
+        refuse_secrets(sys.argv[1:])
         cli()
         code = int(ExitCode.OK)
+    except WordsError as error:
+        complain(error)
+        code = int(error.exit_code)
     except KeyboardInterrupt:
         code = int(ExitCode.STOPPED)
     except SystemExit as ended:
@@ -38,6 +50,16 @@ def run() -> None:
     if _somebody_hangs():
         os._exit(code)  # the interpreter would wait for ever
     sys.exit(code)
+
+
+def refuse_secrets(words: Sequence[str]) -> None:
+    """WordsError for the address of a database with a password in it, before anybody repeats it."""
+    if any(_WITH_PASSWORD.search(word) for word in words):
+        raise WordsError(
+            what="a password on the command line is seen by everybody on this machine, and stays in the history of the "
+            "shell: change it. Write the address without it under dsn in [fleet], and give it there by password_env, "
+            "password_file or password_credential"
+        )
 
 
 def _flush(stream: TextIO) -> None:

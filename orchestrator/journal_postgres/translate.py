@@ -9,7 +9,8 @@ from orchestrator.core.errors import JournalUnreachable, JournalUnusable, StateE
 
 _CAUSES = {
     "23503": "what is written belongs to a run that has been pruned",
-    "25006": "this connection may only read; name the primary server in fleet.dsn, not a standby",
+    "25006": "this connection may only read; name the primary server in fleet.dsn, not a standby, and look at "
+    "default_transaction_read_only of the database and of the account",
     "42501": "its account lacks a right; see docs/deploy/postgresql.md for those it needs",
     "42P01": "its schema lacks a table; restore it from a backup",
     "53100": "the disk of the server is full; make room",
@@ -33,6 +34,7 @@ _CONNECTING = {
     "no password supplied": "it asks for a password; say password_env, password_file or password_credential in [fleet]",
     "no pg_hba.conf entry": "it takes no connection from here; see pg_hba.conf on the server",
     "does not exist": "make what is missing there, or put fleet.dsn right",
+    "does not support SSL": "switch TLS on there (ssl = on in postgresql.conf); without it nothing is sent",
     "certificate": "put sslrootcert in fleet.dsn right, or the server's certificate",
     "too many clients": "raise max_connections on the server",
     "remaining connection slots": "raise max_connections on the server",
@@ -55,7 +57,7 @@ def may_pass(error: psycopg.Error) -> bool:
     """Whether a connection that failed with this may succeed soon: the server is away or starting, or full; not when it
     refuses us."""
     said = str(error)
-    refused = ("password", "pg_hba.conf", "does not exist", "certificate", "not permitted")
+    refused = ("password", "pg_hba.conf", "does not exist", "does not support SSL", "certificate", "not permitted")
     return isinstance(error, psycopg.OperationalError) and not any(word in said for word in refused)
 
 
