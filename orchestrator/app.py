@@ -25,7 +25,7 @@ from orchestrator.artefacts import (
 from orchestrator.config import Config
 from orchestrator.core.entries import has_content
 from orchestrator.core.entry import Compare, Verify
-from orchestrator.core.errors import ExitCode, OrchestratorError, RunUnknown, StateUnusable, WordsError, worst
+from orchestrator.core.errors import ExitCode, OrchestratorError, StateUnusable, worst
 from orchestrator.core.events import Notice, SweepEnded, WorkerReady
 from orchestrator.core.ledger import LeaseRow, RunRow, RunState
 from orchestrator.core.lifecycle import OPEN_STATES
@@ -60,6 +60,7 @@ from orchestrator.opening import (
 )
 from orchestrator.planning import checked_plan, close, show_plans
 from orchestrator.reaching import make_verifier
+from orchestrator.which_run import new_run, resumable
 
 if TYPE_CHECKING:
     from orchestrator.engine.serving import Companion
@@ -99,7 +100,7 @@ async def run_jobs(
         with stop.forestalls():
             for named in jobs:
                 frozen = "" if isinstance(named, NamedJob) else named.document.plan.run
-                run = await books.ask(new_run, app.journal, named.name, [one.run for one in plans], frozen)
+                run = await books.ask(new_run, app.journal, named.name, [one.run for one in plans], frozen, app.run_tag)
                 if not isinstance(named, NamedJob):
                     from orchestrator.freezing import thawed_plan  # all that looks at plans, for who has one
 
@@ -151,7 +152,10 @@ async def go_on(
 async def _run(
     app: App, rooms: Rooms, books: Books, stop: Stop, one: Plan, row: RunRow, seats: Seats | None, priority: int
 ) -> Finished:
-    """Every run has a target of its own: its kind of checksum, its sidecar, and its half-copied large files."""
+    """Every run has a target of its own: its kind of checksum, its sidecar, and its half-copied large files.
+    RunFollowed when it is going on elsewhere, before anything of it is changed."""
+    if app.fleet is not None:
+        await books.ask(app.fleet.desk.check_followed, row.id, app.fleet.me)
     checksum, read_back = checksum_of(app.config, row), one.verify is Verify.READ_BACK
     guests = accounts(app.config, names_in(one))
     with closing(Sidecar(run_folder(app.config, row.id))) as sidecar:
@@ -179,7 +183,10 @@ async def resume_run(app: App, run: str | None, compare: Compare | None = None) 
     """Go on with a run that was stopped or died; without `run` the newest such run. RunUnknown if there is none.
     `compare` is instead of what its job says."""
     rooms = app.rooms()
-    row = await books_of(rooms).ask(_resumable, app.journal, run)
+    followed = frozenset[str]()
+    if app.fleet is not None:
+        followed = await books_of(rooms).ask(app.fleet.desk.followed, app.fleet.me, app.fleet.earlier)
+    row = await books_of(rooms).ask(resumable, app.journal, run, followed)
     if compare is not None:
         row = replace(row, plan=plan_to_json(comparing(plan_from_json(row.plan), compare)))
     app.docket.expect([row.job])
@@ -191,7 +198,7 @@ async def serve_units(
     app: App, site: str, mounts: int, name: str, perish: "Perish", companions: "Sequence[Companion]" = ()
 ) -> None:
     """Serve a fleet as a worker, until a stop is asked for and nothing is in hand any more; `companions` run as long.
-    NameTaken, and what ends the process as a whole; called dead, it perishes."""
+    NameTaken, ProgramOutdated, and what ends the process as a whole; called dead, it perishes."""
     from orchestrator.engine.serving_units import UnitServer
     from orchestrator.handing_out import worker_post
 
@@ -199,17 +206,19 @@ async def serve_units(
     books, seats = books_of(rooms), Seats(rooms.settings, rooms.emit, rooms.clock)
     post = worker_post(app, books, site, mounts, name, perish)
     async with (
-        stopped_from_outside(app.listen, app.config.state.folder, app.must_stop) as stop,
+        stopped_from_outside(app.listen, app.config.state.folder, app.must_end) as stop,
         logged_on(app, rooms, books, stop),
     ):
         app.listen(WorkerReady(now(), post.member.name, site, mounts))
         await UnitServer(post, rooms, books, stop, app.watch, seats).serve(companions)
+    if app.fleet is not None:
+        app.fleet.check_outdated()
 
 
 async def sweep_mounts(app: App, within: float) -> tuple[list[LeaseRow], list[LeaseRow]]:
     """(cleared, left): what dead runs had left at EM. A stop gives up waiting, never a DELETE that has begun."""
     rooms = app.rooms()
-    stopped = stopped_from_outside(app.listen, app.config.state.folder, app.must_stop)
+    stopped = stopped_from_outside(app.listen, app.config.state.folder, app.must_end)
     async with belonging(app), app.client, stopped as stop:
         try:
             with stop.forestalls():
@@ -240,7 +249,7 @@ async def working(app: App, rooms: Rooms) -> AsyncIterator[tuple[Books, Stop, Se
     """Signals and control socket obeyed, logged on, leftovers swept; logged off at the end unless a mount is left."""
     books, seats = books_of(rooms), Seats(rooms.settings, rooms.emit, rooms.clock)
     async with (
-        stopped_from_outside(app.listen, app.config.state.folder, app.must_stop) as stop,
+        stopped_from_outside(app.listen, app.config.state.folder, app.must_end) as stop,
         steered(app, seats),
         logged_on(app, rooms, books, stop),
     ):
@@ -304,40 +313,9 @@ def _swept(cleared: Sequence[LeaseRow], left: Sequence[LeaseRow]) -> SweepEnded:
     return SweepEnded(now(), names(cleared), names(left))
 
 
-def new_run(journal: Journal, job: str, planned: Sequence[str] = (), wanted: str = "") -> str:
-    """A run id that a person can read, that the journal does not have yet and that no other job of this command has;
-    `wanted`, if that is one."""
-    stem = f"{job}-{now():%Y%m%dT%H%M%SZ}"
-    names = (wanted or stem, stem, *(f"{stem}-{number}" for number in range(2, 1000)))
-    return next(name for name in names if name not in planned and not _knows(journal, name))
-
-
-def _knows(journal: Journal, run: str) -> bool:
-    try:
-        journal.run(run)
-    except RunUnknown:
-        return False
-    return True
-
-
 def _new_row(config: Config, one: Plan) -> RunRow:
     checksum = "none" if one.verify is Verify.NONE else config.copying.checksum
     return RunRow(one.run, one.job, RunState.RUNNING, now(), plan_to_json(one), checksum=checksum)
-
-
-def _resumable(journal: Journal, run: str | None) -> RunRow:
-    if run is not None:
-        row = journal.run(run)
-        if is_look(row.id):
-            raise WordsError(what=f"{run} is no run but a close look at a plan; `orchestrator plan --deep` looks anew")
-        return row
-    unfinished = [row for row in journal.runs() if row.state is not RunState.FINISHED and not is_look(row.id)]
-    if not unfinished:
-        raise WordsError(
-            what="there is no unfinished run. To try the failed machines of a finished one again, name it: "
-            "orchestrator resume RUN; `orchestrator status` lists the runs"
-        )
-    return unfinished[0]
 
 
 async def _finish(app: App, books: Books, ending: Ending) -> Finished:

@@ -26,7 +26,7 @@ async def browse_point(app: App, asked: PointAsked, find: str, limit: int) -> tu
     rooms = app.rooms()
     books = books_of(rooms)
     async with (
-        stopped_from_outside(app.listen, app.config.state.folder, app.must_stop) as stop,
+        stopped_from_outside(app.listen, app.config.state.folder, app.must_end) as stop,
         logged_on(app, rooms, books, stop),
     ):
         with stop.forestalls():

@@ -2,23 +2,26 @@
 
 import importlib.util
 import os
+import re
 import socket
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, ExitStack, closing, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orchestrator
 from orchestrator.config import Config, read_secret
 from orchestrator.config_fleet import FleetSettings
-from orchestrator.core.errors import ConfigInvalid
+from orchestrator.core.errors import ConfigInvalid, StateUnusable
 from orchestrator.core.events import Event
 from orchestrator.core.fleet import FleetNow, Member, MemberKind
-from orchestrator.core.fleet_errors import MemberDead
+from orchestrator.core.fleet_errors import MemberDead, OlderServe, ProgramOutdated
 from orchestrator.engine.alarm import Alarm
 from orchestrator.engine.chosen_leases import ChosenLeases
 from orchestrator.engine.ports_dispatch import Signs
@@ -32,16 +35,19 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Fleet:
-    """What one process has of its fleet, opened. `membership` is a connection for renewals alone. `renewals` are those
-    of the member that this process is just now; `held` has the lease numbers of a worker's units. `signs` opens those
-    of others for a kind of member."""
+    """What one process has of its fleet, opened. `membership` is a connection for renewals alone. `home` says whose
+    state folder it has, `earlier` who had it before. `renewals` are those of the member that this process is just now;
+    `held` has the lease numbers of a worker's units. `signs` opens those of others for a kind of member."""
 
     settings: FleetSettings
     journal: "SharedJournal"
     desk: "Units"
     membership: "Units"
     signs: Callable[[MemberKind], Signs]
+    home: str = ""
+    earlier: str = ""
     renewals: Renewals | None = None
+    told_to_end: bool = False
     held: dict[tuple[str, str], int] = field(default_factory=dict)
 
     @property
@@ -67,6 +73,7 @@ class Fleet:
         its own."""
         from orchestrator.journal_postgres import Fence
 
+        member = replace(member, home=self.home, earlier=self.earlier)
         tenure = Tenure(member.lease, monotonic)
         alarm = Alarm(self.signs(member.kind))
         self.renewals = Renewals(
@@ -76,6 +83,21 @@ class Fleet:
         worker = member.kind is MemberKind.WORKER
         self.journal.guard = Fence(member, self.held, self.journal.place) if worker else None
         return self.renewals
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the journal is being brought to what this program cannot work with."""
+        return self.renewals is not None and self.renewals.outdated
+
+    def must_end(self) -> bool:
+        """Whether this process is to end because it is outdated; True once."""
+        told, self.told_to_end = self.told_to_end, self.told_to_end or self.outdated
+        return self.told_to_end and not told
+
+    def check_outdated(self) -> None:
+        """ProgramOutdated when that is why this process ends."""
+        if self.told_to_end:
+            raise ProgramOutdated(version=orchestrator.__version__)
 
     def own_leases(self) -> ChosenLeases:
         """The ledger of mounts without what is nobody's to sweep but another living member's. A worker has its own
@@ -90,6 +112,10 @@ class Fleet:
         return ChosenLeases(self.journal, mine)
 
 
+HOME = "member"
+"""The file in a state folder that says who has it."""
+
+
 def member_of(settings: FleetSettings, kind: MemberKind, new_id: str, site: str, mounts: int, name: str) -> Member:
     """This process as a member."""
     host = socket.gethostname()
@@ -102,9 +128,25 @@ def belonging(
 ) -> AbstractAsyncContextManager[None]:
     """A member while this is open: the worker that this process has become, or else a submitter of jobs."""
     renewals = fleet.renewals
+    if renewals is not None and renewals.lives:
+        return nullcontext()
     if renewals is None or renewals.member.kind is not MemberKind.WORKER:
         renewals = fleet.become(member_of(fleet.settings, MemberKind.SUBMITTER, new_id, "", 0, ""), listen, clock)
     return renewals.kept()
+
+
+def take_over(folder: Path) -> tuple[str, str]:
+    """(who has this state folder from now on, who had it before, if anybody). The lock of the folder says that he who
+    had it has ended, whatever the database still thinks. StateUnusable."""
+    file, mine = folder / HOME, uuid.uuid4().hex
+    fresh = file.with_suffix(".new")
+    try:
+        earlier = file.read_text("ascii", "replace").strip() if file.exists() else ""
+        fresh.write_text(mine, "ascii")
+        fresh.replace(file)
+    except OSError as cause:
+        raise StateUnusable(folder=folder, cause=f"{file.name}: {cause.strerror}") from cause
+    return mine, earlier if re.fullmatch("[0-9a-f]{32}", earlier) else ""
 
 
 @contextmanager
@@ -128,10 +170,33 @@ def read_shared(config: Config) -> Journal:
     return open_journal(access_of(config), read_only=True)
 
 
-def how_it_stands(config: Config) -> FleetNow:
-    """The fleet just now. ConfigInvalid when there is none; StateError."""
+def looked_after(config: Config) -> tuple[frozenset[str], frozenset[str]]:
+    """(the runs that somebody who lives follows, the sessions whose mounts somebody who lives looks after).
+    ConfigInvalid; StateError."""
+    from orchestrator.journal_postgres import open_units
+
+    with closing(open_units(access_of(config), read_only=True)) as units:
+        return units.followed(""), units.protected("")
+
+
+def upgrade_journal(config: Config, wait: Callable[[OlderServe], bool]) -> int:
+    """Make the tables of the fleet, or bring them up to date, once no member is left that could not work with them:
+    those are told to end. `wait` hears of them, again and again, pauses, and says whether to go on waiting. The schema
+    that is there then. OlderServe, and what was told is taken back; ConfigInvalid; StateError. Blocks."""
+    _refuse_alone(config)
+    from orchestrator.journal_postgres import upgrade
+
+    return upgrade(access_of(config), wait)
+
+
+def _refuse_alone(config: Config) -> None:
     if config.fleet.dsn is None:
         raise ConfigInvalid(place="fleet.dsn", problems="is not set: this config is of one process, and of no fleet")
+
+
+def how_it_stands(config: Config) -> FleetNow:
+    """The fleet just now. ConfigInvalid when there is none; StateError."""
+    _refuse_alone(config)
     from orchestrator.journal_postgres import open_units
 
     with closing(open_units(access_of(config), read_only=True)) as units:

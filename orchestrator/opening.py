@@ -27,7 +27,7 @@ from orchestrator.core.mount_hosts import ByMountHost, folded
 from orchestrator.core.rates import Bandwidths, rate_of
 from orchestrator.engine.beside import Service, in_thread
 from orchestrator.engine.hiring import Hiring
-from orchestrator.engine.ports import Source
+from orchestrator.engine.ports import LeaseLedger, Source
 from orchestrator.engine.rooms import EngineSettings, Reach, Rooms
 from orchestrator.engine.seats import Seats
 from orchestrator.engine.sessions import SessionWatch
@@ -73,6 +73,21 @@ class App:
     """There for what runs jobs."""
     fleet: "Fleet | None" = None
 
+    @property
+    def leases(self) -> LeaseLedger:
+        """The mounts that are this process's to look after, beside those that it makes."""
+        return self.journal if self.fleet is None else self.fleet.own_leases()
+
+    @property
+    def run_tag(self) -> str:
+        """What ends the names of the runs that are begun here, where others begin some at the same time."""
+        return self.fleet.home[:4] if self.fleet is not None else ""
+
+    def must_end(self) -> bool:
+        """Whether work must end by itself; True once for each reason. Any thread."""
+        outdated = self.fleet is not None and self.fleet.must_end()
+        return outdated or (self.must_stop is not None and self.must_stop())
+
     def rooms(self) -> Rooms:
         """Everything the engine is given."""
         config = self.config
@@ -85,7 +100,7 @@ class App:
             source=self.source,
             target=self.target,
             runs=self.journal,
-            leases=self.journal if self.fleet is None else self.fleet.own_leases(),
+            leases=self.leases,
             outcomes=self.journal,
             answers=self.journal,
             asides=self.journal,
@@ -222,6 +237,10 @@ def _rooms(config: Config, listen: Listen, services: Sequence[Service], docket: 
         watch = SessionWatch(listen, now)
         client = make_client(config, watch, listen)
         fleet, journal = _journal(config, stack)
+        if fleet is not None:
+            from orchestrator.fleet import take_over
+
+            fleet.home, fleet.earlier = take_over(config.state.folder)  # under the lock
         _forget_old_stop_file(config.state.folder, listen)  # under the lock: it is not another process's
         through = ThroughEm(client, engine_settings(config).poll_most)
         source = stack.enter_context(closing(make_source(config, through)))

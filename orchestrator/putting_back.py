@@ -36,7 +36,7 @@ async def put_back(
     rooms = app.rooms()
     books = books_of(rooms)
     async with (
-        stopped_from_outside(app.listen, app.config.state.folder, app.must_stop) as stop,
+        stopped_from_outside(app.listen, app.config.state.folder, app.must_end) as stop,
         logged_on(app, rooms, books, stop),
     ):
         with stop.forestalls():

@@ -11,6 +11,7 @@ from orchestrator.core.board import HISTORY, Board
 from orchestrator.core.events import Notice
 from orchestrator.core.report import left_mount
 from orchestrator.core.snapshot import Ended, LeftBehind
+from orchestrator.engine.ports import LeaseLedger
 from orchestrator.engine.serving import Ask
 from orchestrator.journal import Journal
 from orchestrator.opening import now
@@ -66,14 +67,19 @@ class _Orders:
 
 @contextmanager
 def opened_page(
-    settings: WebSettings, journal: Journal, watcher: Watch, metrics: Metrics | None = None
+    settings: WebSettings,
+    journal: Journal,
+    watcher: Watch,
+    metrics: Metrics | None = None,
+    leases: LeaseLedger | None = None,
 ) -> Iterator[StatusPage]:
     """The page of `watcher`, which is told of every event from now on. Blocks; ConfigInvalid for what cannot be.
 
-    `metrics` is given what the client accepts, and gives the body of /metrics and its content type.
+    `metrics` is given what the client accepts, and gives the body of /metrics and its content type. `leases` are those
+    that are this process's to look after, where the journal has others too.
     """
     with open_listeners(settings) as listeners:
-        board = Board(now(), _history(journal), _left(journal), lambda _: watcher.outlook())
+        board = Board(now(), _history(journal), _left(leases or journal), lambda _: watcher.outlook())
         watcher.also_tell(board.add)
         yield StatusPage(listeners, board, watcher, metrics)
 
@@ -84,8 +90,8 @@ def _history(journal: Journal) -> list[Ended]:
     return [Ended(row.job, row.id, row.started, row.ended, row.exit_code) for row in rows]
 
 
-def _left(journal: Journal) -> Iterator[LeftBehind]:
+def _left(leases: LeaseLedger) -> Iterator[LeftBehind]:
     """At the start every open mount is left: nobody holds it."""
-    for row in journal.open_leases():
+    for row in leases.open_leases():
         mount = left_mount(row)
         yield LeftBehind(row.ended or row.opened, row.run, mount.vm, mount.backup_server, mount.href, mount.cause)

@@ -1,23 +1,21 @@
 """The watcher's story: drop folder, queue and timetable are opened, and jobs run until a stop is asked for."""
 
-import hashlib
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 from orchestrator.announcing import announced
-from orchestrator.app import books_of, go_on, logged_on, new_run, run_plan
+from orchestrator.app import books_of, go_on, logged_on, run_plan
 from orchestrator.artefacts import read_report, run_folder
 from orchestrator.config import Config
 from orchestrator.core.dropped import is_document, read_dropped
-from orchestrator.core.drops import DropRow
+from orchestrator.core.drops import DrillRow, DropRow
 from orchestrator.core.errors import ExitCode, RunUnknown, WordsError
 from orchestrator.core.events import Event, Notice, RunStarted
-from orchestrator.core.ledger import RunRow, RunState
+from orchestrator.core.ledger import LeaseRow, RunRow, RunState
 from orchestrator.core.plan import plan_from_json
 from orchestrator.core.snapshot import Outlook
 from orchestrator.core.waiting import QueueLine, queue_lines
@@ -36,10 +34,12 @@ from orchestrator.engine.timetable import Timetable
 from orchestrator.inbox import DropFolder
 from orchestrator.journal import Journal, is_locked
 from orchestrator.listing import NamedJob
-from orchestrator.opening import App, Listen, new_id, now, steered, stopped_from_outside
+from orchestrator.opening import App, Listen, belonging, new_id, now, steered, stopped_from_outside
+from orchestrator.own_jobs import own_jobs, tag_of
 from orchestrator.planning import checked_plan
 from orchestrator.pruning import prune
 from orchestrator.resting import let_go
+from orchestrator.which_run import new_run
 
 BESIDE = {"report.json": ".report.json", "report.html": ".report.html", "residual.toml": ".residual.toml"}
 """What is put beside an ended job, of the files in the folder of its run."""
@@ -90,8 +90,8 @@ class Watch:
         rooms = app.rooms()
         books = books_of(rooms)
         told = announced(app.services, app.listen, now, app.docket)
-        stopped = stopped_from_outside(app.listen, app.config.state.folder, app.must_stop)
-        async with told, stopped as stop:
+        stopped = stopped_from_outside(app.listen, app.config.state.folder, app.must_end)
+        async with told, stopped as stop, belonging(app):
             seats = Seats(rooms.settings, rooms.emit, rooms.clock)
             resting = Resting(lambda: let_go(app, books))
             self._serving = self._built(app, rooms, books, seats, once, resting)
@@ -100,12 +100,14 @@ class Watch:
                     await self._serving.serve(stop, [*beside, resting.rest])
             finally:
                 self._serving = None
-        left = await books.ask(app.journal.open_leases)
+            left = await books.ask(app.leases.open_leases)
+        if app.fleet is not None:
+            app.fleet.check_outdated()
         return ExitCode.MOUNTS_LEFT if left else ExitCode.OK
 
     def _built(self, app: App, rooms: Rooms, books: Books, seats: Seats, once: bool, resting: Resting) -> Serving:
-        config, journal = app.config, app.journal
-        watch, tag = config.watch, _tag(config.state.folder)
+        config, journal = app.config, own_jobs(app.config, app.journal)
+        watch, tag = config.watch, tag_of(config.state.folder)
         queue = Queue(watch.runs, rooms.emit, rooms.clock)
         timetable = Timetable(
             journal, journal, self.folder, queue, books, rooms.emit, rooms.clock, timedelta(seconds=watch.misfire_grace)
@@ -119,7 +121,7 @@ class Watch:
         patience = Patience(watch.retries, watch.retry_after, once)
         answering = Answering(intake, queue, self.folder, journal, books, patience, rooms.emit, rooms.clock)
         return Serving(
-            intake, timetable, queue, seats, answering, journal, journal, books, restorer.period, patience,
+            intake, timetable, queue, seats, answering, app.leases, journal, books, restorer.period, patience,
             lambda: take_asked(config.state.folder),
             lambda: _tidy(app), str(watch.folder), rooms.emit, rooms.clock,
         )  # fmt: skip
@@ -156,7 +158,7 @@ class _Restorer:
         if is_document(content):
             return await self._restore_planned(row, content, stop, begun, job.priority)
         with stop.forestalls():
-            run = row.run or await books.ask(new_run, app.journal, job.name)
+            run = row.run or await books.ask(new_run, app.journal, job.name, (), "", app.run_tag)
             named = NamedJob(job, row.file, content, app.config.watch.folder / LISTS, confined=True)
             one = await checked_plan(app, rooms, books, named, run, keep_going=False)
         await begun(run)
@@ -172,11 +174,33 @@ class _Restorer:
         frozen = await in_thread(partial(read_frozen, content, row.file))
         plan, job_text = frozen.document.plan, frozen.document.job_text.encode()
         with stop.forestalls():
-            run = row.run or await books.ask(new_run, app.journal, plan.job, (), plan.run)
+            run = row.run or await books.ask(new_run, app.journal, plan.job, (), plan.run, app.run_tag)
             one = await thawed_plan(app, rooms, frozen, run)
         await compare_survey(app, rooms, books, stop, self._seats, frozen, one)
         await begun(run)
         return _ran(await run_plan(app, rooms, books, stop, job_text, one, self._seats, priority, content))
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What earlier processes of this watcher have left behind: a journal that others use too has more."""
+
+    app: App
+
+    def heads(self) -> list[RunRow]:
+        return self.app.journal.heads()
+
+    def drills(self) -> list[DrillRow]:
+        return self.app.journal.drills()
+
+    def open_leases(self) -> list[LeaseRow]:
+        return self.app.leases.open_leases()
+
+    def unfinished_drops(self) -> list[DropRow]:
+        return own_jobs(self.app.config, self.app.journal).unfinished_drops()
+
+    def paused(self) -> bool:
+        return own_jobs(self.app.config, self.app.journal).paused()
 
 
 def _owned(rooms: Rooms, owner: str) -> Rooms:
@@ -217,11 +241,6 @@ def _run_of(journal: Journal, run: str) -> RunRow | None:
         return None
 
 
-def _tag(state: Path) -> str:
-    """What the claims of this watcher begin with: always the same for one state folder, never that of another."""
-    return hashlib.sha256(f"{socket.gethostname()} {state.resolve()}".encode()).hexdigest()[:6]
-
-
 def take_asked(state: Path) -> Sequence[Ask]:
     """What people have asked for by files in the state folder (`pause`, `unpause`, `sweep`, `drain.RUN`, `cancel.RUN`).
     Each is removed; one that cannot be is not obeyed."""
@@ -243,13 +262,13 @@ def take_asked(state: Path) -> Sequence[Ask]:
 
 def queue_of(config: Config, journal: Journal) -> tuple[list[QueueLine], bool]:
     """(the queue, whether it is paused) as the journal and the drop folder have it now. Blocks."""
-    folder = DropFolder(config.watch.folder)
-    rows, jobs = journal.unfinished_drops(), {}
+    folder, own = DropFolder(config.watch.folder), own_jobs(config, journal)
+    rows, jobs = own.unfinished_drops(), {}
     for row in rows:
         with suppress(WordsError):  # told in its line
             content = folder.content(row)
             if content is not None:
                 jobs[row.id] = read_dropped(content, row.file)
-    seen = {one.job: one.seen for one in journal.schedules()}
+    seen = {one.job: one.seen for one in own.schedules()}
     watched = is_locked(config.state.folder)
-    return queue_lines(rows, jobs, seen, now(), watched=watched, at_once=config.watch.runs), journal.paused()
+    return queue_lines(rows, jobs, seen, now(), watched=watched, at_once=config.watch.runs), own.paused()

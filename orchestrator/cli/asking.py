@@ -14,6 +14,7 @@ from orchestrator.core.errors import ExitCode, WordsError
 from orchestrator.core.ledger import RunState
 from orchestrator.journal import is_locked
 from orchestrator.opening import reading
+from orchestrator.own_jobs import own_jobs
 
 TAKEN_WITHIN = 5.0
 """Seconds in which the orchestrator that is running takes a word; it looks every second."""
@@ -72,9 +73,10 @@ def stop(
     if run is None:
         ask(options, "stop", "stops as soon as every mount is deleted")
         return
-    with reading(options.config()) as journal:
+    config = options.config()
+    with reading(config) as journal:
         state = journal.run(run).state
-        dropped = any(one.run == run for one in journal.unfinished_drops())
+        dropped = any(one.run == run for one in own_jobs(config, journal).unfinished_drops())
     if state is not RunState.RUNNING:
         raise WordsError(what=f"run {run} is not going on, it is {state.value}; `orchestrator status` lists the runs")
     if dropped:
@@ -89,9 +91,9 @@ def stop(
 def ask_to_sweep(options: Globals, within: float) -> None:
     """Let the watcher sweep, and wait for that up to `within` seconds. Exit code 7 when a mount is left then."""
     ask(options, "sweep", "the watcher sweeps as soon as no job runs")
-    until = time.monotonic() + within
-    with reading(options.config()) as journal:
-        while (left := mounts_left(journal, journal.runs(), somebody=True)) and time.monotonic() < until:
+    until, config = time.monotonic() + within, options.config()
+    with reading(config) as journal:
+        while (left := mounts_left(config, journal, journal.runs(), somebody=True)) and time.monotonic() < until:
             time.sleep(LOOK_EVERY)
     say(f"mounts left {len(left)}")
     if left:

@@ -1,8 +1,10 @@
 """`orchestrator worker` and `orchestrator fleet`: machines that restore for others, and who of them is there."""
 
+import json
 import os
 import re
 import socket
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -12,13 +14,17 @@ import typer
 from orchestrator import app as roof
 from orchestrator.cli.recording import Recording
 from orchestrator.cli.service import service_notifier
-from orchestrator.cli.speaking import Globals, complain, plainly, say
+from orchestrator.cli.speaking import Globals, complain, plainly, say, tell
 from orchestrator.cli.working import opened
 from orchestrator.config import Config
 from orchestrator.core.errors import ConfigInvalid, WordsError
-from orchestrator.core.fleet_errors import MemberDead
-from orchestrator.fleet import how_it_stands
+from orchestrator.core.fleet_errors import MemberDead, OlderServe
+from orchestrator.fleet import how_it_stands, upgrade_journal
+from orchestrator.views import visible
 from orchestrator.views.members import fleet_json, fleet_text
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks whether members of an older version have ended."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -71,6 +77,37 @@ def _perish(error: MemberDead) -> None:
     """Not one more byte: threads that copy, and clean-ups that would wait, end with the process."""
     complain(error)
     os._exit(error.exit_code)
+
+
+@fleet.command(name="upgrade")
+@plainly
+def upgrade(
+    context: typer.Context,
+    within: Annotated[float, typer.Option("--within", help="Seconds to wait for older members to end.")] = 1800.0,
+) -> None:
+    """Make the tables of the fleet, or bring them up to date, with the account that owns them.
+
+    \b
+    orchestrator --config owner.toml fleet upgrade
+
+    Where members of an older version could not work with the new tables, they are told to end: they finish the files in
+    flight, delete their mounts and hand back the rest. Only then the tables are changed. Everybody else goes on.
+    """
+    options: Globals = context.obj
+    until, last = time.monotonic() + within, ""
+
+    def wait(error: OlderServe) -> bool:
+        nonlocal last
+        if error.facts["who"] != last:
+            last = str(error.facts["who"])
+            tell(visible(f"waiting for members of an older version to end: {last}"))
+        time.sleep(LOOK_EVERY)
+        return time.monotonic() < until
+
+    config = options.config()
+    with Recording(options, config, "fleet upgrade"):
+        schema = upgrade_journal(config, wait)
+    say(json.dumps({"schema": schema}) if options.json else f"the tables of the fleet have schema {schema}")
 
 
 @fleet.command(name="status")

@@ -39,7 +39,7 @@ from orchestrator.engine.serving import Companion
 from orchestrator.resting import keep_memory_together
 from orchestrator.views import visible
 from orchestrator.views.units import count, duration, size
-from orchestrator.watching import Watch
+from orchestrator.watching import Remembered, Watch
 
 
 def watch(
@@ -88,13 +88,13 @@ def watch(
         watcher = Watch(config, listen)
         app = stack.enter_context(roof.opened(config, watcher.hear, [], watching=True))
         app.must_stop = record.must_stop
-        measures.recall(app.journal)
+        measures.recall(Remembered(app))
         beside: list[Companion] = [service.pet_watchdog] if service else []
         if config.web.wanted:
             from orchestrator.showing import opened_page  # a web server and its templates, which not everybody wants
 
             exposition = measures.metrics.exposition if measures.metrics is not None else None
-            shown = opened_page(config.web, app.journal, watcher, exposition)
+            shown = opened_page(config.web, app.journal, watcher, exposition, app.leases)
             beside.append(stack.enter_context(shown).serve)
         code = anyio.run(lambda: watcher.serve(app, once=once, beside=beside))
     code = record.settle(code)

@@ -11,7 +11,8 @@ from enum import Enum
 from orchestrator.core.events import Event
 from orchestrator.core.limiting import ByHand, Limit
 from orchestrator.core.limits import Limits
-from orchestrator.core.plan import MountGroup, Plan, plan_from_json, plan_to_json
+from orchestrator.core.plan import MountGroup, Plan
+from orchestrator.core.plan_sent import received, sent
 from orchestrator.core.whereabouts import chain_of
 
 
@@ -41,7 +42,8 @@ class MemberState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One process of the fleet. `id` is never used twice. It is dead when it was not renewed for `lease` seconds."""
+    """One process of the fleet. `id` is never used twice. It is dead when it was not renewed for `lease` seconds, or
+    when another has its state folder: `home` says who had that folder last, `earlier` who had it before."""
 
     id: str
     name: str
@@ -51,6 +53,8 @@ class Member:
     host: str
     version: str
     lease: float
+    home: str = ""
+    earlier: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +103,8 @@ class Unit:
 
     @property
     def plan(self) -> Plan:
-        """The plan of its run with this group alone."""
-        return plan_from_json(self.content)
+        """The plan of its run with this group alone; NotUnderstood for what a newer version has written."""
+        return received(self.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +130,13 @@ class Order:
 @dataclass(frozen=True, slots=True)
 class Heard:
     """What a worker is told when it renews its row. `orders` by run, of the runs that are going on; `heir_of` are dead
-    members that are its own to clear up after; `at_site` counts the workers of its site."""
+    members that are its own to clear up after; `at_site` counts the workers of its site. One that is `outdated` cannot
+    work with what the journal is being brought to, and is to end."""
 
     orders: Mapping[str, Order]
     heir_of: tuple[str, ...] = ()
     at_site: int = 1
+    outdated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +180,7 @@ def seats_of(group: MountGroup, limits: Limits, hosts: Iterable[str], alone: Col
 
 def unit_of(plan: Plan, group: MountGroup, position: int, sites: tuple[str, ...], seats: Mapping[str, int]) -> Unit:
     """The unit of one group of a plan."""
-    alone = plan_to_json(replace(plan, groups=(group,), problems=(), warnings=()))
+    alone = sent(replace(plan, groups=(group,), problems=(), warnings=()))
     return Unit(plan.run, group.id, group.vm, group.point.backup_server, position, sites, seats, alone)
 
 

@@ -23,6 +23,24 @@ class SeatTaken(MountError):
     transient = True
 
 
+class OlderServe(StateError):
+    """The journal in {folder} was not brought to schema {known}, because members of the fleet are of versions that
+    could not work with it: {who}. `orchestrator fleet upgrade` lets them end what they have in hand and then brings it
+    there; or end them, and start this again."""
+
+
+class ProgramOutdated(StateError):
+    """The fleet's journal is being brought to a schema that version {version} of orchestrator cannot work with. What
+    was in hand was ended, its mounts are deleted. Install the newer version here, and start it again."""
+
+
+class RunFollowed(WordsError):
+    """{run} is going on already: {name} on {host} follows it, heard of {silent} s ago. Stop it there first; one that
+    was killed is forgotten after {lease} s (fleet.lease)."""
+
+    transient = True
+
+
 class NameTaken(WordsError):
     """A worker named {name} is serving already, on {host}, heard of {silent} s ago. Give this one another
     --name; one that was killed gives its name free after {lease} s (fleet.lease)."""

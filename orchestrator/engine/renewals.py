@@ -47,6 +47,10 @@ class Renewals:
         self.alarm = alarm
         self.heard: Callable[[Heard], None] | None = None
         self.pace: Callable[[], Pace] = Pace
+        self.outdated = False
+        """Whether this program cannot work with what the journal is being brought to; it is to end then."""
+        self.lives = False
+        """Whether this process is that member just now."""
         self._heartbeat = heartbeat
         self._emit = emit
         self._clock = clock
@@ -61,6 +65,7 @@ class Renewals:
             sent = self._monotonic()
             await to_thread.run_sync(self.membership.join, self.member, limiter=self._one)
             self.tenure.renewed(sent)
+            self.lives = True
             try:
                 with one_error():
                     async with create_task_group() as tasks:
@@ -71,6 +76,7 @@ class Renewals:
                         yield
                         tasks.cancel_scope.cancel()
             finally:
+                self.lives = False
                 with move_on_after(LEAVE_WITHIN, shield=True):
                     await self._leave()
 
@@ -88,9 +94,19 @@ class Renewals:
                     self._dead()
                     return
                 self.tenure.renewed(sent)
+                self._look_at_version(heard)
                 if self.heard is not None:
                     self.heard(heard)
             await sleep(self._heartbeat)
+
+    def _look_at_version(self, heard: Heard) -> None:
+        if heard.outdated and not self.outdated:
+            version = self.member.version
+            what = (
+                f"the fleet is brought to a newer version, with which {version} cannot work: nothing more is begun here"
+            )
+            self._emit(Notice(self._clock(), what))
+        self.outdated = heard.outdated
 
     async def _end_with_the_tenure(self) -> None:
         while (left := self.tenure.left) > 0:  # noqa: ASYNC110 - a clock that is wound up while it is waited for
@@ -98,6 +114,7 @@ class Renewals:
         self._dead()
 
     def _dead(self) -> None:
+        self.lives = False
         error = MemberDead(seconds=self.member.lease)
         if self._perish is not None:
             self._perish(error)

@@ -33,6 +33,7 @@ from orchestrator.core.events import Event as Told
 from orchestrator.core.fleet import Heard, Member, Order, Pace, Taken, strictest
 from orchestrator.core.fleet_errors import UnitLost
 from orchestrator.core.plan import MountGroup, Plan
+from orchestrator.core.plan_sent import NotUnderstood
 from orchestrator.core.tally import Tally
 from orchestrator.engine.books import Books
 from orchestrator.engine.chosen_leases import ChosenLeases
@@ -156,12 +157,13 @@ class UnitServer:
             work.start_soon(self._begin, taken, work)
 
     async def _begin(self, taken: Taken, work: TaskGroup) -> None:
-        plan = taken.unit.plan
-        refusal = await self._refusal(plan)
-        if refusal or self._stop.draining:
-            if refusal and (plan.run, refusal) not in self._refused:
-                self._refused.add((plan.run, refusal))  # a thousand machines may lie behind one share
-                self._emit_for(plan.run, Notice(self._rooms.clock(), f"{taken.unit.vm}: {refusal}"))
+        plan, refusal = self._understood(taken)
+        refusal = refusal if plan is None else await self._refusal(plan)
+        if plan is None or refusal or self._stop.draining:
+            run = taken.unit.run
+            if refusal and (run, refusal) not in self._refused:
+                self._refused.add((run, refusal))  # a thousand machines may lie behind one share
+                self._emit_for(run, Notice(self._rooms.clock(), f"{taken.unit.vm}: {refusal}"))
             await self._give_back(taken, refusal)
             return
         if taken.number > 1:
@@ -174,6 +176,17 @@ class UnitServer:
             work.start_soon(self._do_part, part)
         part.taken[taken.unit.group] = taken
         part.feed(plan.groups[0])
+
+    def _understood(self, taken: Taken) -> tuple[Plan | None, str]:
+        """The plan of a unit; or None, and why this program must leave it to others."""
+        try:
+            return taken.unit.plan, ""
+        except NotUnderstood as error:
+            version = self._post.member.version
+            return (
+                None,
+                f"a newer version has submitted it, and version {version} does not know {error}; upgrade it here",
+            )
 
     async def _refusal(self, plan: Plan) -> str:
         """Why this worker cannot do a unit, in plain words; empty when it can. Nothing is mounted for that."""

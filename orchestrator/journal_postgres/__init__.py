@@ -10,5 +10,16 @@ from orchestrator.journal_postgres.access import Access
 from orchestrator.journal_postgres.journal import Guard, SharedJournal, open_journal
 from orchestrator.journal_postgres.signs import open_signs
 from orchestrator.journal_postgres.units import Fence, Units, open_units
+from orchestrator.journal_postgres.upgrading import upgrade
 
-__all__ = ["Access", "Fence", "Guard", "SharedJournal", "Units", "open_journal", "open_signs", "open_units"]
+__all__ = [
+    "Access",
+    "Fence",
+    "Guard",
+    "SharedJournal",
+    "Units",
+    "open_journal",
+    "open_signs",
+    "open_units",
+    "upgrade",
+]

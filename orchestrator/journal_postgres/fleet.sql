@@ -9,6 +9,8 @@ CREATE TABLE members (
     mounts  INTEGER NOT NULL,
     host    TEXT COLLATE "C" NOT NULL,
     version TEXT COLLATE "C" NOT NULL,
+    knows   INTEGER NOT NULL,               -- the newest schema that its program knows
+    home    TEXT COLLATE "C" NOT NULL,                  -- whose state folder it has; another one's: it is dead
     lease   DOUBLE PRECISION NOT NULL,      -- seconds without a renewal after which it is dead
     state   TEXT COLLATE "C" NOT NULL,                  -- core.fleet.MemberState
     heir    TEXT COLLATE "C" NOT NULL DEFAULT '',       -- who clears up after a dead one

@@ -120,8 +120,23 @@ WHERE kind = 'worker' AND name = :name AND state IN ('serving', 'draining')
 
 -- name: join
 -- A new member.
-INSERT INTO members (id, name, kind, site, mounts, host, version, lease, state)
-VALUES (:id, :name, :kind, :site, :mounts, :host, :version, :lease, 'serving');
+INSERT INTO members (id, name, kind, site, mounts, host, version, knows, home, lease, state)
+VALUES (:id, :name, :kind, :site, :mounts, :host, :version, :knows, :home, :lease, 'serving');
+
+-- name: superseded
+-- Who had the state folder of a new member before, and has ended without a word: nobody else gets the lock of that folder.
+SELECT id FROM members WHERE home = :earlier AND state IN ('serving', 'draining') FOR UPDATE;
+
+-- name: needed
+-- The schema that a program has to know to work with this one, or with what it is being brought to.
+SELECT version, greatest(oldest, coming) FROM journal_version;
+
+-- name: followed
+-- The runs that others that live follow, and who that is.
+SELECT orders.run, members.name, members.host, extract(epoch FROM clock_timestamp() - members.seen), members.lease
+FROM orders JOIN members ON members.id = orders.submitter
+WHERE members.id <> :member AND (:earlier::text = '' OR members.home <> :earlier)
+  AND members.state IN ('serving', 'draining') AND members.seen > clock_timestamp() - make_interval(secs => members.lease);
 
 -- name: forget_refusals
 -- A worker that begins anew may reach what it could not reach before.

@@ -2,7 +2,9 @@
 
 To change the schema: change schema.sql, count KNOWN up, add what leads there from the version before, and raise OLDEST
 only when a program that knows an earlier one can no longer work with it. While it can, workers of two versions may
-serve one journal, and are replaced one by one. A step is never changed once it has been released.
+serve one journal, and are replaced one by one. When it cannot, the step waits until no such program is a member of the
+fleet any more: it is announced, whoever knows too little ends what it has in hand, and nobody like it comes in. A step
+is never changed once it has been released.
 """
 
 from collections.abc import Mapping
@@ -11,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from orchestrator.core.errors import JournalUnusable, SchemaOutdated, SchemaUnknown
+from orchestrator.core.fleet_errors import OlderServe
 from orchestrator.journal_postgres.access import Access
 from orchestrator.journal_postgres.queries import SCHEMA
 
@@ -30,12 +33,23 @@ _VERSIONS = """
 CREATE TABLE journal_version (
     one     BOOLEAN PRIMARY KEY DEFAULT true CHECK (one),
     version INTEGER NOT NULL,
-    oldest  INTEGER NOT NULL
+    oldest  INTEGER NOT NULL,               -- who knows less than this cannot work with it
+    coming  INTEGER NOT NULL DEFAULT 0      -- nor, soon, who knows less than this: a step is announced
 );
 """
 
 EMPTY = "it holds no journal; no run has been started with it"
 FOREIGN = "the schema belongs to another program; name another one in fleet.schema"
+NOT_OWNER = (
+    "its account may not bring the tables up to date; let `orchestrator fleet upgrade` do that with the account that "
+    "owns them"
+)
+
+_OLDER = """
+SELECT name, host, version FROM members
+WHERE state IN ('serving', 'draining') AND seen > clock_timestamp() - make_interval(secs => lease) AND knows < %s
+ORDER BY kind DESC, name
+"""
 
 
 def check_server(connection: psycopg.Connection, place: str) -> None:
@@ -57,12 +71,14 @@ def migrate(
     known: int = KNOWN,
     oldest: int = OLDEST,
     steps: Mapping[int, str] = STEPS,
+    newcomer: bool = True,
 ) -> None:
     """Make the schema, or bring it up to date, in one transaction and by one process at a time.
 
-    SchemaUnknown for one that is too new; JournalUnusable when it is another program's.
+    SchemaUnknown for one that is too new, or for a newcomer that is announced to become so; OlderServe while there are
+    members that could not work with it any more; JournalUnusable when it is another program's, or this account may not.
     """
-    if _version(connection, access) >= known:
+    if _version(connection, access, known, coming=newcomer) >= known:
         return
     # Before the transaction: one that is waiting already would not see what another process has made meanwhile.
     connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
@@ -77,23 +93,41 @@ def migrate(
 def _bring_up(
     connection: psycopg.Connection, access: Access, known: int, oldest: int, steps: Mapping[int, str]
 ) -> None:
-    found = _version(connection, access)
+    found = _version(connection, access, known, coming=True)
     if found >= known:
         return
     if found == 0:
         _make(connection, access)
     else:
+        _refuse_too_early(connection, access, known, oldest)
         for version in range(found + 1, known + 1):
             connection.execute(steps[version].encode())
     write = """INSERT INTO journal_version (version, oldest) VALUES (%s, %s)
-               ON CONFLICT (one) DO UPDATE SET version = excluded.version, oldest = excluded.oldest"""
+               ON CONFLICT (one) DO UPDATE SET version = excluded.version, oldest = excluded.oldest, coming = 0"""
     connection.execute(write, [known, oldest])
+
+
+def _refuse_too_early(connection: psycopg.Connection, access: Access, known: int, oldest: int) -> None:
+    """Nobody is told to end for the sake of a step that this account could not take anyway."""
+    allowed = connection.execute("SELECT has_schema_privilege(%s, 'CREATE')", [access.schema]).fetchone()
+    if allowed != (True,):
+        raise JournalUnusable(folder=access.place, cause=NOT_OWNER)
+    older = connection.execute(_OLDER, [oldest]).fetchall()
+    if older:
+        who = ", ".join(f"{name} on {host} ({version})" for name, host, version in older)
+        raise OlderServe(folder=access.place, known=known, who=who)
+
+
+def announce(connection: psycopg.Connection, access: Access, oldest: int = OLDEST) -> None:
+    """Tell every member that knows less than `oldest` to end, and let no such program in any more; 0 takes it back."""
+    table = sql.Identifier(access.schema, "journal_version")
+    connection.execute(sql.SQL("UPDATE {} SET coming = %s").format(table), [oldest])
 
 
 def check(connection: psycopg.Connection, access: Access) -> None:
     """For a journal that is only read: SchemaUnknown for one that is too new, SchemaOutdated for an older one,
     JournalUnusable when there is none."""
-    found = _version(connection, access)
+    found = _version(connection, access, KNOWN)
     if found == 0:
         _refuse_foreign(connection, access)
         raise JournalUnusable(folder=access.place, cause=EMPTY)
@@ -101,16 +135,16 @@ def check(connection: psycopg.Connection, access: Access) -> None:
         raise SchemaOutdated(folder=access.place, found=found, known=KNOWN)
 
 
-def _version(connection: psycopg.Connection, access: Access) -> int:
-    """The schema's version; 0 when there is none."""
+def _version(connection: psycopg.Connection, access: Access, known: int, *, coming: bool = False) -> int:
+    """The schema's version; 0 when there is none. With `coming`, what is announced counts as if it were there."""
     table = sql.Identifier(access.schema, "journal_version")
     place = connection.execute("SELECT to_regclass(%s)", [table.as_string(connection)]).fetchone()
     if place is None or place[0] is None:
         return 0
-    row = connection.execute(sql.SQL("SELECT version, oldest FROM {}").format(table)).fetchone()
-    version, oldest = row or (0, 0)
-    if oldest > KNOWN:
-        raise SchemaUnknown(folder=access.place, found=version, known=KNOWN)
+    row = connection.execute(sql.SQL("SELECT version, oldest, coming FROM {}").format(table)).fetchone()
+    version, oldest, announced = row or (0, 0, 0)
+    if max(oldest, announced if coming else 0) > known:
+        raise SchemaUnknown(folder=access.place, found=max(version, announced), known=known)
     return int(version)
 
 

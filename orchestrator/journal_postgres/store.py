@@ -71,7 +71,9 @@ class Store:
         self._run_keys: dict[str, int] = {}
         self._cursors = itertools.count()
         self._closed = False
+        self._newcomer = True
         self._connection = self._connect()
+        self._newcomer = False
 
     @property
     def place(self) -> str:
@@ -261,16 +263,17 @@ class Store:
         if self._read_only:
             check(connection, self._access)
         else:
-            migrate(connection, self._access)
+            migrate(connection, self._access, newcomer=self._newcomer)
             if self._besides is not None:
                 self._besides(connection)
         limits = {  # not while the schema is made, which takes as long as it takes
             "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
             "lock_timeout": f"{LOCK_SECONDS}s",
-            "default_transaction_read_only": "on" if self._read_only else "off",
             # A plan that was made while a table was small reads all of it when it is large.
             "plan_cache_mode": "force_custom_plan",
         }
+        if self._read_only:  # else as the server says: somebody may have made the database one that is only read
+            limits["default_transaction_read_only"] = "on"
         _set(connection, limits)
 
     def _opened(self, query: str, values: Parameters) -> psycopg.ServerCursor[tuple[Any, ...]]:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from orchestrator.core.errors import SchemaUnknown
 from orchestrator.core.events import Event
 from orchestrator.core.fleet import (
     FleetNow,
@@ -22,11 +23,12 @@ from orchestrator.core.fleet import (
     Taken,
     Unit,
 )
-from orchestrator.core.fleet_errors import MemberDead, NameTaken, SeatTaken, UnitLost
+from orchestrator.core.fleet_errors import MemberDead, NameTaken, RunFollowed, SeatTaken, UnitLost
 from orchestrator.core.ledger import LeaseRow
 from orchestrator.core.lifecycle import LeaseState
 from orchestrator.core.limiting import Limit
 from orchestrator.core.telling import event_from_json, event_to_json
+from orchestrator.journal_postgres import migrate
 from orchestrator.journal_postgres.access import Access
 from orchestrator.journal_postgres.queries import FLEET as QUERIES
 from orchestrator.journal_postgres.routes import Route, routes_of
@@ -54,7 +56,7 @@ class Units:
 
     def submit(self, units: Sequence[Unit], submitter: str, order: Order = BEGIN) -> None:
         """Write the units of one run, all or none, and what is wanted of it. Those that somebody has stay his; those
-        that are over wait again."""
+        that are over wait again. RunFollowed while another process has submitted that run and follows it."""
         routes = routes_of(units)
         rows = [_unit_row(unit, route) for unit, route in zip(units, routes, strict=True)]
 
@@ -62,6 +64,7 @@ class Units:
             _ask(cursor, "one_at_a_time")
             runs = list(dict.fromkeys(unit.run for unit in units))
             for run in runs:
+                _refuse_followed(cursor, run, submitter)
                 _ask(cursor, "clear_told", run=run)
                 _ask(cursor, "write_order", submitter=submitter, **_order(run, order))
             write_routes(cursor, routes)
@@ -114,6 +117,14 @@ class Units:
 
         return self._store.once(write)
 
+    def followed(self, member: str, earlier: str = "") -> frozenset[str]:
+        """The runs that others that live follow; who had the state folder `earlier` does not."""
+        return frozenset(run for run, *_ in self._read("followed", member=member, earlier=earlier))
+
+    def check_followed(self, run: str, member: str) -> None:
+        """RunFollowed while another process follows that run."""
+        self._store.once(lambda cursor: _refuse_followed(cursor, run, member))
+
     def forget(self, run: str) -> None:
         """The run has ended: what was told of it, its units, and what was wanted of it."""
 
@@ -129,12 +140,17 @@ class Units:
     # --- members ---
 
     def join(self, member: Member) -> None:
-        """A new member. NameTaken while a worker of that name lives."""
+        """A new member. NameTaken while a worker of that name lives; SchemaUnknown when this program is too old."""
         row: dict[str, Any] = {"id": member.id, "name": member.name, "kind": member.kind.value, "site": member.site}
         row |= {"mounts": member.mounts, "host": member.host, "version": member.version, "lease": member.lease}
+        row |= {"knows": migrate.KNOWN, "home": member.home}
 
         def write(cursor: Cursor) -> None:
             _ask(cursor, "one_at_a_time")
+            version, needed = _one(cursor, "needed")
+            if needed > migrate.KNOWN:
+                raise SchemaUnknown(folder=self._store.place, found=max(version, needed), known=migrate.KNOWN)
+            self._supersede(cursor, member)
             if member.kind is MemberKind.WORKER:
                 for host, silent, lease in _rows(cursor, "namesake", name=member.name):
                     raise NameTaken(name=member.name, host=host, silent=round(silent), lease=round(lease))
@@ -142,6 +158,15 @@ class Units:
             _ask(cursor, "join", **row)
 
         self._store.once(write)
+
+    def _supersede(self, cursor: Cursor, member: Member) -> None:
+        """Who had its state folder before is dead. A worker clears up after him, and any worker after a submitter's."""
+        if not member.earlier:
+            return
+        heir = member.id if member.kind is MemberKind.WORKER else ""
+        for (superseded,) in _rows(cursor, "superseded", earlier=member.earlier):
+            _ask(cursor, "mark_dead", member=superseded, heir=heir)
+            _ask(cursor, "take_away", member=superseded)
 
     def renew(self, member: str, pace: Pace = STILL) -> Heard | None:
         """The member lives; None when it was marked dead. A worker marks members dead that were not heard of for too
@@ -158,7 +183,8 @@ class Units:
                     _ask(cursor, "take_away", member=silent)
             orders = {run: _read_order(wanted) for run, *wanted in _rows(cursor, "orders")}
             heir_of = tuple(one for (one,) in _rows(cursor, "heir_of", member=member))
-            return Heard(orders, heir_of, _one(cursor, "at_site", site=site)[0])
+            outdated = _one(cursor, "needed")[1] > migrate.KNOWN
+            return Heard(orders, heir_of, _one(cursor, "at_site", site=site)[0], outdated)
 
         return self._store.once(write)
 
@@ -288,6 +314,12 @@ class Fence:
         for (seat,) in _rows(cursor, "overfull", run=row.run, group=row.group):
             raise SeatTaken(vm=row.point.vm, resource=seat)
         _ask(cursor, "served", run=row.run, group=row.group)
+
+
+def _refuse_followed(cursor: Cursor, run: str, member: str) -> None:
+    for followed, name, host, silent, lease in _rows(cursor, "followed", member=member, earlier=""):
+        if followed == run:
+            raise RunFollowed(run=run, name=name, host=host, silent=round(silent), lease=round(lease))
 
 
 def _ask(cursor: Cursor, query: str, **parameters: Any) -> None:

@@ -44,10 +44,15 @@ class Schedules:
         """Forget a schedule; nothing happens when there is none."""
         self._store.write("forget_schedule", {"job": job})
 
-    def paused(self) -> bool:
-        """Whether the queue is paused; it is not until somebody has paused it."""
-        return self._store.rows("kept", name="paused") == [(1,)]
+    def paused(self, watcher: str = "") -> bool:
+        """Whether the queue is paused; it is not until somebody has paused it. `watcher`: which one, where several
+        share a journal."""
+        return self._store.rows("kept", name=_pause_of(watcher)) == [(1,)]
 
-    def write_paused(self, paused: bool) -> None:
+    def write_paused(self, paused: bool, watcher: str = "") -> None:
         """Keep whether the queue is paused."""
-        self._store.write("keep", {"name": "paused", "value": int(paused)})
+        self._store.write("keep", {"name": _pause_of(watcher), "value": int(paused)})
+
+
+def _pause_of(watcher: str) -> str:
+    return f"paused {watcher}" if watcher else "paused"

@@ -1,6 +1,7 @@
 """A fleet as it stands, for people and for programs: who is there, how fast each site is, and what waits."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,6 +32,7 @@ def fleet_text(fleet: FleetNow) -> str:
     lines = [f"{count(waiting, 'machine')} wait{'s' if waiting == 1 else ''} for a worker"] if waiting else []
     for why, number in stuck(fleet.queued, fleet.members).items():
         lines.append(f"nobody can take {number} of them: {visible(why)}")
+    lines += _versions(fleet.members)
     return "\n\n".join([*parts, "\n".join(lines)] if lines else parts)
 
 
@@ -52,6 +54,15 @@ def _table(rows: Sequence[tuple[str, ...]]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("  ".join(visible(cell).ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _versions(members: Sequence[MemberNow]) -> list[str]:
+    """Who is to be upgraded is seen at a glance."""
+    counted = Counter(one.member.version for one in members)
+    if len(counted) < 2:
+        return []
+    listed = ", ".join(f"{visible(version)} ({number})" for version, number in sorted(counted.items()))
+    return [f"{len(counted)} versions side by side: {listed}"]
 
 
 def _state(one: MemberNow) -> str:

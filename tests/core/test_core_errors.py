@@ -126,7 +126,7 @@ def test_only_what_may_pass_by_itself_is_transient() -> None:
     transient = {name for name, kind in CLASSES.items() if kind.transient}
     assert transient == {
         "EmUnreachable", "SessionEnded", "EmBusy", "MountTimedOut", "MountLost", "DropFolderUnusable",
-        "SeatTaken",
+        "RunFollowed", "SeatTaken",
     }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import yaml
 
 from orchestrator.config import Config, load_config
 from orchestrator.core.errors import JournalUnusable
-from orchestrator.journal_postgres import Access, open_journal
+from orchestrator.core.fleet import Unit
+from orchestrator.journal_postgres import Access, open_journal, open_units, upgrade
 from tests.docs.reading import COMMANDS, ROOT, global_options, options_of
 from tests.support.ledger_rows import make_run
 from tests.support.postgres import USER, Postgres, postgres, programs
@@ -114,9 +116,11 @@ def test_the_roles_of_the_example_have_the_rights_that_they_need_and_passwords(s
 
     with pytest.raises(JournalUnusable, match="lacks a right"):
         open_journal(access("restore"))
-    open_journal(access("restore_owner")).close()
-    with open_journal(access("restore")) as journal:
+    upgrade(access("restore_owner"), lambda error: False)
+    with open_journal(access("restore")) as journal, closing(open_units(access("restore"))) as units:
         journal.begin(make_run())
+        units.submit([Unit("r1", "g1", "vm", "vbr01", 0, (), {}, "{}")], "submitter")
+        units.forget("r1")
     with open_journal(access("restore_read"), read_only=True) as journal:
         assert journal.runs() == [make_run()]
     with psycopg.connect(server.dsn) as admin:

@@ -20,5 +20,7 @@ GRANT USAGE ON SCHEMA orchestrator TO restore, restore_read;
 ALTER DEFAULT PRIVILEGES FOR ROLE restore_owner IN SCHEMA orchestrator
     GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO restore;
 ALTER DEFAULT PRIVILEGES FOR ROLE restore_owner IN SCHEMA orchestrator
+    GRANT USAGE ON SEQUENCES TO restore;
+ALTER DEFAULT PRIVILEGES FOR ROLE restore_owner IN SCHEMA orchestrator
     GRANT SELECT ON TABLES TO restore_read;
 SQL
