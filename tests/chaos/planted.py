@@ -30,6 +30,9 @@ CONTINUING = "tests/rooms/test_files_continuing.py"
 STOPPING = "tests/flow/test_flow_stopping.py"
 STOP_FILE = "tests/flow/test_flow_stop_file.py"
 SERVICE = "tests/rooms/test_cli_service.py"
+BEATEN = "tests/chaos/test_beaten_fleet.py"
+UNITS = "tests/rooms/test_fleet_units.py"
+TENURE = "tests/rooms/test_engine_tenure.py"
 
 
 @dataclass(frozen=True)
@@ -745,6 +748,27 @@ CASES = (
         "    first = list(islice(children, SORTED_AT_MOST + 1))\n",
         "    first = list(children)\n",
         (WALK,),
+    ),
+    Mutation(
+        "what a dead worker had mounted is not deleted",
+        "engine/serving_units.py",
+        "            cleared, left = await sweep(rooms, self._books, within=0)\n",
+        "            cleared, left = [], []\n",
+        (BEATEN,),
+    ),
+    Mutation(
+        "a worker that begins sweeps what is its heirs'",
+        "fleet.py",
+        "            if self.renewals is not None and self.renewals.member.kind is MemberKind.WORKER:\n",
+        "            if False:\n",
+        (UNITS,),
+    ),
+    Mutation(
+        "a worker that waited for longer than its lease writes one piece more",
+        "engine/tenure.py",
+        "            check(count)\n            self._tenure.check()\n",
+        "            self._tenure.check()\n            check(count)\n",
+        (TENURE,),
     ),
 )
 """One fault for each trouble that is met, looked for by the tests of that part."""

@@ -95,6 +95,8 @@ def blows_of(seed: int, units: int, workers: int, lease: float) -> tuple[Blow, .
     kinds = [*KINDS, *["kill"] * 6, *["freeze"] * 2, "doze", *["drain"] * 2]
     kinds.remove(rng.choice(("restart", "crash")))  # once
     rng.shuffle(kinds)
+    while {*kinds[: len(kinds) * 3 // 4]} != {*KINDS} & {*kinds}:  # a run may be over before the last ones
+        rng.shuffle(kinds)
     moments = sorted(rng.sample(range(2, units * 17 // 20), len(kinds)))
     long, short = {"freeze", "cut"}, {"doze", "flicker"}
     return tuple(
@@ -260,11 +262,9 @@ class Crew:
             self._signal(place, signal.SIGCONT, signal.SIGTERM)
 
     async def strike(self, blow: Blow, beside: TaskGroup) -> None:
-        """Wait until it can be done, and do it; what is to be undone is undone in `beside`."""
-        place = self.places[blow.place]
-        others = [one for one in self.places if one is not place]
-        alone = blow.kind in ("rout", "restart", "crash")
-        while not (alone or (place.serves and any(one.serves for one in others))):  # noqa: ASYNC110 - processes are watched
+        """Wait until it can be done, and do it; what is to be undone is undone in `beside`. A place where nobody serves
+        just now gives way to the next one; somebody else always goes on."""
+        while (place := self._ready_for(blow)) is None:  # noqa: ASYNC110 - processes are watched
             await anyio.sleep(GLANCE)
         await anyio.sleep(self._rng.uniform(0.0, 0.3))
         self._told.struck[blow.kind] += 1
@@ -287,6 +287,12 @@ class Crew:
             case "restart" | "crash":
                 how = signal.SIGINT if blow.kind == "restart" else signal.SIGQUIT
                 await to_thread.run_sync(self._server.restart, how)
+
+    def _ready_for(self, blow: Blow) -> Place | None:
+        serving = [one for one in self.places[blow.place :] + self.places[: blow.place] if one.serves]
+        if len(serving) < 2 or (blow.kind in ("cut", "flicker") and serving[0] is not self.places[0]):
+            return None
+        return serving[0]
 
     async def _keep(self, place: Place) -> None:
         while not self._closing.is_set():
@@ -380,7 +386,7 @@ async def story(folder: Path, server: Postgres, spec: Spec) -> Told:
     database = server.new_database()
     traces = folder / "traces"
     traces.mkdir()
-    quirks: dict[str, Any] = {"task_seconds": 0.3, "session_end_unmounts": "never"}
+    quirks: dict[str, Any] = {"task_seconds": 0.5, "session_end_unmounts": "never"}
     with cut_way(server.port) as way:
         async with flow(folder, estate_of(spec), **quirks) as em:
             crew = Crew(em, server, way, spec, told, traces)
@@ -409,7 +415,7 @@ def _configure(em: Flow, crew: Crew, database: str, way: CutWay, spec: Spec) -> 
         dsn = cut if place is crew.places[0] else database
         em.configure(
             backup_servers=servers,
-            limits={"mounts": IN_ALL, "bandwidth": "12 MB/s"},
+            limits={"mounts": IN_ALL, "bandwidth": "8 MB/s"},
             fleet={"dsn": dsn, "heartbeat": 0.5, "lease": spec.lease},
         )
         if place is not None:
