@@ -289,8 +289,8 @@ WHERE run = :run AND group_id = :group AND member = :member AND number = :number
 RETURNING run, group_id, state, position, route, ARRAY(SELECT jsonb_object_keys(refusals));
 
 -- name: tell
--- What the submitter of a run is to hear.
-INSERT INTO told (run, event) VALUES (:run, :event);
+-- What the submitter of a run is to hear. When it has ended nobody takes it any more.
+INSERT INTO told (run, event) SELECT :run::text, :event::text WHERE EXISTS (SELECT 1 FROM orders WHERE run = :run);
 
 -- name: sessions_of
 -- The sessions of a member.

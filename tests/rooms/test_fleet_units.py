@@ -430,6 +430,13 @@ def test_what_is_told_is_heard_once_and_in_order(house: House) -> None:
     assert house.units.follow(RUN).events == []
 
 
+def test_what_is_told_too_late_of_a_run_that_has_ended_is_not_kept(house: House) -> None:
+    house.submit(unit("a"))
+    house.units.forget(RUN)
+    house.units.tell(RUN, [Notice(AT, "a frozen worker goes on")])
+    assert house.units.follow(RUN).events == []
+
+
 def test_a_name_is_free_again_when_its_worker_has_gone_or_died(house: House) -> None:
     anna = house.worker("anna")
     twin = replace(anna, id="twin")
