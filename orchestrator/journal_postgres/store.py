@@ -92,12 +92,12 @@ class Store:
     def ask(self, statement: bytes, parameters: Parameters) -> list[Any]:
         """Every row that a statement gives; it is asked anew when the connection is lost."""
         values = all_stored(parameters)
-        return self._persist(lambda _: [*map(read, self._connection.execute(statement, values).fetchall())])
+        return self._persist(lambda: [*map(read, self._connection.execute(statement, values).fetchall())])
 
     def stream(self, query: str, **parameters: Any) -> Iterator[Any]:
         """The rows of a query in pages, as they were when it was asked; closing the iterator frees them."""
         values = all_stored(parameters)
-        cursor = self._persist(lambda _: self._opened(query, values))
+        cursor = self._persist(lambda: self._opened(query, values))
         try:
             while True:
                 page = self._fetched(cursor)
@@ -139,7 +139,7 @@ class Store:
     def once(self, work: Callable[[Cursor], Result]) -> Result:
         """`work` in one transaction, committed exactly once when this returns. It may be called again, after its first
         transaction was rolled back, and must do nothing but what it does by its cursor."""
-        return self._persist(lambda until: self._transact(work, until))
+        return self._persist(lambda: self._transact(work))
 
     @contextmanager
     def before_each(self, first: First) -> Iterator[None]:
@@ -174,23 +174,29 @@ class Store:
     def shrink(self) -> None:
         """Nothing: the memory is the server's."""
 
-    def _persist(self, attempt: Callable[[float], Result]) -> Result:
-        """What `attempt` gives, which is tried anew when the connection is lost, or the server takes it back."""
-        until = self._monotonic() + self._access.patience
+    def _persist(self, attempt: Callable[[], Result]) -> Result:
+        """What `attempt` gives, which is tried anew when the connection is lost, or the server takes it back. Patience
+        begins with the first failure: before that a statement may have taken long, or this process have stood still."""
+        until: float | None = None
         while True:
             if self._closed:
                 raise JournalUnusable(folder=self.place, cause="it is closed")
             if self._connection.closed:
-                self._reconnect(until)
+                self._reconnect(until or self._in_patience())
             connection = self._connection
             try:
-                return attempt(until)
+                return attempt()
             except psycopg.Error as error:
+                until = until or self._in_patience()
                 again = is_taken_back(error) or is_lost(error, connection)
                 if not again or self._monotonic() >= until:
                     raise unusable(self.place, error) from error
 
-    def _transact(self, work: Callable[[Cursor], Result], until: float) -> Result:
+    def _in_patience(self) -> float:
+        """Until when something that failed just now is tried anew."""
+        return self._monotonic() + self._access.patience
+
+    def _transact(self, work: Callable[[Cursor], Result]) -> Result:
         connection = self._connection
         cursor = connection.cursor()
         number = _begin(cursor)
@@ -206,20 +212,28 @@ class Store:
         try:
             connection.execute("COMMIT", prepare=False)
         except psycopg.Error as error:
-            if not is_lost(error, connection) or not self._was_committed(number, until):
+            if not is_lost(error, connection) or not self._was_committed(number):
                 raise
         return result
 
-    def _was_committed(self, number: str, until: float) -> bool:
-        """Whether a transaction whose COMMIT got no answer was committed; what may still go on of it is ended first.
+    def _was_committed(self, number: str) -> bool:
+        """Whether a transaction whose COMMIT got no answer was committed; what may still go on of it is ended first. It
+        is asked until it is known, also when the next connection is lost as well.
         Source: "System Information Functions" of PostgreSQL's documentation, pg_xact_status."""
+        until = self._in_patience()
         self._reconnect(until)
         for pause in _pauses():
-            self._connection.execute(_END_OF, [number])
-            row = self._connection.execute("SELECT pg_xact_status(%s::text::xid8)", [number]).fetchone()
-            status = row[0] if row else None
-            if status != "in progress":
-                return status == "committed"
+            try:
+                self._connection.execute(_END_OF, [number])
+                row = self._connection.execute("SELECT pg_xact_status(%s::text::xid8)", [number]).fetchone()
+            except psycopg.Error as error:
+                if not is_lost(error, self._connection):
+                    raise
+                self._reconnect(until)
+            else:
+                status = row[0] if row else None
+                if status != "in progress":
+                    return status == "committed"
             if self._monotonic() >= until:
                 raise JournalUnusable(folder=self.place, cause="whether the last write was kept cannot be told")
             self._sleep(pause)

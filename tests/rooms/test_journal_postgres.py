@@ -4,6 +4,7 @@ import re
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from orchestrator.core.ledger import LeaseRow, Totals
 from orchestrator.core.replaced import UndoRow
 from orchestrator.journal_postgres import Access, SharedJournal, migrate, open_journal
 from orchestrator.journal_postgres.queries import QUERIES
-from orchestrator.journal_postgres.store import Cursor
+from orchestrator.journal_postgres.store import Cursor, Store
 from orchestrator.journal_postgres.translate import unusable
 from orchestrator.simulator.certificate import identity_in
 from tests.support.journals import PostgresShelf
@@ -133,6 +134,41 @@ def test_a_write_whose_end_is_lost_is_there_exactly_once(server: Postgres, acces
             assert journal.record("r1", [make_outcome()]) == [None], "what stood before is not what was just written"
             assert way.loses == "", "nothing was cut"
             assert journal.totals("r1") == {"g1": Totals(restored=1, bytes=7)}
+
+
+def test_what_became_of_a_write_is_asked_again_when_the_next_connection_is_lost_too(
+    server: Postgres, access: Access
+) -> None:
+    open_journal(access).close()
+    done = []
+
+    def work(cursor: Cursor) -> None:
+        done.append(cursor.execute(b"SELECT txid_current()"))
+
+    with lossy_way(server.port) as way:
+        through = replace(access, dsn=f"postgresql://{USER}@127.0.0.1:{way.port}/postgres")
+        with open_journal(through) as journal:
+            way.then = [b"pg_terminate_backend", b"pg_xact_status"]
+            way.loses = "answer"
+            journal.store.once(work)
+    assert (way.loses, way.then) == ("", []), "something was not cut"
+    assert len(done) == 1, "what was committed is not done again"
+
+
+def test_a_process_that_stood_still_for_longer_than_its_patience_goes_on(shelf: PostgresShelf, access: Access) -> None:
+    now, tries = [0.0], []
+
+    def work(cursor: Cursor) -> int:
+        tries.append(now[0])
+        if len(tries) == 1:  # it stands still here, and the server ends its transaction
+            now[0] += 2 * access.patience
+            with shelf.beside() as other:
+                other.execute("SELECT pg_terminate_backend(%s, 5000)", [cursor.connection.info.backend_pid])
+        return len(cursor.execute(b"SELECT 1").fetchall())
+
+    with closing(Store(access, read_only=False, monotonic=lambda: now[0])) as store:
+        assert store.once(work) == 1
+    assert len(tries) == 2
 
 
 def test_a_server_that_restarts_is_waited_for(server: Postgres, journal: SharedJournal) -> None:

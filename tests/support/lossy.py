@@ -9,10 +9,13 @@ from contextlib import contextmanager, suppress
 
 class LossyWay:
     """Passes everything on between clients and a server. While `loses` is "request", the next COMMIT does not reach the
-    server; while it is "answer", it does, but nobody hears of it. Either cuts the connection, once."""
+    server; while it is "answer", it does, but nobody hears of it. Either cuts the connection, once. `then` are words in
+    whose requests connections are lost after that, one by one."""
 
     def __init__(self, port: int) -> None:
         self.loses = ""
+        self.then: list[bytes] = []
+        self._words = b"COMMIT"
         self._server_port = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
@@ -49,8 +52,10 @@ class LossyWay:
     def _up(self, client: socket.socket, server: socket.socket) -> None:
         with suppress(OSError):
             while data := client.recv(65536):
-                if self.loses and b"COMMIT" in data:
+                if self.loses and self._words in data:
                     loses, self.loses = self.loses, ""
+                    if self.then:
+                        self._words, self.loses = self.then.pop(0), "request"
                     client.shutdown(socket.SHUT_RDWR)
                     if loses == "answer":
                         server.sendall(data)
