@@ -171,7 +171,7 @@ async def _run(
         if app.fleet is not None:
             from orchestrator.handing_out import deferring  # who is alone pays for no fleet
 
-            dispatching = deferring(app, rooms, books, stop, one, seats)
+            rooms, dispatching = deferring(app, rooms, books, stop, one, seats)
         ending = await run_job(one, row, rooms, books, stop, app.watch, seats, priority, dispatching=dispatching)
         with suppress(TimeoutError):  # a dead disk: what is left there is removed when the file is begun anew
             await Calls(rooms.settings.stall).run("destination", lambda beat: target.forget_interrupted())

@@ -23,7 +23,7 @@ from orchestrator.core.events import Event
 from orchestrator.core.fleet import FleetNow, Member, MemberKind
 from orchestrator.core.fleet_errors import MemberDead, OlderServe, ProgramOutdated
 from orchestrator.engine.alarm import Alarm
-from orchestrator.engine.chosen_leases import ChosenLeases
+from orchestrator.engine.chosen_leases import ChosenLeases, ChosenOriginals
 from orchestrator.engine.ports_dispatch import Signs
 from orchestrator.engine.renewals import Renewals
 from orchestrator.engine.tenure import Tenure
@@ -101,15 +101,18 @@ class Fleet:
 
     def own_leases(self) -> ChosenLeases:
         """The ledger of mounts without what is nobody's to sweep but another living member's. A worker has its own
-        alone: after the dead it clears up as their heir, and what it wrote of others' would be refused. Blocks."""
+        alone: after the dead it clears up as their heir. Blocks."""
+        return ChosenLeases(self.journal, self._mine)
 
-        def mine() -> Callable[[str], bool]:
-            if self.renewals is not None and self.renewals.member.kind is MemberKind.WORKER:
-                return self.desk.sessions_of(self.me).__contains__
-            others = self.desk.protected(self.me)
-            return lambda session: session not in others
+    def own_originals(self) -> ChosenOriginals:
+        """The ledger of restores into guests, in the same way. Blocks."""
+        return ChosenOriginals(self.journal, self._mine)
 
-        return ChosenLeases(self.journal, mine)
+    def _mine(self) -> Callable[[str], bool]:
+        if self.renewals is not None and self.renewals.member.kind is MemberKind.WORKER:
+            return self.desk.sessions_of(self.me).__contains__
+        others = self.desk.protected(self.me)
+        return lambda session: session not in others
 
 
 HOME = "member"

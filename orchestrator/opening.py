@@ -105,7 +105,7 @@ class App:
             answers=self.journal,
             asides=self.journal,
             fidelity=self.journal,
-            originals=self.journal,
+            originals=self.journal if self.fleet is None else self.fleet.own_originals(),
             restorer=self.client,
             emit=self.listen,
             clock=now,

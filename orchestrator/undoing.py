@@ -9,6 +9,7 @@ from anyio import CapacityLimiter
 from orchestrator.artefacts import checksum_of, run_folder
 from orchestrator.config import Config
 from orchestrator.core.errors import StateUnusable
+from orchestrator.core.fleet_errors import RunInHand
 from orchestrator.core.plan import plan_from_json
 from orchestrator.core.replaced import UndoReport
 from orchestrator.engine.beside import in_thread
@@ -24,7 +25,7 @@ async def undo_run(
     config: Config, journal: Journal, run: str, listen: Listen, tell: Callable[[int, int], None], *, dry: bool
 ) -> UndoReport:
     """Put back what `run` has replaced, and remove what it has added; with `dry` only say what would be done. Whatever
-    is no longer as the run left it stays and is named. RunUnknown, StateError."""
+    is no longer as the run left it stays and is named. RunUnknown, StateError: RunInHand while workers are at it."""
     return await _undo(config, journal, run, listen, tell, dry=dry, discard=False)
 
 
@@ -46,6 +47,9 @@ async def _undo(
     discard: bool,
 ) -> UndoReport:
     row = await in_thread(partial(journal.run, run))
+    in_hand = 0 if dry else await in_thread(partial(journal.in_hand, run))
+    if in_hand:
+        raise RunInHand(run=run, count=in_hand)
     checksum = checksum_of(config, row)
     threads = CapacityLimiter(min(config.limits.copies, 4 * (os.cpu_count() or 1)))
     with undoing(config, checksum, dry=dry) as ground:

@@ -109,10 +109,12 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A unit in the hands of a worker. `number` counts how often it was given out; another worker has another."""
+    """A unit in the hands of a worker. `number` counts how often it was given out; another worker has another.
+    `predecessors` are the ids of members that had a mount for it before."""
 
     unit: Unit
     number: int
+    predecessors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,15 @@ class RunFollowed(WordsError):
     transient = True
 
 
+class RunInHand(StateError):
+    """{count} machine(s) of {run} are with workers of the fleet, or wait for one. Resume the run and stop it; after
+    that it can be undone."""
+
+
+class NotOpened(StateError):
+    """The sealed logon session of a dead member cannot be opened by this worker: {cause}."""
+
+
 class NameTaken(WordsError):
     """A worker named {name} is serving already, on {host}, heard of {silent} s ago. Give this one another
     --name; one that was killed gives its name free after {lease} s (fleet.lease)."""

@@ -11,7 +11,7 @@ from orchestrator.core.plan import MountGroup
 from orchestrator.engine.alarm import Alarm
 from orchestrator.engine.books import Books
 from orchestrator.engine.controls import RunControl
-from orchestrator.engine.ports import Emit
+from orchestrator.engine.counted import Counted
 from orchestrator.engine.ports_dispatch import Submissions, Work
 from orchestrator.engine.staffing import Staffing
 from orchestrator.engine.stopping import Stop
@@ -28,7 +28,8 @@ WIND_UP = 60.0
 
 class DeferringDispatcher:
     """Hands units to the fleet. `unit_of` makes one of a group and its place; `holding` says whether nothing new is to
-    be begun just now. `staffing` looks after what nobody can take; `unmount_timeout` in seconds."""
+    be begun just now. `staffing` looks after what nobody can take; what is told goes to `counted`; `unmount_timeout`
+    in seconds."""
 
     def __init__(
         self,
@@ -41,7 +42,7 @@ class DeferringDispatcher:
         holding: Callable[[], bool],
         alarm: Alarm,
         staffing: Staffing,
-        emit: Emit,
+        counted: Counted,
         unmount_timeout: float,
     ) -> None:
         self._submissions = submissions
@@ -55,7 +56,7 @@ class DeferringDispatcher:
         self._alarm = alarm
         self._bell = alarm.bell(self._run)
         self._staffing = staffing
-        self._emit = emit
+        self._emit = self._counted = counted
         self._wind_up = unmount_timeout + WIND_UP
         self._ordered = Order()
         self._groups: dict[str, MountGroup] = {}
@@ -74,7 +75,9 @@ class DeferringDispatcher:
         except get_cancelled_exc_class():
             with move_on_after(self._wind_up, shield=True):
                 await self._follow()
+                await self._counted.tell_the_rest()
             raise
+        await self._counted.tell_the_rest()
         await self._books.ask(self._submissions.forget, self._run)
 
     async def _follow(self, work: Work | None = None) -> None:

@@ -34,6 +34,7 @@ from orchestrator.core.events import MountLeft as MountLeftBehind
 from orchestrator.core.ledger import LeaseRow
 from orchestrator.core.lifecycle import OPEN_STATES, LeaseState, LeaseStep, advance
 from orchestrator.core.plan import MountGroup
+from orchestrator.core.roads import Road
 from orchestrator.engine.books import Books
 from orchestrator.engine.ports import Mounts
 from orchestrator.engine.rooms import Rooms
@@ -93,8 +94,13 @@ class Leases:
                 await self._record(lease, LeaseStep.NOTHING, note="stopped before it was asked for", ended=True)
                 raise StoppedEarly
             await self._acquire(lease, group)
+            if all(
+                one.road is not Road.ORIGINAL for one in group.selections
+            ):  # what EM restores into a guest from must stay until that has ended
+                self._rooms.held.add(lease.row.mount_href)
             yield lease
         finally:
+            self._rooms.held.discard(lease.row.mount_href)
             await self.release(lease)
 
     async def _intend(self, group: MountGroup) -> Lease:

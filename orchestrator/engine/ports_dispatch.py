@@ -121,12 +121,22 @@ class UnitDesk(Protocol):
         """What the submitter is to hear, in this order."""
         ...
 
+
+class Estate(Protocol):
+    """What the dead leave. Methods block and raise StateError."""
+
     def sessions_of(self, member: str) -> frozenset[str]:
         """The ids of the sessions of a member."""
         ...
 
-    def bury(self, member: str) -> None:
-        """The mounts of a dead member are cleared up as far as they can be: its units wait again, and it is gone."""
+    def pass_on(self, member: str, heir: str) -> bool:
+        """The heir cannot clear up after a dead member: another is its heir soon. False when none lives that has not
+        tried it."""
+        ...
+
+    def bury(self, member: str, heir: str) -> None:
+        """The mounts of a dead member are cleared up as far as they can be: its units wait again, and it is gone.
+        Nothing happens when its heir is another by now, or is dead itself."""
         ...
 
 

@@ -1,9 +1,10 @@
 """A process is a member of the fleet for as long as it renews that, by the clock of the database.
 
-A worker that is called dead, or may have been, perishes: what it would still do is another's by now.
+A worker that is called dead, or may have been, perishes: what it would still do is another's by now. Its mounts are
+its own even then, so that it asks EM to delete them first: nobody else may come to it while the database is away.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 
 from anyio import CapacityLimiter, create_task_group, move_on_after, sleep, to_thread
@@ -17,6 +18,9 @@ from orchestrator.engine.gathering import one_error
 from orchestrator.engine.ports import Clock, Emit
 from orchestrator.engine.ports_dispatch import Membership
 from orchestrator.engine.tenure import Tenure
+
+PART_WITHIN = 5.0
+"""Seconds in which a worker that perishes asks EM to delete its mounts; it has stopped writing before."""
 
 LEAVE_WITHIN = 10.0
 """Seconds that saying goodbye may take; who does not say it is called dead some seconds later."""
@@ -51,6 +55,8 @@ class Renewals:
         """Whether this program cannot work with what the journal is being brought to; it is to end then."""
         self.lives = False
         """Whether this process is that member just now."""
+        self.part: Callable[[], Awaitable[None]] | None = None
+        """What a worker still does before it perishes; it writes nothing."""
         self._heartbeat = heartbeat
         self._emit = emit
         self._clock = clock
@@ -91,7 +97,7 @@ class Renewals:
                 self._emit(Notice(self._clock(), f"the database was not heard of: {error}"))
             else:
                 if heard is None:
-                    self._dead()
+                    await self._dead()
                     return
                 self.tenure.renewed(sent)
                 self._look_at_version(heard)
@@ -111,13 +117,19 @@ class Renewals:
     async def _end_with_the_tenure(self) -> None:
         while (left := self.tenure.left) > 0:  # noqa: ASYNC110 - a clock that is wound up while it is waited for
             await sleep(left)
-        self._dead()
+        await self._dead()
 
-    def _dead(self) -> None:
+    async def _dead(self) -> None:
         self.lives = False
         error = MemberDead(seconds=self.member.lease)
         if self._perish is not None:
-            self._perish(error)
+            self.tenure.end()
+            try:
+                with move_on_after(PART_WITHIN, shield=True):
+                    if self.part is not None:
+                        await self.part()
+            finally:
+                self._perish(error)
             raise error
         self._emit(Notice(self._clock(), f"the fleet has not heard of this process for {self.member.lease:g} s"))
 

@@ -107,3 +107,6 @@ class Rooms:
     """As whom EM logs on to guests, by the name that jobs use."""
     flush: Callable[[], None] | None = None
     """Called in a thread before outcomes are written, when they must be true even after a power cut."""
+    held: set[str] = field(default_factory=set)
+    """The mounts that are read from just now, by their hrefs; shared by all who have been made of one. For a process
+    that has lost its journal."""

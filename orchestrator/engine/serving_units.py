@@ -12,7 +12,6 @@ from functools import partial
 from anyio import CancelScope, create_task_group, sleep
 from anyio.abc import TaskGroup
 
-from orchestrator.core.errors import EmError
 from orchestrator.core.events import (
     BytesCopied,
     FileProblem,
@@ -27,23 +26,25 @@ from orchestrator.core.events import (
     MountLeft,
     MountOpened,
     Notice,
+    OriginalAsked,
+    OriginalEnded,
     OtherPointTaken,
 )
 from orchestrator.core.events import Event as Told
 from orchestrator.core.fleet import Heard, Member, Order, Pace, Taken, strictest
-from orchestrator.core.fleet_errors import UnitLost
 from orchestrator.core.plan import MountGroup, Plan
 from orchestrator.core.plan_sent import NotUnderstood
 from orchestrator.core.tally import Tally
 from orchestrator.engine.books import Books
-from orchestrator.engine.chosen_leases import ChosenLeases
 from orchestrator.engine.controls import RunControl
 from orchestrator.engine.dispatching import FedDispatcher
 from orchestrator.engine.gathering import one_error
+from orchestrator.engine.inheriting import Heir, delete_held
 from orchestrator.engine.learning import recall
 from orchestrator.engine.locating import Locator
 from orchestrator.engine.ports import LeaseLedger
-from orchestrator.engine.ports_dispatch import Dispatcher, UnitDesk
+from orchestrator.engine.ports_dispatch import Dispatcher, Estate, UnitDesk
+from orchestrator.engine.ports_originals import OriginalLedger
 from orchestrator.engine.preflight import preflight, wanted_by
 from orchestrator.engine.renewals import Renewals
 from orchestrator.engine.restore import as_begun, settle_lost, work_on
@@ -52,7 +53,6 @@ from orchestrator.engine.seats import Seats
 from orchestrator.engine.serving import Companion
 from orchestrator.engine.sessions import SessionWatch
 from orchestrator.engine.stopping import Stop
-from orchestrator.engine.sweeping import sweep
 
 LOOK_OFTEN, LOOK_SELDOM = 0.25, 2.0
 """Seconds between two looks for a unit while there was none: without signs of new ones, and with them."""
@@ -62,7 +62,7 @@ TELL_EVERY = 0.3
 
 OF_GROUPS = (
     BytesCopied, FileProblem, FilesDone, FilesLocated, FilesScanned, GroupEnded, GroupPutOff, GroupStarted,
-    MountDeleted, MountGone, MountLeft, MountOpened, OtherPointTaken,
+    MountDeleted, MountGone, MountLeft, MountOpened, OriginalAsked, OriginalEnded, OtherPointTaken,
 )  # fmt: skip
 """What the submitter hears; the rest is of this process alone."""
 
@@ -70,14 +70,19 @@ OF_GROUPS = (
 @dataclass(frozen=True, slots=True)
 class Post:
     """What a worker is given besides the rooms. `held` has the lease number of each unit in its hands, by run and
-    group: every write for a unit is compared with it. `ledger` knows the mounts of all. `room_of` opens what a run
-    needs for itself, such as its destination."""
+    group: every write for a unit is compared with it. `ledger` and `originals` know what was asked for by all. `lacks`
+    says why this worker cannot do a plan although it reaches shares and destinations; empty when it can. `room_of`
+    opens what a run needs for itself, such as its destination; it is given who has worked on the same before, which
+    grows."""
 
     desk: UnitDesk
+    estate: Estate
     renewals: Renewals
     ledger: LeaseLedger
+    originals: OriginalLedger
     held: dict[tuple[str, str], int]
-    room_of: Callable[[Rooms, Plan], AbstractAsyncContextManager[Rooms]]
+    lacks: Callable[[Plan], str]
+    room_of: Callable[[Rooms, Plan, Sequence[str]], AbstractAsyncContextManager[Rooms]]
 
     @property
     def member(self) -> Member:
@@ -97,6 +102,12 @@ class _Part:
     before: list[MountGroup] = field(default_factory=list)
     taken: dict[str, Taken] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
+    predecessors: list[str] = field(default_factory=list)
+
+    def take(self, taken: Taken) -> None:
+        """One more unit; what its predecessors have left half done is seen to from here on."""
+        self.taken[taken.unit.group] = taken
+        self.predecessors += [one for one in taken.predecessors if one not in self.predecessors]
 
     def feed(self, group: MountGroup) -> None:
         if self.dispatcher is None:
@@ -120,7 +131,8 @@ class UnitServer:
         self._orders: Mapping[str, Order] = {}
         self._bell = post.renewals.alarm.bell()
         self._told: dict[str, list[Told]] = {}
-        self._burying: set[str] = set()
+        told = replace(self._rooms, emit=self._emit_by_run)
+        self._heir = Heir(self._me, post.estate, post.ledger, post.originals, told, books)
         self._refused: set[tuple[str, str]] = set()
 
     async def serve(self, companions: Sequence[Companion] = ()) -> None:
@@ -129,6 +141,7 @@ class UnitServer:
         with one_error():
             async with create_task_group() as beside:
                 self._post.renewals.heard = partial(self._obey, beside)
+                self._post.renewals.part = partial(delete_held, self._rooms)
                 for companion in companions:
                     beside.start_soon(companion)
                 self._post.renewals.pace = self._pace
@@ -172,9 +185,10 @@ class UnitServer:
         if part is None:
             order = self._orders.get(plan.run, Order())
             part = self._parts[plan.run] = _Part(plan, self._stop, order)
-            part.taken[taken.unit.group] = taken
+            part.take(taken)
             work.start_soon(self._do_part, part)
-        part.taken[taken.unit.group] = taken
+        else:
+            part.take(taken)
         part.feed(plan.groups[0])
 
     def _understood(self, taken: Taken) -> tuple[Plan | None, str]:
@@ -192,7 +206,8 @@ class UnitServer:
         """Why this worker cannot do a unit, in plain words; empty when it can. Nothing is mounted for that."""
         checked = await preflight(wanted_by([plan]), self._rooms.target, self._rooms.source, self._rooms.settings)
         unreadable = [str(error) for error in checked.unreadable_servers.values()]
-        return "; ".join([*checked.unknown_servers.values(), *unreadable, *checked.destinations.values()])
+        reasons = [*checked.unknown_servers.values(), *unreadable, *checked.destinations.values()]
+        return "; ".join([*reasons, *filter(None, [self._post.lacks(plan)])])
 
     async def _give_back(self, taken: Taken, refusal: str) -> None:
         desk = self._post.desk
@@ -235,7 +250,7 @@ class UnitServer:
             self._pass_on(part, part.order)
             return part.dispatcher
 
-        async with self._post.room_of(rooms, part.plan) as own:
+        async with self._post.room_of(rooms, part.plan, part.predecessors) as own:
             seats, watch, books = self._seats, self._watch, self._books
             error, _ = await work_on(part.plan, (), own, books, part.stop, watch, seats, locator, dispatching)
             await settle_lost(part.plan.run, own, books, locator, part.stop, books.owns)
@@ -276,10 +291,7 @@ class UnitServer:
         self._keep_to_limits()
         for run, part in self._parts.items():
             self._pass_on(part, heard.orders.get(run))
-        for member in heard.heir_of:
-            if member not in self._burying:
-                self._burying.add(member)
-                beside.start_soon(self._bury, member)
+        self._heir.inherit(heard.heir_of, beside)
 
     def _pace(self) -> Pace:
         """How fast everything is that is in hand."""
@@ -303,22 +315,6 @@ class UnitServer:
 
     def _keep_to_limits(self) -> None:
         self._seats.controls.obey(strictest(self._orders.values()))
-
-    async def _bury(self, member: str) -> None:
-        """Delete what a dead member has left at EM, under its own sealed sessions; then its units wait again."""
-        desk, emit = self._post.desk, self._emit_by_run
-        try:
-            theirs = await self._books.ask(desk.sessions_of, member)
-            rooms = replace(self._rooms, leases=ChosenLeases(self._post.ledger, lambda: theirs.__contains__), emit=emit)
-            cleared, left = await sweep(rooms, self._books, within=0)
-            await self._books.ask(desk.bury, member)
-        except (EmError, UnitLost) as error:
-            self._rooms.emit(Notice(self._rooms.clock(), f"a dead worker's mounts are still there: {error}"))
-        else:
-            what = f"a member of the fleet died: {len(cleared)} of its mounts deleted, {len(left)} left"
-            self._rooms.emit(Notice(self._rooms.clock(), what))
-        finally:
-            self._burying.discard(member)
 
     # --- what is told ---
 

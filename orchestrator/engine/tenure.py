@@ -23,10 +23,16 @@ class Tenure:
         self._lease = lease
         self._clock = clock
         self._until = clock() + lease * SAFE
+        self._ended = False
 
     def renewed(self, sent: float) -> None:
         """A renewal that was sent then was answered."""
-        self._until = sent + self._lease * SAFE
+        if not self._ended:
+            self._until = sent + self._lease * SAFE
+
+    def end(self) -> None:
+        """It is over, and no renewal begins it again."""
+        self._ended, self._until = True, float("-inf")
 
     @property
     def left(self) -> float:
@@ -67,7 +73,9 @@ class Fenced:
         wishes: Wishes = BASIC,
     ) -> Placed:
         self._tenure.check()
-        return self._target.place(source, entry, target, replace, self._checking(check), wishes)
+        placed = self._target.place(source, entry, target, replace, self._checking(check), wishes)
+        self._tenure.check()  # what is named by now is whole, and the next worker finds it there
+        return placed
 
     def set_aside(
         self,

@@ -8,6 +8,7 @@ Loaded by who needs them: `smb`, for UNC paths, `bag` and `undoing`.
 
 from orchestrator.files.abilities import abilities
 from orchestrator.files.artefacts import sha256_of, write_text_atomically
+from orchestrator.files.authors import Author
 from orchestrator.files.checksums import Algorithm, algorithm_named
 from orchestrator.files.copying import free_buffers
 from orchestrator.files.local import LocalSource
@@ -20,6 +21,7 @@ from orchestrator.files.target import LocalTarget, free_space
 __all__ = [
     "SIDECAR",
     "Algorithm",
+    "Author",
     "LocalSource",
     "LocalTarget",
     "Sidecar",

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from orchestrator.core.fidelity import Properties, Property, Wishes
+from orchestrator.files.authors import ALONE, Author
 from orchestrator.files.folder import Folder
 from orchestrator.files.owners import wanted_owner
-from orchestrator.files.staging import partial_name
 
 LINKS_UNKNOWN = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 """What a file system says that has no links (symlink(2): EPERM)."""
@@ -29,14 +29,14 @@ def forgetting(folder: Folder) -> Iterator[None]:
 
 
 def make_link(
-    folder: Folder, name: str, has: Properties, replace: bool, wishes: Wishes
+    folder: Folder, name: str, has: Properties, replace: bool, wishes: Wishes, author: Author = ALONE
 ) -> tuple[frozenset[Property], frozenset[Property]]:
     """(put on, left over). The link is left over where the file system has none, or does not take its owner and times.
     OSError; FileExistsError when the name is taken and not to be replaced."""
     text = has.link_to
     if not text:
         raise OSError(errno.EIO, "the text of the link could not be read", name)
-    partial = partial_name(name)
+    partial = author.begun(folder, name)
     asked = _asked(has, wishes)
     if has.link_is_foreign:
         return frozenset(), asked | {Property.LINK}
@@ -48,6 +48,7 @@ def make_link(
         raise
     try:
         taken = folder.dress_link(partial, _owner(has, wishes), _times(has)) if asked else frozenset[Property]()
+        author.check()
         folder.rename(partial, name, replace=replace)
     except BaseException:
         with suppress(OSError):
@@ -56,15 +57,16 @@ def make_link(
     return (taken & asked) | {Property.LINK}, asked - taken
 
 
-def name_again(other: Folder, first: str, folder: Folder, name: str, replace: bool) -> None:
+def name_again(other: Folder, first: str, folder: Folder, name: str, replace: bool, author: Author = ALONE) -> None:
     """Give the file `first` of the folder `other` the name `name` in `folder` too. OSError."""
     if not stat.S_ISREG(other.status(first).st_mode):
         raise OSError(errno.ELOOP, "no plain file to link to", first)
-    partial = partial_name(name)
+    partial = author.begun(folder, name)
     with suppress(FileNotFoundError):
         folder.remove(partial)
     folder.make_name(other, first, partial)
     try:
+        author.check()
         folder.rename(partial, name, replace=replace)
     finally:
         # A rename of one name of a file to another one of the same file does nothing (rename(2)).

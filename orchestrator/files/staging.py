@@ -1,33 +1,27 @@
 """One file, staged: written under a partial name in its own folder, proved, given its times, renamed.
 
-The partial name depends on the final name alone, so that the leftovers of a killed run are written over by the next
-one.
+The partial name depends on the final name and its author, who is mostly a process alone; see `authors`.
 """
 
 import errno
-import hashlib
 import os
 import stat
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from orchestrator.core.entries import Entry, Placed
 from orchestrator.core.paths import SourcePath
+from orchestrator.files.authors import ALONE, Author
 from orchestrator.files.checksums import Algorithm, Digest, new_digest
 from orchestrator.files.continuing import BLOCK, FROM_SIZE, leave_behind, take_up, worth_keeping
 from orchestrator.files.copying import BUFFER, copy_bytes, own_buffer
 from orchestrator.files.fitting import BARE, Fitting
 from orchestrator.files.folder import Folder
-from orchestrator.files.probing import PARTIAL_SUFFIX
 from orchestrator.files.proving import prove_content
 from orchestrator.files.readers import Opening, Reader, open_local
 from orchestrator.files.system import set_mode
 from orchestrator.files.translate import Side, Translating
-
-_ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
-
 
 Settle = Callable[[str, Placed], None]
 """Gives a complete file, named by its partial name, its final one; OSError."""
@@ -39,7 +33,7 @@ class Staging:
 
     `opening` opens the files that are copied. `durable` also flushes each file and its folder to the disk. `read_back`
     reads each copy from the disk again before it gets its name. Files from `continue_from` bytes on are continued after
-    an interruption, in whole blocks of `block` bytes.
+    an interruption, in whole blocks of `block` bytes. `author` is asked before a copy gets its name.
     """
 
     checksum: Algorithm = "blake3"
@@ -48,6 +42,7 @@ class Staging:
     block: int = BLOCK
     opening: Opening = open_local
     read_back: bool = False
+    author: Author = ALONE
 
     def staged(
         self,
@@ -66,7 +61,7 @@ class Staging:
         FileError, or whatever `check` raises; then nothing is left of the copy but, of a large file that was
         interrupted, its whole blocks.
         """
-        partial = partial_name(name)
+        partial = self.author.begun(folder, name)
         translating = Translating(Side.TARGET, entry.relative)
         reading = self.opening(source, entry)
         try:
@@ -81,6 +76,7 @@ class Staging:
             try:
                 with translating:
                     os.close(writing)
+                    self.author.check()
                     if settle is None:
                         _rename(folder, partial, name, replace)
                     else:
@@ -147,12 +143,6 @@ class Staging:
             if ours:
                 self._drop(folder, partial, entry, error)
             raise
-
-
-def partial_name(name: str) -> str:
-    """The name a file is staged under: hidden, stable, and short whatever the length of `name`."""
-    short = hashlib.blake2b(name.encode(_ENCODING, _ERRORS), digest_size=8).hexdigest()
-    return f".{short}{PARTIAL_SUFFIX}"
 
 
 def _refuse_taken(folder: Folder, name: str) -> None:

@@ -17,6 +17,7 @@ from orchestrator.core.fidelity import BASIC, Wishes
 from orchestrator.core.paths import SourcePath, TargetPath, lies_below
 from orchestrator.core.reasons import Reason
 from orchestrator.core.replaced import Aside, held_path
+from orchestrator.files.authors import ALONE, Author
 from orchestrator.files.checksums import Algorithm, new_digest, proving
 from orchestrator.files.comparing import same_bytes
 from orchestrator.files.continuing import BLOCK, FROM_SIZE
@@ -30,7 +31,7 @@ from orchestrator.files.probing import folds_case
 from orchestrator.files.readers import Opening, OpeningStream, no_stream, open_local
 from orchestrator.files.scratch import remove_scratch
 from orchestrator.files.sidecar import Sidecar
-from orchestrator.files.staging import Settle, Staging, partial_name
+from orchestrator.files.staging import Settle, Staging
 from orchestrator.files.system import flush_file_system, kind_of
 from orchestrator.files.translate import Side, Translating, file_error
 from orchestrator.files.walk import Beat, unheard
@@ -77,14 +78,15 @@ class LocalTarget(LocalWardrobe):
         self._interrupted: set[tuple[str, str]] = set()
         self._busy_lock = threading.Lock()
 
-    def hashing(self, checksum: Algorithm, sidecar: Sidecar | None = None, *, read_back: bool = False) -> "LocalTarget":
-        """This target for one run, which takes its checksums with `checksum`, keeps in `sidecar` what files here cannot
-        hold, reads each copy back when it is to, and has interrupted nothing yet: the same folders, the same rules, and
-        still no two copies of one file at once."""
+    def hashing(
+        self, checksum: Algorithm, sidecar: Sidecar | None = None, *, read_back: bool = False, author: Author = ALONE
+    ) -> "LocalTarget":
+        """This target for one run: its kind of checksum, its `sidecar` for what files here cannot hold, its `author`,
+        each copy read back when it is to be, nothing interrupted yet. Still no two copies of one file at once."""
         other = LocalTarget(self._allow)
         other._streams, other._fitter = self._streams, Fitter(sidecar, self._streams)
-        other._staging = dataclasses.replace(self._staging, checksum=checksum, read_back=read_back)
-        other._own, other._busy, other._busy_lock = self._own, self._busy, self._busy_lock
+        other._staging = dataclasses.replace(self._staging, checksum=checksum, read_back=read_back, author=author)
+        other._author, other._own, other._busy, other._busy_lock = author, self._own, self._busy, self._busy_lock
         return other
 
     def take_made(self) -> list[str]:
@@ -229,7 +231,7 @@ class LocalTarget(LocalWardrobe):
             if entry.size >= self._staging.continue_from and key not in self._interrupted:
                 # What another run has left may be of another restore point, with the same size and time.
                 with suppress(OSError):
-                    folder.remove(partial_name(name))
+                    folder.remove(self._author.partial(name))
             fitting = self._fitter.of(source, entry, target, wishes, check)
             return staging.staged(source, staged_as(entry, wishes), folder, name, replace, check, settle, fitting)
         except BaseException as error:
@@ -282,7 +284,7 @@ class LocalTarget(LocalWardrobe):
         for root, relative in self._interrupted:
             with suppress(OSError, FileError):
                 above, name = split(TargetPath(root, relative))
-                self._folder(root, above, make=False).remove(partial_name(name))
+                self._folder(root, above, make=False).remove(self._author.partial(name))
         self._interrupted.clear()
 
     def make_folder(self, target: TargetPath) -> None:

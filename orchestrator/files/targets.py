@@ -7,6 +7,7 @@ from orchestrator.core.fidelity import BASIC, Fidelity, Properties, Property, Wi
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.core.replaced import Aside
 from orchestrator.core.sidecar import Left
+from orchestrator.files.authors import ALONE, Author
 from orchestrator.files.checksums import Algorithm
 from orchestrator.files.readers import StreamReader
 from orchestrator.files.sidecar import Sidecar
@@ -21,11 +22,13 @@ class Targets:
     def __init__(self, local: LocalTarget, smb: SmbTarget) -> None:
         self._local, self._smb = local, smb
 
-    def hashing(self, checksum: Algorithm, sidecar: Sidecar | None = None, *, read_back: bool = False) -> "Targets":
+    def hashing(
+        self, checksum: Algorithm, sidecar: Sidecar | None = None, *, read_back: bool = False, author: Author = ALONE
+    ) -> "Targets":
         """These targets for one run, as `LocalTarget.hashing`."""
         return Targets(
-            self._local.hashing(checksum, sidecar, read_back=read_back),
-            self._smb.hashing(checksum, sidecar, read_back=read_back),
+            self._local.hashing(checksum, sidecar, read_back=read_back, author=author),
+            self._smb.hashing(checksum, sidecar, read_back=read_back, author=author),
         )
 
     def close(self) -> None:

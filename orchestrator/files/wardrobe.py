@@ -7,6 +7,7 @@ from orchestrator.core.entries import Entry, EntryKind, Found, Placed
 from orchestrator.core.fidelity import Fidelity, Properties, Property, Wishes
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.core.sidecar import Left
+from orchestrator.files.authors import ALONE, Author
 from orchestrator.files.dressing import dress
 from orchestrator.files.fitting import Fitter
 from orchestrator.files.folder import Folder
@@ -21,6 +22,7 @@ class LocalWardrobe(ABC):
     """What `LocalTarget` does with what is at its paths. Every method may be called in many threads at once."""
 
     _fitter: Fitter
+    _author: Author = ALONE
 
     @abstractmethod
     def look(self, path: TargetPath) -> Found:
@@ -58,7 +60,7 @@ class LocalWardrobe(ABC):
             above, name = split(target)
             folder = self._folder(target.root, above, make=True)
             with forgetting(folder):
-                done, left = make_link(folder, name, has, replace, wishes)
+                done, left = make_link(folder, name, has, replace, wishes, self._author)
         return Placed(0, "", self._fitter.settle(source, entry, target, has, done, left, wishes))
 
     def link_text(self, target: TargetPath) -> str | None:
@@ -75,7 +77,7 @@ class LocalWardrobe(ABC):
             other = self._folder(first.root, first_above, make=False)
             folder = self._folder(target.root, above, make=True)
             with forgetting(folder):
-                name_again(other, first_name, folder, name, replace)
+                name_again(other, first_name, folder, name, replace, self._author)
 
     def one_file(self, first: TargetPath, target: TargetPath) -> bool:
         """Whether two names are those of one file."""

@@ -7,9 +7,10 @@ newer than it knows, a server older than 14. A token that is erased stays in the
 """
 
 from orchestrator.journal_postgres.access import Access
+from orchestrator.journal_postgres.fence import Fence
 from orchestrator.journal_postgres.journal import Guard, SharedJournal, open_journal
 from orchestrator.journal_postgres.signs import open_signs
-from orchestrator.journal_postgres.units import Fence, Units, open_units
+from orchestrator.journal_postgres.units import Units, open_units
 from orchestrator.journal_postgres.upgrading import upgrade
 
 __all__ = [

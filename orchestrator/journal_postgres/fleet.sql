@@ -14,6 +14,7 @@ CREATE TABLE members (
     lease   DOUBLE PRECISION NOT NULL,      -- seconds without a renewal after which it is dead
     state   TEXT COLLATE "C" NOT NULL,                  -- core.fleet.MemberState
     heir    TEXT COLLATE "C" NOT NULL DEFAULT '',       -- who clears up after a dead one
+    passed_by TEXT[] COLLATE "C" NOT NULL DEFAULT '{}', -- who could not clear up after it
     started TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
     seen    TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
     files_per_second DOUBLE PRECISION NOT NULL DEFAULT 0,   -- as it said when it was last seen

@@ -149,13 +149,19 @@ UPDATE members SET seen = clock_timestamp(), files_per_second = :files, bytes_pe
 WHERE id = :member AND state IN ('serving', 'draining') RETURNING kind, site;
 
 -- name: silent
--- Members that were not heard of for too long, and dead ones whose heir was not. What another is looking at is left to him.
+-- Members that were not heard of for too long, and dead ones whose heir was not, or has passed them on. What another is
+-- looking at is left to him.
 SELECT id FROM members
 WHERE id <> :member AND (
     state IN ('serving', 'draining') AND seen < clock_timestamp() - make_interval(secs => lease)
     OR state = 'dead' AND NOT EXISTS (
         SELECT 1 FROM members AS heirs WHERE heirs.id = members.heir AND heirs.state IN ('serving', 'draining')
-    )
+    ) AND (:member <> ALL (passed_by) OR NOT EXISTS (
+        SELECT 1 FROM members AS others
+        WHERE others.kind = 'worker' AND others.state IN ('serving', 'draining')
+          AND others.seen > clock_timestamp() - make_interval(secs => others.lease)
+          AND others.id <> ALL (members.passed_by)
+    ))
 )
 FOR UPDATE SKIP LOCKED;
 
@@ -190,8 +196,9 @@ UPDATE members SET state = 'gone' WHERE id = :member AND state IN ('serving', 'd
   );
 
 -- name: bury
--- A dead member was cleared up after.
-UPDATE members SET state = 'gone' WHERE id = :member AND state = 'dead';
+-- A dead member was cleared up after, by its heir, who lives.
+UPDATE members SET state = 'gone' WHERE id = :member AND state = 'dead' AND heir = :heir
+  AND EXISTS (SELECT 1 FROM members AS heirs WHERE heirs.id = :heir AND heirs.state IN ('serving', 'draining'));
 
 -- name: members
 -- Everyone who is not gone.
@@ -312,3 +319,32 @@ JOIN seats_used AS used ON used.seat = one.key
 WHERE run = :run AND group_id = :group AND one.key NOT LIKE 'machine %'
   AND used.number > CASE one.key WHEN 'all' THEN greatest(wanted.mounts, one.value::int) ELSE one.value::int END
 LIMIT 1;
+
+-- name: held_before
+-- Who else has had a mount for a unit: what they have left half done is nobody's any more.
+SELECT DISTINCT leases.member FROM leases JOIN runs ON runs.key = leases.run
+WHERE runs.id = :run AND leases.group_id = :group AND leases.member NOT IN ('', :member);
+
+-- name: may_end
+-- Whether a mount is a member's own, or was of one who lives no more and after whom nobody else who lives clears up.
+SELECT leases.member IN ('', :member) OR NOT EXISTS (
+    SELECT 1 FROM members WHERE members.id = leases.member AND (
+        members.state IN ('serving', 'draining')
+            AND members.seen > clock_timestamp() - make_interval(secs => members.lease)
+        OR members.state = 'dead' AND members.heir <> :member AND EXISTS (
+            SELECT 1 FROM members AS heirs WHERE heirs.id = members.heir AND heirs.state IN ('serving', 'draining')
+                AND heirs.seen > clock_timestamp() - make_interval(secs => heirs.lease)
+        )
+    )
+)
+FROM leases WHERE id = :lease;
+
+-- name: pass_on
+-- A dead member after whom its heir cannot clear up is somebody else's, if a worker lives that has not tried it.
+UPDATE members SET heir = '', passed_by = passed_by || :heir::text
+WHERE id = :member AND state = 'dead' AND heir = :heir AND EXISTS (
+    SELECT 1 FROM members AS others
+    WHERE others.kind = 'worker' AND others.state IN ('serving', 'draining')
+      AND others.seen > clock_timestamp() - make_interval(secs => others.lease)
+      AND others.id <> :heir AND others.id <> ALL (members.passed_by)
+);

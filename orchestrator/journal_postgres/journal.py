@@ -1,16 +1,17 @@
 """The journal that the processes of a fleet share."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from orchestrator.core.counting import Before
 from orchestrator.core.entries import Outcome
-from orchestrator.core.ledger import GroupRow, LeaseRow, SessionRow
+from orchestrator.core.ledger import GroupRow, GroupState, LeaseRow, SessionRow
 from orchestrator.core.originals import OriginalRow
+from orchestrator.core.replaced import Aside
 from orchestrator.journal_postgres.access import Access
 from orchestrator.journal_postgres.store import Cursor, Store
-from orchestrator.ledgers import Journal, from_session
+from orchestrator.ledgers import Journal, from_group, from_lease, from_session
 
 
 class Guard(Protocol):
@@ -22,7 +23,7 @@ class Guard(Protocol):
         ...
 
     def lease(self, cursor: Cursor, row: LeaseRow) -> None:
-        """A lease is about to be written, after its group was checked."""
+        """Whether it may write that lease."""
         ...
 
 
@@ -41,14 +42,27 @@ class SharedJournal(Journal):
         self.store.write("write_session", {**from_session(row), "member": self.member})
 
     def write_group(self, row: GroupRow) -> None:
-        """As Journal does, when the guard has nothing against it."""
+        """As Journal does, when the guard has nothing against it. Who submits a run anew puts no group back that a
+        worker is at."""
+        if self.guard is None and row.state is GroupState.WAITING:
+            self.store.write("wait_group", from_group(self.store.run_key(row.run), row))
+            return
         with self._guarded(row.run, {row.group}):
             super().write_group(row)
 
     def write_lease(self, row: LeaseRow) -> None:
+        """As Journal does, when the guard has nothing against it. A new one is this member's."""
+        with self._first(lambda guard, cursor: guard.lease(cursor, row)):
+            self.store.write("write_lease", {**from_lease(self.store.run_key(row.run), row), "member": self.member})
+
+    def in_hand(self, run: str) -> int:
+        """How many machines of a run a worker has, or wait for one."""
+        return int(self.store.rows("in_hand", run=run)[0][0])
+
+    def write_asides(self, run: str, asides: Sequence[Aside]) -> None:
         """As Journal does, when the guard has nothing against it."""
-        with self._guarded(row.run, {row.group}, row):
-            super().write_lease(row)
+        with self._guarded(run, ()):
+            super().write_asides(run, asides)
 
     def record(self, run: str, outcomes: Sequence[Outcome]) -> list[Before]:
         """As Journal does, when the guard has nothing against it."""
@@ -65,19 +79,16 @@ class SharedJournal(Journal):
         with self._guarded(row.run, {row.group}):
             super().write_original(row)
 
+    def _guarded(self, run: str, groups: Collection[str]) -> AbstractContextManager[None]:
+        return self._first(lambda guard, cursor: guard.check(cursor, run, groups))
+
     @contextmanager
-    def _guarded(self, run: str, groups: Collection[str], lease: LeaseRow | None = None) -> Iterator[None]:
+    def _first(self, look: Callable[[Guard, Cursor], None]) -> Iterator[None]:
         guard = self.guard
         if guard is None:
             yield
             return
-
-        def first(cursor: Cursor) -> None:
-            guard.check(cursor, run, groups)
-            if lease is not None:
-                guard.lease(cursor, lease)
-
-        with self.store.before_each(first):
+        with self.store.before_each(lambda cursor: look(guard, cursor)):
             yield
 
 

@@ -7,11 +7,12 @@ ON CONFLICT (id) DO UPDATE SET
     ended = excluded.ended, exit_code = excluded.exit_code, checksum = excluded.checksum;
 
 -- name: forget_problems
--- What is tried again when a run goes on must not be told twice.
+-- What is tried again when a run goes on must not be told twice. What a worker is at just now is not tried again.
 DELETE FROM outcomes
 WHERE run = (SELECT key FROM runs WHERE id = :run) AND verdict IN ('refused', 'failed')
   AND group_id NOT IN (
     SELECT group_id FROM groups WHERE run = (SELECT key FROM runs WHERE id = :run) AND state = 'done'
+    UNION ALL SELECT group_id FROM units WHERE units.run = :run AND units.state = 'taken'
   );
 
 -- name: end_run
@@ -41,6 +42,21 @@ VALUES (:run, :group, :vm, :state, :message, :seconds)
 ON CONFLICT (run, group_id) DO UPDATE SET
     vm = excluded.vm, state = excluded.state, message = excluded.message, seconds = excluded.seconds;
 
+-- name: wait_group
+-- A group waits, unless a worker is at it just now.
+INSERT INTO groups (run, group_id, vm, state, message, seconds)
+VALUES (:run, :group, :vm, :state, :message, :seconds)
+ON CONFLICT (run, group_id) DO UPDATE SET
+    vm = excluded.vm, state = excluded.state, message = excluded.message, seconds = excluded.seconds
+WHERE NOT EXISTS (
+    SELECT 1 FROM units JOIN runs ON runs.id = units.run
+    WHERE runs.key = groups.run AND units.group_id = groups.group_id AND units.state = 'taken'
+);
+
+-- name: in_hand
+-- How many machines of a run a worker has, or wait for one.
+SELECT count(*) FROM units WHERE run = :run AND state <> 'over';
+
 -- name: groups
 -- The groups of a run, by id.
 SELECT runs.id, group_id, vm, groups.state, message, seconds
@@ -54,11 +70,11 @@ FROM groups JOIN runs ON runs.key = groups.run
 WHERE groups.state = 'done' AND seconds IS NOT NULL ORDER BY vm, runs.started DESC, runs.key DESC;
 
 -- name: write_lease
--- A lease as it is now; its place in the order stays that of its first writing.
+-- A lease as it is now; its place in the order, and whose it is, stay those of its first writing.
 INSERT INTO leases (id, run, group_id, session, point, state, opened, before, task_href, mount_href, share, folder,
-                    ended, note, host)
+                    ended, note, host, member)
 VALUES (:id, :run, :group, :session, :point, :state, :opened, :before, :task_href, :mount_href, :share, :folder,
-        :ended, :note, :host)
+        :ended, :note, :host, :member)
 ON CONFLICT (id) DO UPDATE SET
     run = excluded.run, group_id = excluded.group_id, session = excluded.session, point = excluded.point,
     state = excluded.state, opened = excluded.opened, before = excluded.before, task_href = excluded.task_href,

@@ -47,7 +47,8 @@ CREATE TABLE leases (
     folder     TEXT NOT NULL,
     ended      TIMESTAMPTZ,
     note       TEXT NOT NULL,
-    host       TEXT NOT NULL                    -- the mount host behind the share
+    host       TEXT NOT NULL,                   -- the mount host behind the share
+    member     TEXT COLLATE "C" NOT NULL        -- the process that asked for it; empty when it belongs to no fleet
 );
 CREATE INDEX leases_of_run ON leases (run, group_id);
 CREATE INDEX leases_by_state ON leases (state);

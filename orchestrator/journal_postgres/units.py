@@ -4,7 +4,7 @@ The tables are the truth of leases, members and seats; what of the units waits l
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from orchestrator.core.errors import SchemaUnknown
@@ -23,9 +23,7 @@ from orchestrator.core.fleet import (
     Taken,
     Unit,
 )
-from orchestrator.core.fleet_errors import MemberDead, NameTaken, RunFollowed, SeatTaken, UnitLost
-from orchestrator.core.ledger import LeaseRow
-from orchestrator.core.lifecycle import LeaseState
+from orchestrator.core.fleet_errors import NameTaken, RunFollowed, UnitLost
 from orchestrator.core.limiting import Limit
 from orchestrator.core.telling import event_from_json, event_to_json
 from orchestrator.journal_postgres import migrate
@@ -250,16 +248,28 @@ class Units:
         """The ids of the sessions of a member."""
         return frozenset(one for (one,) in self._read("sessions_of", member=member))
 
-    def bury(self, member: str) -> None:
-        """The mounts of a dead member are cleared up as far as they can be: its units wait again, and it is gone."""
+    def bury(self, member: str, heir: str) -> None:
+        """The mounts of a dead member are cleared up as far as they can be: its units wait again, and it is gone.
+        Nothing happens when its heir is another by now, or is dead itself."""
 
         def write(cursor: Cursor) -> None:
-            left = _rows(cursor, "settle", member=member, over=False, run=None, group=None, number=None)
-            enter(cursor, left)
-            give_sign(cursor, [run for run, *_ in left])
-            _ask(cursor, "bury", member=member)
+            _ask(cursor, "bury", member=member, heir=heir)
+            if cursor.rowcount:
+                left = _rows(cursor, "settle", member=member, over=False, run=None, group=None, number=None)
+                enter(cursor, left)
+                give_sign(cursor, [run for run, *_ in left])
 
         self._store.once(write)
+
+    def pass_on(self, member: str, heir: str) -> bool:
+        """The heir cannot clear up after a dead member: another worker is its heir soon. False when none lives that has
+        not tried it."""
+
+        def write(cursor: Cursor) -> bool:
+            _ask(cursor, "pass_on", member=member, heir=heir)
+            return cursor.rowcount > 0
+
+        return self._store.once(write)
 
     def _own(self, taken: Taken, query: str, then: Callable[[Cursor, Sequence[Any]], None], **parameters: Any) -> None:
         unit = taken.unit
@@ -283,37 +293,6 @@ class Units:
 def open_units(access: Access, *, read_only: bool = False) -> Units:
     """The units of a database, over a connection of their own. StateError."""
     return Units(Store(access, read_only=read_only, besides=prepare))
-
-
-class Fence:
-    """Looks before each write of a worker whether the worker lives, and has the units that are written for under the
-    lease numbers of `held`, by run and group; or clears up after him who had them."""
-
-    def __init__(self, member: Member, held: Mapping[tuple[str, str], int], place: str) -> None:
-        self._member = member
-        self._held = held
-        self._place = place
-
-    def check(self, cursor: Cursor, run: str, groups: Collection[str]) -> None:
-        """MemberDead or UnitLost. The transaction that this is part of keeps the answer true until its end."""
-        me = self._member.id
-        if not _rows(cursor, "alive", member=me):
-            raise MemberDead(seconds=self._member.lease)
-        if not groups:
-            return
-        for group, vm, number, owner, heir in _rows(cursor, "whose", run=run, groups=list(groups)):
-            own = owner == me and self._held.get((run, group)) == number
-            if not own and heir != me:
-                raise UnitLost(folder=self._place, vm=vm, number=self._held.get((run, group), 0))
-
-    def lease(self, cursor: Cursor, row: LeaseRow) -> None:
-        """A mount that is going to be asked for takes its seats. SeatTaken when there is none."""
-        if row.state is not LeaseState.INTENDED:
-            return
-        _ask(cursor, "one_at_a_time")
-        for (seat,) in _rows(cursor, "overfull", run=row.run, group=row.group):
-            raise SeatTaken(vm=row.point.vm, resource=seat)
-        _ask(cursor, "served", run=row.run, group=row.group)
 
 
 def _refuse_followed(cursor: Cursor, run: str, member: str) -> None:

@@ -89,7 +89,8 @@ def _looked_at(cursor: Cursor, member: str) -> Iterator[Taken | None]:
                 continue
             given = _rows(cursor, "give", member=member, run=run, group=group)
             for vm, server, position, sites, seats, content, number in given:
-                yield Taken(Unit(run, group, vm, server, position, tuple(sites), seats, content), number)
+                before = tuple(one for (one,) in _rows(cursor, "held_before", run=run, group=group, member=member))
+                yield Taken(Unit(run, group, vm, server, position, tuple(sites), seats, content), number, before)
             if not given:  # somebody has changed the tables by hand
                 QUEUE.withdraw(cursor, [name])
 

@@ -7,7 +7,7 @@ is handed in, with blocking calls. Promises: nothing here depends on which datab
 
 from orchestrator.ledgers.journal import Journal
 from orchestrator.ledgers.queries import parse, resource
-from orchestrator.ledgers.rows import Parameters, Stored, from_session, iso_time, zoned
+from orchestrator.ledgers.rows import Parameters, Stored, from_group, from_lease, from_session, iso_time, zoned
 from orchestrator.ledgers.store import Batch, Store
 
 __all__ = [
@@ -16,6 +16,8 @@ __all__ = [
     "Parameters",
     "Store",
     "Stored",
+    "from_group",
+    "from_lease",
     "from_session",
     "iso_time",
     "parse",

@@ -28,6 +28,10 @@ class Runs:
             raise RunUnknown(folder=self._store.place, run=run)
         return to_run(found[0])
 
+    def in_hand(self, run: str) -> int:
+        """How many machines of a run other processes have in hand, or are to: none where one process does all."""
+        return 0
+
     def runs(self) -> list[RunRow]:
         """All runs, newest first."""
         return [to_run(row) for row in self._store.rows("runs")]

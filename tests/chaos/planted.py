@@ -61,8 +61,8 @@ LAWS = (
     ),
     Mutation(
         "final name written directly",
-        "files/staging.py",
-        '    return f".{short}{PARTIAL_SUFFIX}"',
+        "files/authors.py",
+        '    return f".{short}{mark}{PARTIAL_SUFFIX}"',
         "    return name",
     ),
     Mutation(
@@ -716,7 +716,7 @@ CASES = (
     ),
     Mutation(
         "the staging name is as long as the name",
-        "files/staging.py",
+        "files/authors.py",
         "    short = hashlib.blake2b(name.encode(_ENCODING, _ERRORS), digest_size=8).hexdigest()\n",
         "    short = name\n",
         (TARGET, TROUBLE),
@@ -751,17 +751,31 @@ CASES = (
     ),
     Mutation(
         "what a dead worker had mounted is not deleted",
-        "engine/serving_units.py",
-        "            cleared, left = await sweep(rooms, self._books, within=0)\n",
-        "            cleared, left = [], []\n",
+        "engine/inheriting.py",
+        "        return await sweep(rooms, self._books, within=0)\n",
+        "        return [], []\n",
         (BEATEN,),
     ),
     Mutation(
         "a worker that begins sweeps what is its heirs'",
         "fleet.py",
-        "            if self.renewals is not None and self.renewals.member.kind is MemberKind.WORKER:\n",
-        "            if False:\n",
+        "        if self.renewals is not None and self.renewals.member.kind is MemberKind.WORKER:\n",
+        "        if False:\n",
         (UNITS,),
+    ),
+    Mutation(
+        "two workers have one partial name",
+        "files/authors.py",
+        '    return f".{id[:MARK]}" if id else ""\n',
+        '    return ""\n',
+        ("tests/rooms/test_files_authors.py",),
+    ),
+    Mutation(
+        "who has a unit and not who has made its mount may write about that",
+        "journal_postgres/fence.py",
+        "        if not known:\n",
+        "        if True:\n",
+        ("tests/rooms/test_fleet_fence.py",),
     ),
     Mutation(
         "a worker that waited for longer than its lease writes one piece more",

@@ -18,8 +18,8 @@ from orchestrator.core.errors import FileError
 from orchestrator.core.paths import PathRefused, SourcePath, TargetPath, target_path
 from orchestrator.core.reasons import Reason
 from orchestrator.files import Algorithm, LocalTarget, free_space, rename
+from orchestrator.files.authors import partial_name
 from orchestrator.files.folders import HeldFolder, NamedFolder
-from orchestrator.files.staging import partial_name
 from tests.support.disk import MTIME_NS, entry_of, make_deep, mounted, put, source_of, tree
 
 

@@ -226,7 +226,7 @@ def test_a_dead_worker_has_its_units_until_somebody_has_cleared_up(units: Units,
     assert heard is not None
     assert heard.heir_of == (dead,)
     assert units.take(heir) is None, "its mounts are still there"
-    units.bury(dead)
+    units.bury(dead, heir)
     new = units.take(heir)
 
     assert old is not None

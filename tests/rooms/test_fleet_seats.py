@@ -161,7 +161,7 @@ class Night:
                     self.write(hand.lease, LeaseState.RELEASED)
                     self.open.discard(name)
                 del self.hands[name]
-        self.house.units.bury(dead.id)
+        self.house.units.bury(dead.id, heir.id)
 
     # --- how it is done ---
 

@@ -274,7 +274,7 @@ def test_a_dead_worker_may_write_nothing_more_and_its_units_wait_when_its_heir_h
     house.held.clear()
     house.write_as(heir)
     house.journal.write_lease(replace(row, state=LeaseState.RELEASED))
-    house.units.bury(dead.id)
+    house.units.bury(dead.id, heir.id)
     again = house.take(heir)
     assert groups(again, house.take(heir)) == ["a", ""], "what was done is not done again"
     assert again is not None

@@ -224,7 +224,7 @@ def test_who_has_the_state_folder_of_a_worker_takes_its_name_and_clears_up_after
     assert heard is not None
     assert heard.heir_of == (first.id,)
     assert units.take(again.id) is None, "not before it was cleared up"
-    units.bury(first.id)
+    units.bury(first.id, again.id)
     given = units.take(again.id)
     assert given is not None
     assert given.number > taken.number

@@ -77,7 +77,8 @@ class OnceCutOff:
             with self._shelf.beside() as other:
                 other.execute("SELECT pg_terminate_backend(%s, 5000)", [cursor.connection.info.backend_pid])
 
-    def lease(self, cursor: Cursor, row: LeaseRow) -> None: ...
+    def lease(self, cursor: Cursor, row: LeaseRow) -> None:
+        self.check(cursor, row.run, {row.group})
 
 
 # A connection that is lost
@@ -430,7 +431,7 @@ class Refusing:
         raise OrchestratorError(what=f"{run} {sorted(groups)} is no longer ours")
 
     def lease(self, cursor: Cursor, row: LeaseRow) -> None:
-        raise AssertionError("its group was refused")
+        self.check(cursor, row.run, {row.group})
 
 
 @pytest.mark.parametrize("write", WRITES)

@@ -18,13 +18,13 @@ from orchestrator.core.reasons import Reason
 from orchestrator.core.reparse import PointKind, as_posix, parse_point, symlink_point
 from orchestrator.core.sidecar import Left
 from orchestrator.files import Sidecar, read_sidecar
+from orchestrator.files.authors import partial_name
 from orchestrator.files.smb import SmbTarget
 from orchestrator.files.smb.holding import HeldFolder
 from orchestrator.files.smb.linking import begin_link, end_link, name_again, text_at
 from orchestrator.files.smb.packets import Command, Request
 from orchestrator.files.smb.share import Share
 from orchestrator.files.smb.status import ACCESS_DENIED, NAME_TAKEN, OK, PRIVILEGE_MISSING, StatusError
-from orchestrator.files.staging import partial_name
 from tests.rooms.test_smb_refusing import Only, Strict, live_at
 from tests.support.disk import MTIME_NS, entry_of, put, source_of
 from tests.support.samba import Samba, samba, smb_target

@@ -16,12 +16,12 @@ from orchestrator.core.entries import NOTHING, Entry, EntryKind, Found, FoundKin
 from orchestrator.core.errors import DrillLeft, FileError
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.core.reasons import Reason
+from orchestrator.files.authors import partial_name
 from orchestrator.files.smb import Account, Reaching, SmbTarget, partial
 from orchestrator.files.smb.packets import PLAIN, Command, Request, close, create, created
 from orchestrator.files.smb.share import Live
 from orchestrator.files.smb.shares import Shares
 from orchestrator.files.smb.status import OK, SHARING_VIOLATION
-from orchestrator.files.staging import partial_name
 from tests.support.disk import MTIME_NS, entry_of, mounted, put, source_of, tree
 from tests.support.samba import PASSWORD, Samba, samba, smb_source, smb_target, wire
 

@@ -45,8 +45,8 @@ from orchestrator.engine.sessions import SessionWatch
 from orchestrator.engine.stopping import Stop
 from orchestrator.enterprise_manager import Client, seal, ssl_context
 from orchestrator.files import Algorithm, LocalSource, LocalTarget, Sidecar
+from orchestrator.files.authors import partial_name
 from orchestrator.files.probing import PARTIAL_SUFFIX
-from orchestrator.files.staging import partial_name
 from orchestrator.journal import open_journal
 from orchestrator.metrics import Metrics
 from orchestrator.simulator import Estate, Fault, Server, Settings, Simulator, serving

@@ -1,6 +1,7 @@
 """A fleet of real processes over one simulated Enterprise Manager and one real PostgreSQL."""
 
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,26 @@ async def fleet(
         yield em
 
 
-async def worker(em: Flow, name: str, *words: str, mounts: int = 4) -> Command:
+class Silent:
+    """Signs that never come."""
+
+    arrives = False
+
+    def __init__(self) -> None:
+        self._closed = threading.Event()
+
+    def wait(self, seconds: float) -> frozenset[str]:
+        self._closed.wait(seconds)
+        return frozenset()
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+async def worker(em: Flow, name: str, *words: str, mounts: int = 4, env: Mapping[str, str] | None = None) -> Command:
     """A worker that serves."""
     more = ("--name", name, "--mounts", str(mounts), "--events", str(em.folder / f"{name}.jsonl"), *words)
-    command = await em.start("worker", *more)
+    command = await em.start("worker", *more, env=env)
     command.events_file = em.folder / f"{name}.jsonl"
     await command.event("worker_ready")
     return command

@@ -13,6 +13,7 @@ from orchestrator.core.entries import FoundKind
 from orchestrator.core.fidelity import NO_PROPERTIES, Properties
 from orchestrator.core.paths import PathRefused, check_windows_name
 from orchestrator.core.reparse import parse_point, symlink_point
+from orchestrator.files.authors import ALONE, Author
 from orchestrator.files.smb.asking import chain, granted
 from orchestrator.files.smb.facts import link, rename
 from orchestrator.files.smb.holding import HeldFolder, look
@@ -32,7 +33,6 @@ from orchestrator.files.smb.properties import link_at
 from orchestrator.files.smb.queries import controlled, get_reparse_point, set_reparse_point
 from orchestrator.files.smb.share import Live, join
 from orchestrator.files.smb.status import NAME_TAKEN, NOT_A_LINK, OK, StatusError
-from orchestrator.files.staging import partial_name
 
 _MAKE, _ALONE = 2, 0
 _MAKE_LINK = 0x00110182  # write data, attributes, delete (which renames), synchronize
@@ -40,13 +40,13 @@ _LOOK, _REMOVE = 0x00100080, 0x00110080
 _FOLDER = 0x10
 
 
-def begin_link(live: Live, folder: HeldFolder, name: str, has: Properties) -> str | None:
+def begin_link(live: Live, folder: HeldFolder, name: str, has: Properties, author: Author = ALONE) -> str | None:
     """Make the link of `has` under the partial name of `name`; its path below the share. None when no such link can be
     made there: Windows knows no such place, or the server refuses. OSError."""
     text = _text(has)
     if text is None:
         return None
-    path = folder.at(partial_name(name))
+    path = folder.at(author.partial(name))
     kind = FOLDER_ONLY if _leads_to_folder(live, folder, has, text) else FILE_ONLY
     opening = create(path, _MAKE_LINK, kind | ITSELF | FOR_BACKUP, _MAKE, _ALONE)
     requests = opening, set_reparse_point(point := symlink_point(text)), get_reparse_point(), close()
@@ -78,14 +78,14 @@ def text_at(live: Live, path: str) -> str | None:
         raise
 
 
-def name_again(live: Live, first: str, folder: HeldFolder, name: str, *, replace: bool) -> None:
+def name_again(live: Live, first: str, folder: HeldFolder, name: str, *, replace: bool, author: Author = ALONE) -> None:
     """Give the file at the path `first` the name `name` in `folder` too. OSError, FileExistsError among them."""
     if not replace:
         _named(live, first, folder.at(name))
         return
     if one_file(live, first, folder.at(name)):
         return  # servers rename no name of a file over another one of it
-    path = folder.at(partial_name(name))
+    path = folder.at(author.partial(name))
     try:
         _named(live, first, path)
     except FileExistsError:

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from orchestrator.core.entries import Entry, FoundKind, Placed
 from orchestrator.core.paths import SourcePath
+from orchestrator.files.authors import ALONE, Author
 from orchestrator.files.checksums import Algorithm, Digest, new_digest
 from orchestrator.files.continuing import BLOCK, FROM_SIZE, worth_keeping
 from orchestrator.files.copying import changed, own_buffer
@@ -28,7 +29,6 @@ from orchestrator.files.smb.partial import Partial, facts_at
 from orchestrator.files.smb.reading import WHOLE
 from orchestrator.files.smb.share import Live
 from orchestrator.files.smb.status import NO_SUCH_PATH, StatusError
-from orchestrator.files.staging import partial_name
 from orchestrator.files.translate import Side, Translating
 
 Result = TypeVar("Result")
@@ -56,6 +56,7 @@ class SmbStaging:
     continue_from: int = FROM_SIZE
     block: int = BLOCK
     opening: Opening = open_local
+    author: Author = ALONE
 
     def staged(
         self,
@@ -117,7 +118,8 @@ class SmbStaging:
         check(len(content))  # there is nothing yet that would be left behind
         chain = (*((write(content),) if content else ()), *self.finishing(entry, SAME_FILE))
         with Translating(Side.TARGET, entry.relative):
-            partial = again(enter, lambda folder, live: Partial.make(folder, partial_name(name), live, *chain))
+            staged = self.author.partial(name)
+            partial = again(enter, lambda folder, live: Partial.make(folder, staged, live, *chain))
             try:
                 partial.prove(entry)
             except OSError:
@@ -141,6 +143,11 @@ class SmbStaging:
 
     def _rename(self, partial: Partial, enter: Enter, name: str, replace: bool, *, flushed: bool) -> None:
         try:
+            self.author.check()
+        except BaseException:
+            partial.drop()
+            raise
+        try:
             partial.rename(name, replace=replace, flushed=flushed)
         except ConnectionLost:
             # The answer may have been lost and not the request. On a server without identities the file that is to be
@@ -158,7 +165,7 @@ class _Large:
 
     def __init__(self, staging: SmbStaging, entry: Entry, enter: Enter, name: str, check: Check) -> None:
         self._staging, self._entry, self._enter, self._check = staging, entry, enter, check
-        self._name = partial_name(name)
+        self._name = staging.author.partial(name)
         self._digest = new_digest(staging.checksum)()
         self._resumable = entry.size >= staging.continue_from
         self._reached = self._vain = 0

@@ -8,6 +8,7 @@ import dataclasses
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from orchestrator.core.entries import NOTHING, Entry, EntryKind, Found, FoundKind, Placed
 from orchestrator.core.errors import DrillLeft, FileError
@@ -15,6 +16,7 @@ from orchestrator.core.fidelity import BASIC, NO_PROPERTIES, Properties, Wishes
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.core.reasons import Reason
 from orchestrator.core.replaced import Aside
+from orchestrator.files.authors import ALONE, Author
 from orchestrator.files.checksums import Algorithm, new_digest, proving
 from orchestrator.files.continuing import BLOCK, FROM_SIZE
 from orchestrator.files.copying import taken
@@ -32,7 +34,7 @@ from orchestrator.files.smb.partial import remove_at
 from orchestrator.files.smb.pieces import PiecesReader
 from orchestrator.files.smb.places import split
 from orchestrator.files.smb.removing import remove_tree
-from orchestrator.files.smb.share import Reaching, Unc, join
+from orchestrator.files.smb.share import Reaching, Share, Unc, join
 from orchestrator.files.smb.shared import Shared, Unflushed, key_of
 from orchestrator.files.smb.shares import Shares
 from orchestrator.files.smb.staging import Settle, SmbStaging
@@ -40,7 +42,6 @@ from orchestrator.files.smb.standing import Standing
 from orchestrator.files.smb.verifying import verify_file
 from orchestrator.files.smb.volume import asked_at, flush_all, folds_case, room_at
 from orchestrator.files.smb.wardrobe import SmbWardrobe
-from orchestrator.files.staging import partial_name
 from orchestrator.files.translate import Side, Translating, file_error
 from orchestrator.files.walk import Beat, unheard
 
@@ -79,14 +80,18 @@ class SmbTarget(SmbWardrobe):
         self._common, self._unflushed = Shared(), Unflushed()
         self._interrupted: set[TargetPath] = set()
         self._made = deque[str]()
+        self._strays: list[tuple[Share, str]] = []
 
-    def hashing(self, checksum: Algorithm, sidecar: Sidecar | None = None, *, read_back: bool = False) -> "SmbTarget":
+    def hashing(
+        self, checksum: Algorithm, sidecar: Sidecar | None = None, *, read_back: bool = False, author: Author = ALONE
+    ) -> "SmbTarget":
         """This target for one run, as `LocalTarget.hashing`."""
         other = object.__new__(SmbTarget)
         other.__dict__.update(self.__dict__)
-        other._staging = dataclasses.replace(self._staging, checksum=checksum, read_back=read_back)
+        other._author = author
+        other._staging = dataclasses.replace(self._staging, checksum=checksum, read_back=read_back, author=author)
         other._fitter = SmbFitter(Fitter(sidecar, self._streams), self._streams)
-        other._interrupted, other._unflushed, other._made = set(), Unflushed(), deque()
+        other._interrupted, other._unflushed, other._made, other._strays = set(), Unflushed(), deque(), []
         return other
 
     def take_made(self) -> list[str]:
@@ -197,6 +202,9 @@ class SmbTarget(SmbWardrobe):
             return self._entered_anew(target.root, above, gone)
 
         try:
+            if self._author.strays(name):
+                with Translating(Side.TARGET, entry.relative):
+                    self._remove_strays(enter(None), name)
             if entry.size >= self._staging.continue_from and target not in self._interrupted:
                 # What another run has left may be of another restore point, with the same size and time.
                 self._remove_partial(target)
@@ -241,10 +249,14 @@ class SmbTarget(SmbWardrobe):
             folder.note(name, file_found(found.size, entry.mtime_ns))
 
     def forget_interrupted(self) -> None:
-        """A run is over: remove what it has left of large files, and let go of the folders that it wrote to."""
+        """A run is over: remove what it, or those before it, have left, and let go of the folders that it wrote to."""
         for target in self._interrupted:
             self._remove_partial(target)
         self._interrupted.clear()
+        while self._strays:
+            share, path = self._strays.pop()
+            with suppress(OSError):
+                share.again(partial(remove_at, path=path))
         self._common.splits.clear()
         self._common.holding.let_go()
 
@@ -324,7 +336,7 @@ class SmbTarget(SmbWardrobe):
         with suppress(OSError, FileError):
             above, name = split(target)
             folder = self._folder(target.root, above, make=False)
-            folder.share.again(lambda live: remove_at(live, folder.at(partial_name(name))))
+            folder.share.again(lambda live: remove_at(live, folder.at(self._author.partial(name))))
 
 
 def _no_more() -> Properties:

@@ -14,6 +14,7 @@ from orchestrator.core.entries import Outcome
 from orchestrator.core.errors import FileError
 from orchestrator.core.paths import HOLDING, TargetPath, full_target
 from orchestrator.core.replaced import Aside, Fate, Undone
+from orchestrator.files.authors import partial_name
 from orchestrator.files.checksums import Algorithm, new_digest, proving
 from orchestrator.files.smb.asking import chain, granted
 from orchestrator.files.smb.connection import ConnectionLost
@@ -23,7 +24,6 @@ from orchestrator.files.smb.packets import FOLDER_ONLY, FOR_BACKUP, ITSELF, clos
 from orchestrator.files.smb.places import checked
 from orchestrator.files.smb.standing import Standing
 from orchestrator.files.smb.target import SmbTarget
-from orchestrator.files.staging import partial_name
 from orchestrator.files.translate import Side, Translating
 from orchestrator.files.undoing import CHANGED_SINCE, NO_CHECKSUM, NOT_THE_SAME, Check, left, said
 

@@ -3,20 +3,23 @@
 import errno
 import os
 from dataclasses import replace
+from functools import partial
 
 from orchestrator.core.entries import Entry, EntryKind, Found, FoundKind, Placed
 from orchestrator.core.fidelity import Fidelity, Properties, Property, Stream, Wishes
 from orchestrator.core.paths import SourcePath, TargetPath
 from orchestrator.core.sidecar import Left
+from orchestrator.files.authors import ALONE, Author
 from orchestrator.files.fitting import unchecked
 from orchestrator.files.putting_back import PUT_BACK, refuse_changed
 from orchestrator.files.readers import Reader, StreamReader
 from orchestrator.files.smb.fitting import SmbFitter, foreign
 from orchestrator.files.smb.holding import HeldFolder
 from orchestrator.files.smb.linking import begin_link, end_link, name_again, one_file, text_at
+from orchestrator.files.smb.partial import remove_at
 from orchestrator.files.smb.places import SmbPlaces, split
 from orchestrator.files.smb.putting import Put, present
-from orchestrator.files.smb.share import Live
+from orchestrator.files.smb.share import Live, Share
 from orchestrator.files.translate import Side, Translating
 
 
@@ -24,6 +27,9 @@ class SmbWardrobe(SmbPlaces):
     """What `SmbTarget` does with what is at its paths. Every method may be called in many threads at once."""
 
     _fitter: SmbFitter
+    _author: Author = ALONE
+    _strays: list[tuple[Share, str]]
+    """Partial files of others, with their shares, that could not be removed yet."""
 
     def dress(self, source: SourcePath, entry: Entry, target: TargetPath, has: Properties, wishes: Wishes) -> Fidelity:
         """Put on a file or folder that is there what `wishes` want of what it `has`; its content stays as it is."""
@@ -37,6 +43,7 @@ class SmbWardrobe(SmbPlaces):
         with Translating(Side.TARGET, target.relative):
             above, name = split(target)
             folder = self._folder(target.root, above, make=True)
+            self._remove_strays(folder, name)
             try:
                 put_on = folder.share.again(lambda live: self._linked(live, folder, name, has, replace, wishes))
             except FileExistsError:
@@ -46,7 +53,7 @@ class SmbWardrobe(SmbPlaces):
 
     def _linked(self, live: Live, folder: HeldFolder, name: str, has: Properties, over: bool, wishes: Wishes) -> Put:
         """(put on, left over) of a link, which is left over itself where it cannot be made."""
-        path = begin_link(live, folder, name, has)
+        path = begin_link(live, folder, name, has, self._author)
         if path is None:
             return frozenset(), frozenset({Property.LINK, *filter(wishes.wants, present(has) | foreign(has))})
         done, left = self._put_on_link(live, path, has, wishes)
@@ -68,13 +75,25 @@ class SmbWardrobe(SmbPlaces):
             folder = self._folder(target.root, above, make=True)
             if folder.share is not other.share:
                 raise OSError(errno.EXDEV, "the two names would be on different shares", name)
+            self._remove_strays(folder, name)
             try:
-                path = other.at(first_name)
-                folder.share.again(lambda live: name_again(live, path, folder, name, replace=replace))
+                path, author = other.at(first_name), self._author
+                folder.share.again(lambda live: name_again(live, path, folder, name, replace=replace, author=author))
             except FileExistsError:
                 folder.forget()
                 raise
             folder.note(name, found)
+
+    def _remove_strays(self, folder: HeldFolder, name: str) -> None:
+        """Remove what those who had a file before may have left of it. The server may hold one that a machine which is
+        gone, or frozen, has open: it is tried once more at the end of the run."""
+        for stray in self._author.strays(name):
+            try:
+                folder.share.again(partial(remove_at, path=folder.at(stray)))
+            except FileNotFoundError:
+                pass
+            except OSError:
+                self._strays.append((folder.share, folder.at(stray)))
 
     def one_file(self, first: TargetPath, target: TargetPath) -> bool:
         """Whether two names are those of one file; never where a server tells no identities."""
