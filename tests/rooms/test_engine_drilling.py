@@ -15,6 +15,7 @@ from orchestrator.engine.drilling import Drilled, prove_and_remove
 from orchestrator.engine.ports import Beat
 from orchestrator.engine.stopping import Stop
 from orchestrator.files import remove_scratch, verify_file
+from tests.support.felt_time import LONG, FeltTime
 from tests.support.ledger_rows import make_outcome
 
 
@@ -36,7 +37,11 @@ def a_stop() -> Stop:
 
 
 async def end_of(
-    folder: Path, rows: list[Outcome], stop: Stop | None = None, remove: Callable[[Beat], int] | None = None
+    folder: Path,
+    rows: list[Outcome],
+    stop: Stop | None = None,
+    remove: Callable[[Beat], int] | None = None,
+    stall: float = LONG,
 ) -> Drilled:
     return await prove_and_remove(
         iter(rows),
@@ -45,7 +50,7 @@ async def end_of(
         2,
         stop or a_stop(),
         str(folder),
-        0.05,
+        stall,
     )
 
 
@@ -79,21 +84,22 @@ async def test_a_disk_that_hangs_while_the_copies_are_removed_is_left_behind(tmp
     folder, answers = tmp_path / "run-1", threading.Event()
     try:
         with pytest.raises(DrillLeft, match=r"from \S+run-1: nothing moved for 0.05 s .* some may be gone already"):
-            await end_of(folder, restored(folder), remove=lambda beat: int(answers.wait()))
+            await end_of(folder, restored(folder), remove=lambda beat: int(answers.wait()), stall=0.05)
     finally:
         answers.set()
 
 
 async def test_removing_many_copies_may_take_longer_than_a_stall(tmp_path: Path) -> None:
-    folder, slow = tmp_path / "run-1", threading.Event()
+    folder, clock = tmp_path / "run-1", FeltTime()
 
     def remove(beat: Beat) -> int:
         for _ in range(10):
-            slow.wait(0.02)
+            clock.passes(LONG / 2)
             beat()
         return remove_scratch(folder, beat)
 
-    assert (await end_of(folder, restored(folder), remove=remove)).removed == 3
+    with clock.governs():
+        assert (await end_of(folder, restored(folder), remove=remove)).removed == 3
 
 
 def test_every_entry_that_is_removed_is_a_beat(tmp_path: Path) -> None:
