@@ -85,7 +85,7 @@ def test_the_commands_that_the_readme_begins_with_are_targets_of_the_makefile() 
 def test_the_decisions_are_numbered_without_a_gap_and_tell_context_decision_and_consequences() -> None:
     records = sorted((ROOT / "docs" / "decisions").glob("*.md"))
     numbers = [int(record.name[:4]) for record in records]
-    assert numbers == sorted(set(numbers))
+    assert numbers == list(range(1, len(records) + 1))
     for record in records:
         text = record.read_text("utf-8")
         assert text.startswith(f"# {record.name[:4]}: ")
