@@ -13,7 +13,7 @@ from tests.flow.test_flow_fleet import until_the_big_file_is_half_copied
 from tests.flow.test_flow_original import ACCOUNT, FINANCE, PLAN, SECRET, TOP, guest
 from tests.flow.test_flow_original import told as told_of
 from tests.support.fleet import SHORT, fleet, in_fleet, told, worker
-from tests.support.flow import Flow, entry_of, small
+from tests.support.flow import Command, Flow, entry_of, small
 from tests.support.lossy import lossy_way
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(120)]
@@ -38,6 +38,12 @@ SLOWLY: dict[str, Any] = {"limits": {"bandwidth": "8 MB/s"}}
 """Six seconds for the file of `with_a_slow_file`."""
 
 GUESTS: dict[str, Any] = {"targets": {"guests": ["fs01"]}, "guest_credentials": [ACCOUNT]}
+
+
+def said_stuck(command: Command, *words: str) -> bool:
+    """Whether a process has told that nobody can take a group, with all these words."""
+    told_of = (" ".join(one["why"]) for one in command.events() if one["event"] == "groups_stuck")
+    return any(all(word in why for word in words) for why in told_of)
 
 
 async def test_a_guest_restore_of_a_killed_worker_is_followed_by_its_heir_and_asked_for_once(
@@ -83,7 +89,7 @@ async def test_a_worker_that_may_not_or_cannot_restore_into_a_guest_says_so_and_
         entries = [{"vm": "fs01", "paths": [path], "road": "original"} for path in (TOP, PLAN)]
         job = em.job(entries[0], {**entries[1], "guest_credentials": "fs"}, to=None)
         submitted = await em.start("--json", "run", job, env={"GUEST_PASSWORD": SECRET})
-        await submitted.until(lambda: told(submitted, "strange refuses") and told(submitted, "GUEST_PASSWORD is not"))
+        await submitted.until(lambda: said_stuck(submitted, "strange refuses", "GUEST_PASSWORD is not set"))
         able = await worker(em, "able", env={"GUEST_PASSWORD": SECRET})
         done = await submitted.done()
         assert done.code == 3, "one entry has no account, which this guest wants"
@@ -140,7 +146,7 @@ async def test_a_run_is_not_undone_while_workers_may_go_on_with_it(tmp_path: Pat
     async with fleet(tmp_path, database, small) as em:
         submitted = await em.start("run", em.job())
         run = (await submitted.event("run_started"))["run"]
-        await submitted.until(lambda: told(submitted, "no worker is serving"))
+        await submitted.until(lambda: said_stuck(submitted, "no worker is serving"))
         submitted.signal(signal.SIGKILL)
         await submitted.done()
         undone = await em.run("undo", run)
