@@ -156,6 +156,7 @@ async def test_a_run_that_is_paused_by_who_submitted_it_rests_at_the_workers_unt
         await submitted.until(lambda: any(one["event"] == "run_paused" for one in submitted.events()))
         limited = await em.run("limit", "--mounts", "1", "--bandwidth", "900 MB/s")
         assert limited.code == 0, limited.everything
+        await until_it_is_ordered(database)
         first, second = await worker(em, "w1"), await worker(em, "w2")
         for one in (first, second):
             changed = await one.event("limit_changed", what="bandwidth")
@@ -166,6 +167,18 @@ async def test_a_run_that_is_paused_by_who_submitted_it_rests_at_the_workers_unt
         assert (await submitted.done()).code == 0
         assert em.restored() == em.expected()
         assert em.simulator.peak_mounts() == 1, "the limit that was changed by hand holds over both workers"
+
+
+async def until_it_is_ordered(database: str) -> None:
+    """Who has submitted passes on what is wanted within half a second: the pause, and both limits."""
+    async with await psycopg.AsyncConnection.connect(
+        database, autocommit=True, options="-c search_path=orchestrator"
+    ) as connection:
+        while True:
+            found = await connection.execute("SELECT paused, jsonb_array_length(by_hand) FROM orders")
+            if await found.fetchall() == [(True, 2)]:
+                return
+            await anyio.sleep(0.02)
 
 
 async def test_a_unit_that_has_no_place_for_its_mount_after_all_waits_and_its_server_is_blamed_for_nothing(
