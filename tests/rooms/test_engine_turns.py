@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.core.coming import Coming
 from orchestrator.engine.pulse import Abandoned, Progress
-from orchestrator.engine.turns import Turns
+from orchestrator.engine.turns import TURNS, Turns
 
 MOST = 6
 MANY = 40
@@ -110,6 +110,14 @@ def test_more_are_at_work_where_threads_wait_for_a_disk() -> None:
     turns = clocks.turns()
     clocks.batches(turns, MANY, own=0.1)
     assert (_at_once(lambda: turns.let_in), _at_once(lambda: turns.turn)) == (MOST, MOST)
+
+
+def test_a_few_batches_that_wait_are_enough_to_let_everybody_in() -> None:
+    """A batch for a target that is far away takes seconds."""
+    clocks = Clocks()
+    turns = clocks.turns()
+    clocks.batches(turns, TURNS + 2, own=0.1)
+    assert _at_once(lambda: turns.turn) == MOST
 
 
 def test_more_are_at_work_where_the_system_has_most_of_it() -> None:
